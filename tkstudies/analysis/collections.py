@@ -1,0 +1,145 @@
+"""The plots of the quick collections: their names, paths and feature names.
+
+The table is `quick_collections.jsonl` beside this module: 77 plots of proton-proton collisions, one a line. Cosmics
+runs have none of the tracking ones; theirs are made here. Online paths have no ``generalTracks/`` and no
+``highPurityTracks/pt_1/`` part, and some plots exist offline only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from tkstudies.errors import UsageError
+
+COLLECTIONS = ("tracking", "pixel", "strip", "all", "cosmics")
+
+_TABLE = Path(__file__).with_name("quick_collections.jsonl")
+_TRACKS = "/Tracking/TrackParameters/"
+_OFFLINE_PARTS = ("/generalTracks/", "/highPurityTracks/pt_1/")
+
+
+class Plot(NamedTuple):
+    """A histogram of the DQM GUI; `online` is None when the online GUI doesn't have it."""
+
+    name: str
+    feature: str
+    collection: str
+    offline: str
+    online: str | None
+
+
+TRACKING_MAP = Plot(
+    name="TrackEtaPhi_ImpactPoint_GenTk",
+    feature="TrackEtaPhi_ImpactPoint_GenTk",
+    collection="trackingmap",
+    offline=_TRACKS + "generalTracks/GeneralProperties/TrackEtaPhi_ImpactPoint_GenTk",
+    online=_TRACKS + "GeneralProperties/TrackEtaPhi_ImpactPoint_GenTk",
+)
+
+
+def _cosmics(path: str, feature: str) -> Plot:
+    """A plot of the cosmics tracks, made with the combinatorial Kalman filter (CKF); the same path on- and offline."""
+    return Plot(path.rpartition("/")[2], feature, "cosmics", _TRACKS + path, _TRACKS + path)
+
+
+COSMICS = (
+    _cosmics("GeneralProperties/NumberOfTracks_CKFTk", "Tracks.CKF"),
+    _cosmics("HitProperties/NumberOfRecHitsPerTrack_CKFTk", "Hits.CKF"),
+    _cosmics("GeneralProperties/TrackPt_CKFTk", "TrackPt.CKF"),
+    _cosmics("GeneralProperties/Chi2oNDF_CKFTk", "Chi2oNDF.CKF"),
+)
+
+
+def plots(collection: str) -> list[Plot]:
+    """The plots of a collection in the order of the table; ``all`` is tracking, pixel and strip.
+
+    Raises:
+        UsageError: No such collection.
+
+    Example:
+        >>> [plot.feature for plot in plots("tracking")][:3], len(plots("all"))
+        (['Tracks', 'Hits', 'TrackPt'], 77)
+    """
+    if collection not in COLLECTIONS:
+        raise UsageError(f"no collection {collection!r}; there are {', '.join(COLLECTIONS)}")
+    if collection == "cosmics":
+        return list(COSMICS)
+    return [plot for plot in _table() if collection in ("all", plot.collection)]
+
+
+def feature_name(plot: str) -> str:
+    """The column prefix of a plot, given its path (offline or online) or its bare name.
+
+    A plot outside the table uses its own name, the last part of the path: the same name in another folder is another
+    plot (``generalTracks`` instead of ``highPurityTracks/pt_1``, say).
+
+    Example:
+        >>> feature_name("/PixelPhase1/Phase1_MechanicalView/adc_PXForward"), feature_name("/Ecal/adc_PXForward")
+        ('adc.PXForward', 'adc_PXForward')
+        >>> feature_name("NumberOfTracks_GenTk")
+        'Tracks'
+    """
+    found = _by_path_or_name().get(plot)
+    return found.feature if found else plot.rstrip("/").rpartition("/")[2]
+
+
+@lru_cache(maxsize=1)
+def feature_order() -> dict[str, int]:
+    """The place of each feature of the tables, for columns in a stable order."""
+    return {plot.feature: place for place, plot in enumerate(_known_plots())}
+
+
+def to_online(path: str) -> str | None:
+    """The online path of a plot; None when the table says that the online GUI doesn't have it.
+
+    Example:
+        >>> to_online("/Tracking/TrackParameters/generalTracks/LSanalysis/Chi2oNDF_lumiFlag_GenTk")
+        '/Tracking/TrackParameters/LSanalysis/Chi2oNDF_lumiFlag_GenTk'
+    """
+    known = _by_path_or_name().get(path)
+    if known and path == known.offline:
+        return known.online
+    for part in _OFFLINE_PARTS:
+        path = path.replace(part, "/")
+    return path
+
+
+def to_offline(path: str) -> str | None:
+    """The offline path of a plot; None when it can't be told.
+
+    Outside the table an online path of the track parameters could belong to either track selection.
+
+    Example:
+        >>> to_offline("/Tracking/TrackParameters/GeneralProperties/NumberOfTracks_GenTk")
+        '/Tracking/TrackParameters/highPurityTracks/pt_1/GeneralProperties/NumberOfTracks_GenTk'
+        >>> to_offline("/Tracking/TrackParameters/LSanalysis/Chi2oNDF_lumiFlag_GenTk")
+    """
+    known = _by_path_or_name().get(path)
+    if known and path in (known.online, known.offline):
+        return known.offline
+    is_ambiguous = path.startswith(_TRACKS) and not any(part in path for part in _OFFLINE_PARTS)
+    return None if is_ambiguous else path
+
+
+@lru_cache(maxsize=1)
+def _table() -> tuple[Plot, ...]:
+    with _TABLE.open(encoding="utf-8") as lines:
+        return tuple(Plot(**json.loads(line)) for line in lines)
+
+
+def _known_plots() -> Iterable[Plot]:
+    return (*_table(), *COSMICS, TRACKING_MAP)
+
+
+@lru_cache(maxsize=1)
+def _by_path_or_name() -> dict[str, Plot]:
+    return {
+        key: plot
+        for plot in _known_plots()
+        for key in (plot.name, plot.offline, plot.online)
+        if key is not None
+    }

@@ -1,0 +1,76 @@
+"""Options and arguments that several commands share, and how their inputs are opened."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tkstudies import console, jsonl
+from tkstudies.errors import UsageError
+
+
+def application(**settings: object) -> typer.Typer:
+    """The typer application of one command, plain and quick to start."""
+    return typer.Typer(rich_markup_mode=None, add_completion=False, **settings)
+
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("-i", "--input", metavar="FILE", help="Records to read; - is standard input (repeatable)."),
+]
+Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", show_default=False)]
+Output = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
+]
+SkipBadLines = Annotated[
+    bool, typer.Option("--skip-bad-lines", help="Leave malformed lines out and count them (exit code 3).")
+]
+
+
+def reader(
+    inputs: list[str] | None,
+    files: list[str] | None = None,
+    *,
+    skip_bad_lines: bool = False,
+    expected: str = "records",
+    default: str | None = jsonl.STDIN,
+) -> jsonl.Reader | None:
+    """The records that a command was given: by ``-i``, as arguments, else from ``default``.
+
+    With ``default=None`` a command that was given nothing gets None.
+    """
+    sources = [*(inputs or []), *(files or [])]
+    if not sources:
+        if default is None:
+            return None
+        sources = [default]
+    return jsonl.Reader(sources, skip_bad_lines=skip_bad_lines, expected=expected)
+
+
+def report_skipped(records: jsonl.Reader) -> None:
+    """Tell at the end how many lines were left out, and where."""
+    if records.skipped:
+        names = " and ".join(jsonl.shown(source) for source in records.sources)
+        console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {names}")
+
+
+def split_numbers(values: list[str] | None, what: str) -> list[tuple[int, int]]:
+    """Inclusive ranges from ``355100,355205-355210``, given once or several times.
+
+    >>> split_numbers(["355100,355205-355210", "7"], "run")
+    [(355100, 355100), (355205, 355210), (7, 7)]
+
+    Raises:
+        UsageError: A part isn't a number or a range.
+    """
+    ranges = []
+    for part in (part.strip() for value in values or [] for part in value.split(",")):
+        first, _, last = part.partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or "-" not in part)):
+            raise UsageError(f"--{what} {part!r}: expected numbers and ranges such as 355100,355205-355210")
+        low, high = int(first), int(last or first)
+        if low > high:
+            raise UsageError(f"--{what} {part}: the range is empty")
+        ranges.append((low, high))
+    return ranges

@@ -1,0 +1,117 @@
+"""What is said to a person: always on standard error, never in the way of the records."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from tkstudies.settings import current
+
+
+def say(text: str) -> None:
+    """A summary or hint, silenced by ``--quiet``."""
+    if not current.quiet:
+        _write(text)
+
+
+def warn(text: str) -> None:
+    """Something the user should know before trusting the result."""
+    _write(f"warning: {text}")
+
+
+def left_out(text: str) -> None:
+    """A warning about records that are missing from the output: the command will end with exit code 3."""
+    current.partial = True
+    warn(text)
+
+
+def debug(text: str) -> None:
+    """A detail for ``--verbose``."""
+    if current.verbose:
+        _write(text)
+
+
+def error(text: str) -> None:
+    """The last word of a command that failed."""
+    _write(f"tkstudies: {text}")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(1200, "row"), counted(2, "match")
+    ('1 row', '1,200 rows', '2 matches')
+    """
+    plural = noun + ("es" if noun.endswith(("ch", "s", "x")) else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """A short list for a message, with a count of what it leaves out."""
+    names = list(names)
+    more = f", ... ({len(names) - most} more)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        pass  # nobody listens: the exit code still tells
+
+
+class Progress:
+    """Counts records or requests; draws a bar only while a person looks at a terminal."""
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self._bar = None
+        if not current.quiet and sys.stderr is not None and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            rate = TextColumn("{task.fields[rate]:.0f}/s")
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                rate,
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task(what, total=total, rate=0.0)
+            self._start = time.monotonic()
+            self._done = 0
+            self._bar.start()
+
+    def advance(self, number: int = 1) -> None:
+        """Count ``number`` more as done."""
+        if self._bar:
+            self._done += number
+            elapsed = max(time.monotonic() - self._start, 1e-3)
+            self._bar.update(self._task, advance=number, rate=self._done / elapsed)
+
+    def expect(self, total: int) -> None:
+        """Set the number that will make it complete."""
+        if self._bar:
+            self._bar.update(self._task, total=total)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Progress]:
+    """A progress display that goes away however the work ends."""
+    bar = Progress(what, total)
+    try:
+        yield bar
+    finally:
+        bar.stop()

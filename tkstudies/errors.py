@@ -1,0 +1,36 @@
+"""What a user can cause or mend: one class per kind of failure, each with its exit code.
+
+A message says what happened, where, and what to do next, in one line; nothing in it is secret.
+"""
+
+
+class TkstudiesError(Exception):
+    """A failure that is told to the user in one line."""
+
+    exit_code = 1
+
+
+class UsageError(TkstudiesError):
+    """The command line itself is wrong."""
+
+    exit_code = 2
+
+
+class InputError(TkstudiesError):
+    """A file or stream that can't be read, or records that can't be used."""
+
+
+class OutputError(TkstudiesError):
+    """A file or stream that can't be written."""
+
+
+class ServiceError(TkstudiesError):
+    """A server that can't be used: unreachable, failing, or answering something else than it should."""
+
+
+class LoginError(ServiceError):
+    """A server that doesn't know us, or no longer."""
+
+
+class ReaderGone(Exception):
+    """Whoever read our standard output has closed it (``| head``): the end of the work, not a failure."""

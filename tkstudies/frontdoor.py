@@ -1,0 +1,59 @@
+"""The table of commands, and the help page made of it without importing any of them."""
+
+from __future__ import annotations
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Fetch": {
+        "runreg": "Run Registry rows: who certified what as good or bad",
+        "oms": "OMS runs, fills, lumisections and any other resource",
+        "dqm": "DQM GUI histograms for the (run, reco) pairs of a table",
+        "doctor": "TkDQMDoctor runs, problem runs, problems and reference runs",
+    },
+    "Shape": {
+        "merge": "join tables on run, reco, fill or lumisection",
+        "label": "add derived columns: is_bad, status_summary, bad_reason, ...",
+        "filter": "keep the rows for which all expressions hold",
+        "features": "histograms -> one wide row of numbers per (run, reco)",
+    },
+    "Study": {
+        "pca": "principal components, Hotelling T2 and residuals",
+        "plot": "a figure from records",
+    },
+}
+
+COMMANDS: dict[str, str] = {name: text for section in SECTIONS.values() for name, text in section.items()}
+
+OPTIONS = {
+    "-q, --quiet": "No progress and no summaries; warnings and errors remain.",
+    "-v, --verbose": "Log each request; show where an internal error comes from.",
+    "--replay DIR": "Answer every request from the cassettes in DIR.",
+    "--record DIR": "Record every request as a cassette in DIR.",
+    "--version": "Show the version and exit.",
+    "--install-completion": "Install completion for the current shell.",
+    "--show-completion": "Show completion for the current shell.",
+    "--help": "Show this message and exit.",
+}
+
+EXAMPLE = """\
+  tkstudies runreg --min 317500 --max 317600 > runs.jsonl
+  tkstudies dqm --collection tracking runs.jsonl | tkstudies features > features.jsonl
+  tkstudies merge features.jsonl < runs.jsonl | tkstudies pca | tkstudies plot -o pca.png"""
+
+
+def help_text() -> str:
+    """The page that ``tkstudies --help`` shows."""
+    lines = [
+        "Usage: tkstudies [OPTIONS] COMMAND [ARGS]...",
+        "",
+        "  CMS tracker data-certification studies as one pipe: every command reads and",
+        "  writes JSON Lines. 'tkstudies COMMAND --help' tells more, with examples.",
+    ]
+    for title, commands in SECTIONS.items():
+        lines += ["", f"{title}:", *_rows(commands)]
+    lines += ["", "Options:", *_rows(OPTIONS), "", "Example:", EXAMPLE]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(table: dict[str, str]) -> list[str]:
+    width = max(map(len, table)) + 2
+    return [f"  {name:{width}}{text}" for name, text in table.items()]

@@ -1,0 +1,380 @@
+"""Reading and writing records: the one place that touches standard input, standard output and record files.
+
+A stream of records is JSON Lines or one JSON array of objects, plain or gzip. Records come out as JSON Lines.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import math
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import msgspec
+
+from tkstudies.errors import InputError, OutputError, ReaderGone, UsageError
+
+Record = dict[str, Any]
+
+STDIN = "-"
+STDOUT = "-"
+_BOM = b"\xef\xbb\xbf"
+_WHITESPACE = b" \t\r\n\v\f"
+_FLUSH_SECONDS = 0.05
+
+_decode_any = msgspec.json.Decoder().decode
+_encode_any = msgspec.json.Encoder().encode
+
+
+class BadRecord(ValueError):
+    """A line that isn't a JSON object."""
+
+
+# --- one record
+
+
+def decode(line: bytes | str) -> Record:
+    """One record from one line; NaN and Infinity are accepted and become None.
+
+    Integers of any size stay integers.
+
+    Raises:
+        BadRecord: The line isn't one JSON object.
+    """
+    value = decode_value(line)
+    if type(value) is not dict:
+        raise BadRecord("not a JSON object")
+    return value
+
+
+def decode_value(text: bytes | str) -> Any:
+    """Any JSON value, otherwise as decode."""
+    try:
+        return _decode_any(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_leniently(text)
+
+
+def _decode_leniently(line: bytes | str) -> Any:
+    """What msgspec refuses but JSON writers produce: bare NaN and Infinity, lone surrogates, huge exponents."""
+    try:
+        return finite(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        raise BadRecord(str(error)) from None
+
+
+def encode(record: Any) -> bytes:
+    """A value as one line of JSON, without the line end; numbers that aren't finite become null."""
+    try:
+        return _encode_any(record)
+    except UnicodeEncodeError:
+        return json.dumps(finite(record), separators=(",", ":")).encode()
+
+
+def finite(value: Any) -> Any:
+    """The same value with None for every number that isn't finite.
+
+    >>> finite({"a": [1, float("nan")], "b": float("inf")})
+    {'a': [1, None], 'b': None}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [finite(member) for member in value]
+    return value
+
+
+# --- reading
+
+
+class Reader:
+    """The records of one or several sources, one after the other.
+
+    Args:
+        sources: File names; ``-`` is standard input, and may come once.
+        skip_bad_lines: Count malformed lines in ``skipped`` instead of failing at the first.
+        expected: What a person at a terminal is told to bring, e.g. ``"run records"``.
+
+    Raises:
+        UsageError: Standard input is a terminal, or is named twice.
+        InputError: A source can't be read, or (while iterating) a line is malformed.
+    """
+
+    def __init__(self, sources: Iterable[str], *, skip_bad_lines: bool = False, expected: str = "records"):
+        self.sources = list(sources)
+        self.skipped = 0
+        self._skip = skip_bad_lines
+        if self.sources.count(STDIN) > 1:
+            raise UsageError("standard input (-) can be read only once: name a file for the other input")
+        for source in self.sources:
+            _check_source(source, expected)
+
+    def __iter__(self) -> Iterator[Record]:
+        for _, record in self.lines():
+            yield record
+
+    def lines(self, decoder: Callable[[bytes], Any] | None = None) -> Iterator[tuple[bytes, Any]]:
+        """Yield each line, stripped of its line end, with what ``decoder`` makes of it.
+
+        ``decoder`` may raise ``msgspec.DecodeError`` for what it can't read; such a line is read in full by
+        ``decode`` and handed out as a dict. A line with NaN or Infinity comes rewritten with nulls.
+        """
+        for source in self.sources:
+            with _opened(source) as stream:
+                yield from self._lines(source, stream, decoder or _decode_any)
+
+    def _lines(self, source: str, stream: BinaryIO, decoder: Callable[[bytes], Any]) -> Iterator[tuple[bytes, Any]]:
+        strict = decoder is _decode_any
+        number = 0
+        try:
+            for number, raw in enumerate(_lines_or_array(source, stream), start=1):
+                line = raw.strip(_WHITESPACE)
+                if not line:
+                    continue
+                try:
+                    record = decoder(line)
+                    if strict and type(record) is not dict:
+                        raise BadRecord("not a JSON object")
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRecord):
+                    try:
+                        record = decode(line)
+                    except BadRecord:
+                        self._bad(source, number, line)
+                        continue
+                    line = encode(record)
+                yield line, record
+        except (OSError, EOFError) as error:
+            raise InputError(f"{shown(source)}: can't be read after line {number}: {_reason(error)}") from None
+
+    def _bad(self, source: str, number: int, line: bytes) -> None:
+        if not self._skip:
+            raise InputError(
+                f"{shown(source)}, line {number}: not a JSON object: {quoted(line)} "
+                "(--skip-bad-lines leaves such lines out)"
+            )
+        self.skipped += 1
+
+
+def read(source: str, **options: Any) -> Iterator[Record]:
+    """The records of one file, or of standard input for ``-`` (see Reader)."""
+    return iter(Reader([source], **options))
+
+
+def shown(source: str) -> str:
+    """The name of a source in a message."""
+    return "standard input" if source == STDIN else source
+
+
+def quoted(line: bytes, most: int = 80) -> str:
+    """The beginning of a line, safe for a terminal.
+
+    >>> quoted(b'{"run_number": \\x1b[31m')
+    '{"run_number": \\\\x1b[31m'
+    """
+    text = line[: 4 * most].decode("utf-8", "backslashreplace")[:most]
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text + ("..." if len(line) > most else "")
+
+
+def _check_source(source: str, expected: str) -> None:
+    if source != STDIN:
+        if os.path.isdir(source):
+            raise InputError(f"{source}: is a folder, not a file of {expected}")
+        if not os.path.exists(source):
+            raise InputError(f"{source}: no such file")
+    elif sys.stdin is None or sys.stdin.closed:
+        raise InputError(f"standard input is closed: name a file of {expected}")
+    elif sys.stdin.isatty():
+        raise UsageError(f"expects {expected} on standard input or in a file, and standard input is a terminal")
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[BinaryIO]:
+    """The plain bytes of a source, whatever it is packed in; standard input stays open."""
+    try:
+        stream: Any = sys.stdin.buffer if source == STDIN else open(source, "rb")
+        if not hasattr(stream, "peek"):
+            stream = io.BufferedReader(stream)
+        packed = stream.peek(1)[:1] == b"\x1f"  # gzip's first byte, which begins no JSON text
+    except OSError as error:
+        raise InputError(f"{shown(source)}: can't be read: {_reason(error)}") from None
+    try:
+        yield _unpacked(stream) if packed else stream
+    finally:
+        if source != STDIN:
+            stream.close()
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    import gzip
+
+    return io.BufferedReader(gzip.GzipFile(fileobj=stream), 1 << 18)
+
+
+def _lines_or_array(source: str, stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream; the members of an array as if each were a line of its own."""
+    first = stream.readline().removeprefix(_BOM)
+    blank = []
+    while first and not first.strip(_WHITESPACE):
+        blank.append(first)
+        first = stream.readline()
+    if first.lstrip(_WHITESPACE)[:1] == b"[":
+        yield from _members(source, first + stream.read())
+        return
+    yield from blank
+    yield first
+    yield from stream
+
+
+def _members(source: str, text: bytes) -> list[bytes]:
+    try:
+        members = msgspec.json.decode(text, type=list[msgspec.Raw])
+        return [bytes(member).replace(b"\n", b" ") for member in members]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return [encode(member) for member in finite(json.loads(text))]
+    except (ValueError, RecursionError) as error:
+        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"{shown(source)}{where}: not a JSON array of records: {error}") from None
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+# --- writing
+
+
+class Writer:
+    """Records to standard output, or to a file that appears only when all are written.
+
+    A file is written beside its final place and renamed at success, so that nobody sees half of it and a
+    failure leaves an older one as it was.
+
+    Args:
+        output: A file name, or ``-`` for standard output.
+        resumable: Keep the unfinished ``FILE.part``, complete to its last whole line, when the work stops early.
+        at_once: Hand on each record when it is written (a crawl), rather than when there are enough.
+
+    Raises:
+        OutputError: The file can't be written, or the disk is full.
+        ReaderGone: The reader of standard output has closed it.
+    """
+
+    def __init__(self, output: str = STDOUT, *, resumable: bool = False, at_once: bool = False):
+        self.written = 0
+        self._name = output
+        self._resumable = resumable
+        self._at_once = at_once
+        self._flushed = time.monotonic()
+        self._final = self._temporary = None
+        if output == STDOUT:
+            if sys.stdout is None or sys.stdout.closed:
+                raise OutputError("standard output is closed: name a file with -o")
+            self._stream = sys.stdout.buffer
+        else:
+            self._open_file(output)
+
+    def _open_file(self, output: str) -> None:
+        try:
+            mode = os.stat(output).st_mode if os.path.exists(output) else None
+            if mode is not None and stat.S_ISDIR(mode):
+                raise OutputError(f"{output}: is a folder: name a file")
+            if mode is not None and not stat.S_ISREG(mode):
+                self._stream = open(output, "wb")  # a device or a named pipe: nothing to rename
+                return
+            self._final = os.path.realpath(output)
+            folder, base = os.path.split(self._final)
+            unfinished = f"{base}.part" if self._resumable else f".{base}.{os.getpid()}.tmp"
+            self._temporary = os.path.join(folder, unfinished)
+            self._stream = open(self._temporary, "wb")
+            if mode is not None:
+                os.chmod(self._temporary, stat.S_IMODE(mode))
+        except OSError as error:
+            raise OutputError(f"{output}: can't be written: {_reason(error)}") from None
+
+    def write(self, record: Any) -> None:
+        """Write one record as one line."""
+        self.write_line(encode(record))
+
+    def write_line(self, line: bytes) -> None:
+        """Write one encoded record, given without its line end."""
+        try:
+            self._stream.write(line + b"\n")
+            if self._at_once or time.monotonic() - self._flushed > _FLUSH_SECONDS:
+                self.flush()
+        except (OSError, ValueError) as error:
+            self._failed(error)
+        self.written += 1
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._failed(error)
+        self._flushed = time.monotonic()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._finish()
+        else:
+            self._abandon()
+
+    def _finish(self) -> None:
+        self.flush()
+        if self._name == STDOUT:
+            return
+        try:
+            self._stream.close()
+            if self._final:
+                os.replace(self._temporary, self._final)
+        except OSError as error:
+            self._failed(error)
+
+    def _abandon(self) -> None:
+        """The work failed: whole lines that are out stay out, a file that isn't finished doesn't appear."""
+        try:
+            self._stream.flush()
+            if self._name != STDOUT:
+                self._stream.close()
+        except (OSError, ValueError):
+            self._silence()
+        if self._temporary and not self._resumable and os.path.exists(self._temporary):
+            os.unlink(self._temporary)
+
+    def _failed(self, error: Exception) -> None:
+        self._silence()
+        gone = isinstance(error, BrokenPipeError) or getattr(error, "errno", None) == errno.EPIPE
+        if gone:
+            raise ReaderGone from None
+        name = "standard output" if self._name == STDOUT else self._name
+        raise OutputError(f"{name}: can't be written: {_reason(error)}") from None
+
+    def _silence(self) -> None:
+        """Keep the interpreter's last flush from failing once more, where nobody can catch it."""
+        if self._stream is getattr(sys.__stdout__, "buffer", None):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.__stdout__.fileno())
+            os.close(nowhere)
+
+
+def write(records: Iterable[Any], output: str = STDOUT, **options: Any) -> int:
+    """Write all records (see Writer); their number."""
+    with Writer(output, **options) as writer:
+        for record in records:
+            writer.write(record)
+    return writer.written

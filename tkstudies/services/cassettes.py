@@ -1,0 +1,209 @@
+"""Replay and record: a transport adapter that answers from cassettes, and one that writes them.
+
+Cassettes have the format of vcrpy (JSON or YAML), so that its users can read them; vcrpy's own patching isn't safe
+with threads, therefore nothing is patched here. Keys and recordings use the default base URLs of the services.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import msgspec
+import requests
+from requests.adapters import BaseAdapter
+from urllib3.response import HTTPResponse
+
+from tkstudies.errors import InputError, OutputError, ServiceError
+
+_PER_FILE = 300
+_KEPT_REQUEST_HEADERS = ("content-type",)
+_KEPT_RESPONSE_HEADERS = ("content-type", "location", "retry-after")
+
+Key = tuple[str, str, str]
+
+
+def key(method: str, url: str, body: bytes | str | None) -> Key:
+    """What makes two requests the same: method, URL with its query in a fixed order, body in a fixed form.
+
+    >>> key("get", "https://host/a?b=2&a=1", None)
+    ('GET', 'https://host/a?a=1&b=2', '')
+    """
+    parts = urlsplit(url)
+    query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)), quote_via=quote)
+    path = quote(parts.path, safe="/%:@!$&'()*,;=~+-._")
+    return method.upper(), urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, "")), _body(body)
+
+
+def _body(body: bytes | str | None) -> str:
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    if text[:1] in "{[":
+        try:
+            return msgspec.json.encode(msgspec.json.decode(text), order="sorted").decode()
+        except (msgspec.DecodeError, RecursionError):
+            pass
+    return text
+
+
+class ReplayAdapter(BaseAdapter):
+    """Answers from the cassettes of a folder, without any socket; safe with any number of threads.
+
+    A request that was recorded several times gets its answers in turn, and the last one from then on.
+
+    Args:
+        folder: Its ``*.json``, ``*.yaml`` and ``*.yml`` files are read, sub-folders included.
+
+    Raises:
+        InputError: There is no cassette, or one can't be read.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._answers: dict[Key, deque[dict[str, Any]]] = {}
+        files = sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".yaml", ".yml"))
+        if not files:
+            raise InputError(f"--replay: no cassettes (*.json, *.yaml) in {folder}")
+        for file in files:
+            for exchange in _exchanges(file):
+                request = exchange["request"]
+                found = key(request["method"], request["uri"], _text(request.get("body")))
+                self._answers.setdefault(found, deque()).append(exchange["response"])
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        wanted = key(request.method or "GET", request.url or "", request.body)
+        with self._lock:
+            answers = self._answers.get(wanted)
+            if not answers:
+                body = f" with body {wanted[2][:200]}" if wanted[2] else ""
+                raise ServiceError(
+                    f"not in the cassettes of {self._folder}: {wanted[0]} {wanted[1]}{body} "
+                    "(a recording answers exactly what was asked when it was made)"
+                )
+            answer = answers.popleft() if len(answers) > 1 else answers[0]
+        return _response(request, answer)
+
+    def close(self) -> None:
+        pass
+
+
+def _exchanges(file: Path) -> Iterable[dict[str, Any]]:
+    try:
+        text = file.read_bytes()
+        content = msgspec.json.decode(text) if file.suffix == ".json" else _yaml(text)
+        exchanges = content["interactions"]
+        for exchange in exchanges:
+            _ = exchange["request"]["method"], exchange["request"]["uri"], exchange["response"]["status"]["code"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"--replay: {file} is not a cassette: {type(error).__name__}: {error}") from None
+    return exchanges
+
+
+def _yaml(text: bytes) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+
+
+def _text(body: Any) -> bytes | str | None:
+    """The bytes of a cassette's body in any of the forms that vcrpy has used."""
+    if isinstance(body, dict):
+        if "base64_string" in body:
+            return base64.b64decode(body["base64_string"])
+        return body.get("string")
+    return body
+
+
+def _response(request: requests.PreparedRequest, answer: dict[str, Any]) -> requests.Response:
+    body = _text(answer.get("body")) or b""
+    response = requests.Response()
+    response.status_code = answer["status"]["code"]
+    response.reason = answer["status"].get("message") or ""
+    for name, values in (answer.get("headers") or {}).items():
+        if name.lower() not in ("content-encoding", "transfer-encoding", "content-length"):
+            response.headers[name] = values[0] if isinstance(values, list) else values
+    content = body.encode() if isinstance(body, str) else body
+    response.raw = HTTPResponse(io.BytesIO(content), preload_content=False)
+    response._content = content
+    response.url = request.url or ""
+    response.request = request
+    return response
+
+
+class Recorder:
+    """Collects exchanges and writes them as cassettes of some hundred each, one set of files per process.
+
+    Only what a replay needs is kept: no credentials, no cookies.
+
+    Args:
+        folder: Made when the first file is written.
+        command: Begins the names of the files.
+    """
+
+    def __init__(self, folder: Path, command: str):
+        self._folder = folder
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        self._name = f"{command}-{stamp}-{os.getpid()}"
+        self._lock = threading.Lock()
+        self._exchanges: list[dict[str, Any]] = []
+        self._files = 0
+
+    def add(self, method: str, url: str, body: bytes | str | None, response: requests.Response) -> None:
+        """Keep one exchange; ``url`` is the one to record, with the service's default base."""
+        request = response.request
+        exchange = {
+            "request": {
+                "method": method,
+                "uri": url,
+                "body": body.decode("utf-8", "replace") if isinstance(body, bytes) else body,
+                "headers": _kept(request.headers, _KEPT_REQUEST_HEADERS),
+            },
+            "response": {
+                "status": {"code": response.status_code, "message": response.reason or ""},
+                "headers": _kept(response.headers, _KEPT_RESPONSE_HEADERS),
+                "body": _packed(response.content),
+            },
+        }
+        with self._lock:
+            self._exchanges.append(exchange)
+            if len(self._exchanges) >= _PER_FILE:
+                self._write()
+
+    def close(self) -> None:
+        """Write what is left."""
+        with self._lock:
+            if self._exchanges:
+                self._write()
+
+    def _write(self) -> None:
+        target = self._folder / f"{self._name}-{self._files:03d}.json"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(msgspec.json.encode({"version": 1, "interactions": self._exchanges}) + b"\n")
+        except OSError as error:
+            raise OutputError(f"--record: {target} can't be written: {error.strerror}") from None
+        self._files += 1
+        self._exchanges = []
+
+
+def _kept(headers: Any, names: tuple[str, ...]) -> dict[str, list[str]]:
+    return {name: [headers[name]] for name in names if name in headers}
+
+
+def _packed(content: bytes) -> dict[str, str]:
+    try:
+        return {"string": content.decode()}
+    except UnicodeDecodeError:
+        return {"base64_string": base64.b64encode(content).decode()}

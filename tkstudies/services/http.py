@@ -1,0 +1,488 @@
+"""One HTTP layer for all clients: base URLs, pooled connections, login, retries, replay and recording."""
+
+from __future__ import annotations
+
+import email.utils
+import os
+import queue
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from tkstudies import __version__, console, jsonl
+from tkstudies.errors import LoginError, ServiceError
+from tkstudies.services import auth
+from tkstudies.services.cassettes import Recorder, ReplayAdapter
+from tkstudies.settings import current
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+TIMEOUT = (10.0, 60.0)  # connect, read [s]
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_RETRIED = (429, 500, 502, 503, 504)
+_MOST_TRIES = {"unreachable": 3, "login": 3, "content": 5, "busy": 10}
+_FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0  # [s]
+_LOGIN_WORDS = (b"login", b"sign in", b"log in", b"sso", b"openid")
+
+_TUNNEL = (
+    "inside CERN only: run 'ssh -D 1080 USER@lxplus.cern.ch' and set ALL_PROXY=socks5h://localhost:1080 "
+    "(pip install 'tkstudies[socks]')"
+)
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where a service is and how one logs in to it.
+
+    Attributes:
+        title: Its name in messages.
+        variable: The environment variable that moves it elsewhere.
+        default: Its base URL, without a slash at the end.
+        audience: Application name for SSO tokens; empty if the service takes none.
+        certificate: Does it ask for a grid certificate?
+        advice: What to do when it doesn't know us.
+        route: What to do when it can't be reached.
+        patience: Seconds after which one request is given up.
+    """
+
+    title: str
+    variable: str
+    default: str
+    audience: str = ""
+    certificate: bool = False
+    advice: str = auth.TOKEN_ADVICE
+    route: str = "check the network"
+    patience: float = 120.0
+
+    def base_url(self) -> str:
+        """The base URL in force; replays know only the default one."""
+        if current.replay:
+            return self.default
+        return (os.environ.get(self.variable) or self.default).rstrip("/")
+
+
+_COOKIES = "log in in a browser and save the pages, or pass --cookies FILE (auth-get-sso-cookie -u {} -o FILE)"
+
+RUNREG = Service(
+    "Run Registry", "TKSTUDIES_RUNREG_URL", "https://cmsrunregistry.web.cern.ch/api", "cmsrunregistry-sso-proxy"
+)
+RESTHUB = Service(
+    "Run Registry v3", "TKSTUDIES_RESTHUB_URL", "http://vocms00170:2113", advice="", route=_TUNNEL, patience=900.0
+)
+OMS = Service("OMS", "TKSTUDIES_OMS_URL", "https://cmsoms.cern.ch/agg/api/v1", "cmsoms-prod")
+DQM = Service(
+    "DQM GUI",
+    "TKSTUDIES_DQM_URL",
+    "https://cmsweb.cern.ch/dqm",
+    certificate=True,
+    advice="the grid certificate isn't accepted: renew it, or run voms-proxy-init",
+)
+DOCTOR = Service(
+    "TkDQMDoctor",
+    "TKSTUDIES_DOCTOR_URL",
+    "https://tkdqmdoctor.web.cern.ch",
+    advice=_COOKIES.format("https://tkdqmdoctor.web.cern.ch") + "; saved pages are read with --from FILE",
+)
+CERTHELPER = Service(
+    "Certification Helper", "TKSTUDIES_CERTHELPER_URL", "https://certhelper.web.cern.ch", advice=""
+)
+WBM = Service("WBM", "TKSTUDIES_WBM_URL", "https://cmswbm.cern.ch/cmsdb/servlet", certificate=True, route=_TUNNEL)
+SSO = Service(
+    "CERN SSO", "TKSTUDIES_SSO_URL", "https://auth.cern.ch/auth/realms/cern/api-access/token"
+)
+
+
+class Unusable(Exception):
+    """An answer that isn't what the service normally sends: worth another try."""
+
+
+class _Failure(Exception):
+    """One try that failed: how (a key of _MOST_TRIES), why, and how long the server wants us to wait."""
+
+    def __init__(self, kind: str, reason: str, wait: float = 0.0):
+        super().__init__(reason)
+        self.kind, self.reason, self.wait = kind, reason, wait
+
+
+class Connection:
+    """A pooled, logged-in, patient connection to one service; safe to share between threads.
+
+    Args:
+        service: Which one.
+        workers: How many requests may be under way at once, and so the number of connections.
+        cookies: A Netscape cookie file to log in with.
+
+    Raises:
+        LoginError: Credentials that are named can't be used.
+    """
+
+    def __init__(self, service: Service, *, workers: int = 1, cookies: str | None = None):
+        self.service = service
+        self.base = service.base_url()
+        self._live = current.replay is None
+        self._patience = float(os.environ.get("TKSTUDIES_PATIENCE") or service.patience)
+        self._session = requests.Session()
+        self._session.trust_env = False  # read once here, not for every request
+        self._session.headers = {"User-Agent": f"tkstudies/{__version__}", "Accept": "*/*", "Connection": "keep-alive"}
+        self._recorder: Recorder | None = None
+        self._tokens: auth.Tokens | None = None
+        if self._live:
+            self._log_in(workers, cookies)
+        else:
+            self._session.mount("https://", _replay_adapter())
+            self._session.mount("http://", _replay_adapter())
+
+    def _log_in(self, workers: int, cookies: str | None) -> None:
+        auth.load_dotenv()
+        parts = urlsplit(self.base)
+        secure = parts.scheme == "https"
+        if not parts.hostname or parts.scheme not in ("http", "https"):
+            raise ServiceError(f"{self.service.variable} is not an http(s) URL: {self._shown(self.base)}")
+        private = secure or parts.hostname in _LOOPBACK
+        self._session.proxies = requests.utils.get_environ_proxies(self.base)
+        self._session.mount(f"{parts.scheme}://", _PooledAdapter(workers, secure))
+        if cookies:
+            self._session.cookies = auth.cookies(cookies)
+        elif self.service.certificate and secure:
+            self._session.cert = auth.require_certificate()
+        elif self.service.audience and private:
+            tokens = _tokens()
+            self._tokens = tokens if tokens.available() else None
+        if current.record:
+            self._recorder = _recorder()
+        self._cookies: CookieJar | None = self._session.cookies if cookies else None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- requests
+
+    def get_json(self, path: str, params: dict[str, Any] | None = None) -> Any:
+        """The JSON answer to a GET.
+
+        Raises:
+            LoginError: A login page came instead, or the credentials were refused.
+            ServiceError: No usable answer within the service's patience.
+        """
+        return self.request("GET", path, params=params, parse=parse_json)
+
+    def post_json(self, path: str, payload: Any) -> Any:
+        """The JSON answer to a POST of JSON; only for requests that read (they may be repeated)."""
+        body = jsonl.encode(payload)
+        return self.request("POST", path, body=body, content_type="application/json", parse=parse_json)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: bytes | None = None,
+        content_type: str = "",
+        parse: Callable[[requests.Response], Result],
+        final: Callable[[requests.Response], str | None] = lambda response: None,
+    ) -> Result:
+        """What ``parse`` makes of the answer, tried again while that can help.
+
+        Args:
+            path: Below the base URL, percent-encoded, with a slash in front.
+            params: Query parameters, not yet encoded.
+            parse: Turns an answer with status 200 into the result, or raises Unusable.
+            final: The server's own words when an error status won't go away by trying again, else None.
+        """
+        request = requests.PreparedRequest()
+        headers = dict(self._session.headers)
+        if content_type:
+            headers["Content-Type"] = content_type
+        request.prepare(method=method, url=self.base + path, headers=headers, params=params or {}, data=body)
+        deadline = time.monotonic() + self._patience
+        tries: dict[str, int] = {}
+        while True:
+            try:
+                return self._try(request, parse, final)
+            except _Failure as failure:
+                tries[failure.kind] = tries.get(failure.kind, 0) + 1
+                self._wait_or_give_up(request, failure, tries, deadline)
+
+    def _try(self, request: requests.PreparedRequest, parse: Callable, final: Callable) -> Any:
+        token = self._tokens.get(self.service.audience) if self._tokens else ""
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
+        if self._live and self._cookies is not None:
+            request.headers.pop("Cookie", None)
+            request.prepare_cookies(self._cookies)
+        response = self._send(request)
+        status = response.status_code
+        if status == 401 or _leads_to_login(response):
+            if token:
+                self._tokens.discard(self.service.audience, token)
+            raise _Failure("login", "asks for a login")
+        if status != 200:
+            told = final(response)
+            if told is not None:
+                raise ServiceError(f"{self.service.title} refuses: {told} ({self._shown(request.url)})")
+            if status in _RETRIED:
+                raise _Failure("busy", f"answers {status}{_reason(response)}", _retry_after(response))
+            if status == 403:
+                raise LoginError(
+                    f"not allowed at {self.service.title}: 403 for {self._shown(request.url)}. {self.service.advice}"
+                )
+            raise ServiceError(
+                f"{self.service.title} answers {status}{_reason(response)} for {self._shown(request.url)}"
+            )
+        try:
+            return parse(response)
+        except Unusable as error:
+            raise _Failure("content", str(error)) from None
+
+    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+        start = time.monotonic()
+        try:
+            response = self._session.send(request, timeout=TIMEOUT, allow_redirects=False)
+        except requests.exceptions.SSLError as error:
+            raise ServiceError(
+                f"{self.service.title}: no secure connection to {self._shown(request.url)}: {_cause(error)}. "
+                "If a proxy or tunnel signs with an authority of its own, name its bundle in REQUESTS_CA_BUNDLE"
+            ) from None
+        except requests.exceptions.InvalidSchema:
+            raise ServiceError("a SOCKS proxy needs PySocks: pip install 'tkstudies[socks]'") from None
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
+            raise _Failure("busy", f"broke off in the middle of an answer ({_cause(error)})") from None
+        except requests.exceptions.ReadTimeout:
+            raise _Failure("content", f"sent nothing for {TIMEOUT[1]:.0f} s") from None
+        except requests.exceptions.ConnectionError as error:
+            kind = "unreachable" if _never_connected(error) else "busy"
+            raise _Failure(kind, f"can't be reached ({_cause(error)})") from None
+        except requests.exceptions.RequestException as error:
+            raise ServiceError(f"{self.service.title}: {_cause(error)} ({self._shown(request.url)})") from None
+        if self._recorder:
+            url = self.service.default + (request.url or "").removeprefix(self.base)
+            self._recorder.add(request.method or "GET", url, request.body, response)
+        console.debug(
+            f"{request.method} {self._shown(request.url)} -> {response.status_code}, "
+            f"{len(response.content):,} bytes, {time.monotonic() - start:.3f} s"
+        )
+        return response
+
+    def _wait_or_give_up(
+        self, request: requests.PreparedRequest, failure: _Failure, tries: dict[str, int], deadline: float
+    ) -> None:
+        number = tries[failure.kind]
+        delay = min(_FIRST_DELAY * 2 ** (sum(tries.values()) - 1), _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
+        delay = max(delay, failure.wait)
+        late = time.monotonic() + delay > deadline
+        most = _MOST_TRIES[failure.kind]
+        patient = failure.kind == "busy" and self._patience > 300
+        if not self._live or late or (number >= most and not patient):
+            raise self._final_error(request, failure, sum(tries.values()))
+        console.debug(f"{self.service.title} {failure.reason}: trying again in {delay:.1f} s")
+        if delay > 5:
+            console.say(f"{self.service.title} {failure.reason}: trying again in {delay:.0f} s")
+        time.sleep(delay)
+
+    def _final_error(self, request: requests.PreparedRequest, failure: _Failure, tries: int) -> ServiceError:
+        service, url = self.service, self._shown(request.url)
+        if failure.kind == "login":
+            return LoginError(f"not logged in to {service.title}: {url} {failure.reason}. {service.advice}".rstrip(". "))
+        tried = f"given up after {console.counted(tries, 'try') if tries == 1 else f'{tries} tries'}"
+        advice = f". {service.route}, or set {service.variable}" if failure.kind == "unreachable" else ""
+        return ServiceError(f"{service.title} {failure.reason}: {request.method} {url}, {tried}{advice}")
+
+    def _shown(self, url: str | None) -> str:
+        """A URL for a message, without a password that somebody put in front of the host."""
+        parts = urlsplit(url or "")
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+class _PooledAdapter(HTTPAdapter):
+    """As many kept-alive connections as workers, trusting public authorities and CERN's."""
+
+    def __init__(self, workers: int, secure: bool):
+        self._context = auth.trusted_authorities() if secure else None
+        super().__init__(pool_connections=2, pool_maxsize=workers, pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+
+# --- what all connections of a process share
+
+_shared: dict[Any, Any] = {}
+_sharing = threading.Lock()
+
+
+def _once(what: Any, make: Callable[[], Any]) -> Any:
+    with _sharing:
+        if what not in _shared:
+            _shared[what] = make()
+        return _shared[what]
+
+
+def _replay_adapter() -> BaseAdapter:
+    folder = current.replay
+    return _once(("replay", folder), lambda: ReplayAdapter(folder))
+
+
+def _recorder() -> Recorder:
+    folder, command = current.record, current.command
+    return _once(("record", folder), lambda: Recorder(folder, command))
+
+
+def _tokens() -> auth.Tokens:
+    endpoint = SSO.base_url()
+    parts = urlsplit(endpoint)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise ServiceError(f"{SSO.variable} must be https: a secret isn't sent in the clear")
+    return _once(("tokens", endpoint, os.environ.get("SSO_CLIENT_ID")), lambda: auth.Tokens(endpoint))
+
+
+def finish() -> None:
+    """End of a command: write what was recorded and forget what was shared."""
+    with _sharing:
+        shared = dict(_shared)
+        _shared.clear()
+    for thing in shared.values():
+        if isinstance(thing, Recorder):
+            thing.close()
+
+
+# --- answers
+
+
+def parse_json(response: requests.Response) -> Any:
+    """The JSON value of an answer; what isn't JSON is worth another try."""
+    content = response.content
+    if not content.strip():
+        raise Unusable("sent an empty answer")
+    try:
+        return jsonl.decode_value(content)
+    except jsonl.BadRecord:
+        what = "HTML" if content.lstrip()[:1] == b"<" else "something that isn't JSON"
+        raise Unusable(f"sent {what}: {jsonl.quoted(content)}") from None
+
+
+def _leads_to_login(response: requests.Response) -> bool:
+    """Is this the login page, or the way to it, that a service sends when a session has expired?"""
+    if response.status_code in (301, 302, 303, 307, 308):
+        return True
+    content = response.content
+    if response.status_code != 200 or content.lstrip()[:1] != b"<":
+        return False
+    page = content[:20000].lower()
+    return b"<form" in page and any(word in page for word in _LOGIN_WORDS)
+
+
+def _retry_after(response: requests.Response) -> float:
+    """Seconds that the server asks us to wait [0, longest delay]."""
+    value = response.headers.get("Retry-After", "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except (TypeError, ValueError):
+            return 0.0
+    return min(max(seconds, 0.0), 120.0)
+
+
+def _reason(response: requests.Response) -> str:
+    content = response.content.strip()
+    if not content or content[:1] == b"<":
+        return f" ({response.reason})" if response.reason else ""
+    return f" ({jsonl.quoted(content, 200)})"
+
+
+def _never_connected(error: BaseException) -> bool:
+    text = repr(error)
+    return any(word in text for word in ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ProxyError"))
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason of a wrapped network error, in a few words."""
+    seen: set[int] = set()
+    inner: Any = error
+    while id(inner) not in seen:
+        seen.add(id(inner))
+        following = getattr(inner, "reason", None) or next(
+            (a for a in getattr(inner, "args", ()) if isinstance(a, BaseException)), None
+        )
+        if not isinstance(following, BaseException):
+            break
+        inner = following
+    return str(getattr(inner, "strerror", None) or inner).split(": ")[-1].rstrip("'\")>")[:200]
+
+
+# --- many requests at once
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int = 4
+) -> Iterator[tuple[Item, Result | Exception]]:
+    """Yield (item, result) in the order of the items, with up to ``workers`` calls under way.
+
+    An exception of a call is yielded as its result. At most ``ahead`` items per worker are taken in advance, so
+    that memory doesn't grow with the number of items. The threads end with the process: Ctrl-C doesn't wait.
+    """
+    tasks: queue.SimpleQueue = queue.SimpleQueue()
+    waiting: deque[_Slot] = deque()
+
+    def work() -> None:
+        while (slot := tasks.get()) is not None:
+            try:
+                slot.result = function(slot.item)
+            except Exception as error:
+                slot.result = error
+            slot.done.set()
+
+    threads: list[threading.Thread] = []
+    try:
+        for item in items:
+            slot = _Slot(item)
+            waiting.append(slot)
+            tasks.put(slot)
+            if len(threads) < workers:
+                threads.append(threading.Thread(target=work, daemon=True))
+                threads[-1].start()
+            while waiting and (len(waiting) >= workers * ahead or waiting[0].done.is_set()):
+                yield _taken(waiting.popleft())
+        while waiting:
+            yield _taken(waiting.popleft())
+    finally:
+        for _ in threads:
+            tasks.put(None)
+
+
+class _Slot:
+    """Room for one result."""
+
+    __slots__ = ("done", "item", "result")
+
+    def __init__(self, item: Any):
+        self.item = item
+        self.done = threading.Event()
+        self.result: Any = None
+
+
+def _taken(slot: _Slot) -> tuple[Any, Any]:
+    slot.done.wait()
+    return slot.item, slot.result

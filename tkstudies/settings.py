@@ -1,0 +1,63 @@
+"""What the global options say, for the run of one command."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tkstudies.errors import InputError, UsageError
+
+
+@dataclass
+class Settings:
+    """The global options, and whether something was left out on the way (exit code 3).
+
+    Attributes:
+        quiet: No progress, no summaries; warnings and errors remain.
+        verbose: Each request is logged, and an internal error shows its traceback.
+        replay: Folder of cassettes to answer from, or None.
+        record: Folder to record cassettes in, or None.
+        partial: True once a record was skipped or could not be fetched.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    replay: Path | None = None
+    record: Path | None = None
+    partial: bool = False
+    command: str = field(default="tkstudies")
+
+    def reset(self, command: str = "tkstudies") -> None:
+        """Start afresh from the environment, as for a new process.
+
+        Raises:
+            UsageError: Both a replay and a record folder are named.
+            InputError: The replay folder doesn't exist.
+        """
+        self.quiet = self.verbose = self.partial = False
+        self.command = command
+        self.replay = self.record = None
+        self.use_replay(os.environ.get("TKSTUDIES_REPLAY"))
+        self.use_record(os.environ.get("TKSTUDIES_RECORD"))
+
+    def use_replay(self, folder: str | None) -> None:
+        """Answer from the cassettes in ``folder``; it stays valid when the process changes folder."""
+        if folder:
+            self.replay = Path(folder).expanduser().absolute()
+            if not self.replay.is_dir():
+                raise InputError(f"--replay: no such folder: {folder}")
+            self._only_one()
+
+    def use_record(self, folder: str | None) -> None:
+        """Record what passes into ``folder``, which is made when something is recorded."""
+        if folder:
+            self.record = Path(folder).expanduser().absolute()
+            self._only_one()
+
+    def _only_one(self) -> None:
+        if self.replay and self.record:
+            raise UsageError("replay and record exclude each other: unset TKSTUDIES_REPLAY or TKSTUDIES_RECORD")
+
+
+current = Settings()
