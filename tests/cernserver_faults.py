@@ -1,8 +1,8 @@
 """Faults for the reliability tests: which request fails, and how its answer is spoilt.
 
-The choice depends only on the seed and on the request (service, method, path, query, body) and on how often that
-request has been made, so that a failing test fails again; the same request never fails more than ``max_repeat``
-times in a row, so that a client that retries gets through.
+The choice depends only on the seed and on the request (service, method, path, query, body) and on how often
+that request has been made, so that a failing test fails again; the same request never fails more than
+``max_repeat`` times in a row, so that a client that retries gets through.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The simulated DQM histograms: their shapes, how they answer to the detector, and the server's text of them.
+"""The simulated DQM histograms: their shapes, how they answer to the detector, and the server's text.
 
-Each plot has a :class:`Shape`, a distribution whose mean moves with the :class:`Conditions` of a run. Bin contents
-are drawn from it (Poisson), and mean and rms are those of the contents. The text follows the hand-made JSON of
-the DQM GUI, including the forms that are not JSON.
+Each plot has a :class:`Shape`, a distribution whose mean moves with the :class:`Conditions` of a run. Bin
+contents are drawn from it (Poisson), and mean and rms are those of the contents. The text follows the
+hand-made JSON of the DQM GUI, including the forms that are not JSON.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ _OTHERS = (
     ("deadRoc", Shape("", 10, 0, 10, 4.5, 2.9, "flat", per_event=0.01, hole=0.2)),
     ("digis", Shape("digis", 50, 0, 300, 38, 30, pileup=0.9, pixel_off=-1.0, noise=0.01)),
     ("adc", Shape("adc readout", 50, 0, 256, 102, 45, "normal", 50, charge=-1.0, noise=0.006)),
-    ("charge", Shape("Charge (electrons)", 50, 0, 80000, 24000, 9500, per_event=40, charge=-1.0, ageing=-0.01)),
+    ("charge", Shape("Charge (e)", 50, 0, 80000, 24000, 9500, per_event=40, charge=-1.0, ageing=-0.01)),
     ("size", Shape("size[pixels]", 30, 0, 30, 4.6, 3.0, per_event=40, charge=-0.3, ageing=-0.01)),
     ("residual", Shape("(x_rec - x_pred) [cm]", 50, -0.15, 0.15, 0, 0.035, "normal", 40)),
     ("ntracks", Shape("Number of Tracks", 50, 0, 1200, 230, 100, pileup=1.0, pixel_off=-0.9, noise=0.01)),
@@ -183,7 +183,9 @@ def _weights(shape: Shape, now: Conditions, rng: Random) -> list[float]:
         tilt = 0.004 * wobble - 0.004 * now.ageing
         bend = 0.1 + 0.02 * now.pileup - 0.25 * now.strip_off + 0.2 * now.pixel_off
         return [
-            math.exp(-((abs(x) / 2.5) ** 10)) * (1 + bend * x * x / 3 + tilt * x) * (1 - depth * _bump(x, at, 0.6))
+            math.exp(-((abs(x) / 2.5) ** 10))
+            * (1 + bend * x * x / 3 + tilt * x)
+            * (1 - depth * _bump(x, at, 0.6))
             for x in xs
         ]
     if shape.family == "flat":
@@ -259,7 +261,18 @@ class Damage:
     apostrophe: bool = False  # a title with an apostrophe, sent as a double quote
 
 
-DEAD_ROC_LABELS = ["BPix1", "BPix2", "BPix3", "BPix4", "FPix-3", "FPix-2", "FPix-1", "FPix+1", "FPix+2", "FPix+3"]
+DEAD_ROC_LABELS = [
+    "BPix1",
+    "BPix2",
+    "BPix3",
+    "BPix4",
+    "FPix-3",
+    "FPix-2",
+    "FPix-1",
+    "FPix+1",
+    "FPix+2",
+    "FPix+3",
+]
 
 
 def histogram_text(plot: Plot, now: Conditions, rng: Random, damage: Damage | None = None) -> str:
@@ -268,7 +281,9 @@ def histogram_text(plot: Plot, now: Conditions, rng: Random, damage: Damage | No
     xs = shape.centres()
     if shape.family == "profile":
         level = 60 * math.exp(shape.pileup * now.pileup + shape.pixel_off * now.pixel_off)
-        contents: list[float] = [round(level * (1.1 - 0.005 * i + rng.gauss(0, 0.01)), 6) for i in range(shape.bins)]
+        contents: list[float] = [
+            round(level * (1.1 - 0.005 * i + rng.gauss(0, 0.01)), 6) for i in range(shape.bins)
+        ]
         errors = [f"{0.02 * c:.6g}" for c in contents]
         entries = now.events * shape.bins
         kind, extra = "TProfile", ',"yMin":0,"yMax":0,"errorStyle":""'
@@ -289,11 +304,11 @@ def histogram_text(plot: Plot, now: Conditions, rng: Random, damage: Damage | No
         errors[0] = "inf"
     title = plot.name + ('"s distribution' if damage.apostrophe else "")
     labels = DEAD_ROC_LABELS if plot.feature == "deadRoc" else None
-    underflow, overflow = 0, _poisson(rng, min(entries * 1e-5, 25))
+    overflow = _poisson(rng, min(entries * 1e-5, 25))
     return (
         f'{{"hist":{{"type":"{kind}","title":"{title}","stats":{{"name":"{plot.name}",'
         f'"entries":{entries + overflow:f},"mean":{{"X":{_stat(mean, rms / root)}}},'
-        f'"rms":{{"X":{_stat(rms, rms / root / math.sqrt(2))}}},"underflow":{underflow},"overflow":{overflow}}},'
+        f'"rms":{{"X":{_stat(rms, rms / root / math.sqrt(2))}}},"underflow":0,"overflow":{overflow}}},'
         f"{_axis('xaxis', shape.axis, shape.bins, shape.low, shape.high, labels)},"
         f'"values":{{"min":{min(contents):.11g},"max":{max(contents):.11g}}},'
         f'"bins":{{"integral":{sum(contents):.11g},"width":{(shape.high - shape.low) / shape.bins:.6g},'
@@ -314,16 +329,26 @@ def _real_map() -> tuple[list[list[float]], float]:
 
 
 def _table_text(
-    kind: str, name: str, contents: list[list[float]], x: tuple[str, float, float], y: tuple[str, float, float], extra: str
+    kind: str,
+    name: str,
+    contents: list[list[float]],
+    x: tuple[str, float, float],
+    y: tuple[str, float, float],
+    extra: str,
 ) -> str:
     columns, rows = len(contents[0]), len(contents)
     xs = [x[1] + (i + 0.5) * (x[2] - x[1]) / columns for i in range(columns)]
     ys = [y[1] + (i + 0.5) * (y[2] - y[1]) / rows for i in range(rows)]
     total = sum(map(sum, contents))
-    stats = [_moments(xs, [sum(c) for c in zip(*contents, strict=True)]), _moments(ys, [sum(row) for row in contents])]
+    stats = [
+        _moments(xs, [sum(c) for c in zip(*contents, strict=True)]),
+        _moments(ys, [sum(row) for row in contents]),
+    ]
     root = math.sqrt(total) if total else math.inf
     means = ",".join(f'"{a}":{_stat(m, r / root)}' for a, (m, r) in zip("XY", stats, strict=True))
-    spreads = ",".join(f'"{a}":{_stat(r, r / root / math.sqrt(2))}' for a, (m, r) in zip("XY", stats, strict=True))
+    spreads = ",".join(
+        f'"{a}":{_stat(r, r / root / math.sqrt(2))}' for a, (m, r) in zip("XY", stats, strict=True)
+    )
     body = ",".join("[" + ",".join(f"{c:.6g}" for c in row) + "]" for row in contents)
     return (
         f'{{"hist":{{"type":"{kind}","title":"{name}","stats":{{"name":"{name}","entries":{total:f},'
@@ -345,7 +370,10 @@ def map_text(now: Conditions, rng: Random) -> str:
         dip = now.hole * _bump(phi, now.hole_phi, 0.5)
         contents.append(
             [
-                _poisson(rng, c * scale * (1 + tilt * (i - 15) / 15) * (1 - dip * _bump(i, 15 + 5 * now.hole_eta, 3)))
+                _poisson(
+                    rng,
+                    c * scale * (1 + tilt * (i - 15) / 15) * (1 - dip * _bump(i, 15 + 5 * now.hole_eta, 3)),
+                )
                 for i, c in enumerate(counts)
             ]
         )

@@ -27,9 +27,9 @@ ERAS = (
     (319337, "2018C"),
     (320413, "2018D"),
     (325309, "2018E"),
-    (326381, "HI2018A"),
+    (326381, "HIRun2018A"),
     (352499, "2022A"),
-    (374300, "HI2023A"),
+    (374300, "HIRun2023A"),
     (379412, "2024C"),
 )
 
@@ -58,7 +58,9 @@ INVENTED = {
 }  # fmt: skip
 # Real run numbers that the DCS-only file does not hold but the documents speak of.
 OUTSIDE_DCS = {306631: "Collisions17", 325680: "Cosmics18", 327489: "Collisions18"}
+CAPTURED_ONLY = {317188: "Cosmics18", 317301: "Commissioning18", 317441: "Collisions18"}
 OPEN_RUNS = (317585, 318700)
+NO_PROMPT = (317382, 317585, 318877, 320062, 325175)  # prompt reconstruction not in the DQM GUI yet
 WITHOUT_FILL = (314700, 316500, 317540, 319050)
 FULLY_OFF = 317480
 
@@ -82,15 +84,34 @@ EFFECTS: dict[str, dict[str, dict[str, float]]] = {
 }
 
 # Comments as shifters write them, and the cause that goes with them.
-COMMENTS = {
-    "strip_hv": (("HV off for LS 1-{n}", "HV"), ("Strip HV was off until LS {n}", "HV"), ("HV problem in TOB", "HV")),
-    "pixel_hv": (("BPix HV is off in LS 1-{n}", "Pixel HV"), ("no HV in FPix for LS 1-{n}", "Pixel HV"),
-                 ("Pixel HV scan", "Pixel HV")),
-    "hole": (("new hole in TIB L2", "DAQ"), ("hole in TOB L4, DCU not in DAQ", "DAQ"), ("hole in TID- ring 1", "LV")),
-    "charge": (("timing scan", "SCAN"), ("strip timing_scan, low S/N", "SCAN"), ("misconfiguration of APVs", "CONFIG")),
-    "low_statistics": (("low stat", "LOW_STATS"), ("1 LS", "LOW_STATS"), ("stats too low to judge", "LOW_STATS")),
+COMMENTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "strip_hv": (
+        ("HV off for LS 1-{n}", "HV"),
+        ("Strip HV was off until LS {n}", "HV"),
+        ("HV problem in TOB", "HV"),
+    ),
+    "pixel_hv": (
+        ("BPix HV is off in LS 1-{n}", "Pixel HV"),
+        ("no HV in FPix for LS 1-{n}", "Pixel HV"),
+        ("Pixel HV scan", "Pixel HV"),
+    ),
+    "hole": (
+        ("new hole in TIB L2", "DAQ"),
+        ("hole in TOB L4, FED not in DAQ", "DAQ"),
+        ("hole in TID- ring 1", "LV"),
+    ),
+    "charge": (
+        ("timing scan", "SCAN"),
+        ("strip timing_scan, low S/N", "SCAN"),
+        ("misconfiguration of APVs", "CONFIG"),
+    ),
+    "low_statistics": (
+        ("low stat", "LOW_STATS"),
+        ("only 1 LS with stable beam", "LOW_STATS"),
+        ("stats too low to judge", "LOW_STATS"),
+    ),
     "off": (("tracker excluded, plots empty", "DAQ"),),
-}  # fmt: skip
+}
 PROBLEMS = {
     "strip_hv": ["SiStrip PS problem", "SiStrip HV off"],
     "pixel_hv": ["Pixel PS problem", "Pixel DCS error"],
@@ -170,7 +191,9 @@ def era_of(number: int) -> str:
 def certification() -> tuple[dict[int, list[list[int]]], dict[int, list[list[int]]]]:
     """The DCS-only and the golden ranges of 2018, merged and sorted, by run."""
     files = (DATA / "certification" / f"{name}_2018.json" for name in ("dcsonly", "golden"))
-    dcs, golden = ({int(run): _merge(ranges) for run, ranges in json.loads(f.read_text()).items()} for f in files)
+    dcs, golden = (
+        {int(run): _merge(ranges) for run, ranges in json.loads(f.read_text()).items()} for f in files
+    )
     return dcs, golden
 
 
@@ -207,27 +230,30 @@ def make_fates(seed: int) -> dict[int, Fate]:
         last = max(end for _, end in dcs[run])
         fates[run] = Fate(kind, strength, True, comment.format(n=max(1, last // 3)), cause)
     for run, (kind, strength, is_bad) in CAPTURED_FATES.items():
-        fates[run] = Fate(kind, strength, is_bad, "TIB HV off for the whole run" if is_bad else "", "HV" if is_bad else "")
+        fates[run] = Fate(
+            kind, strength, is_bad, "TIB HV off for the whole run" if is_bad else "", "HV" if is_bad else ""
+        )
     return fates
 
 
-def make_runs(seed: int, captured_classes: dict[int, str]) -> dict[int, SimulatedRun]:
-    """All runs by number. ``captured_classes``: class of the runs that only the captures know."""
+def make_runs(seed: int) -> dict[int, SimulatedRun]:
+    """All runs by number."""
     dcs, _ = certification()
     fates = make_fates(seed)
     runs: dict[int, SimulatedRun] = {}
     free = timedelta(seconds=120)
     previous = datetime(2017, 1, 1, tzinfo=timezone.utc)
-    for number in sorted({*dcs, *INVENTED, *OUTSIDE_DCS, *captured_classes}):
+    outside = {**INVENTED, **OUTSIDE_DCS, **CAPTURED_ONLY}
+    for number in sorted({*dcs, *outside}):
         rng = Random(f"{seed}/run/{number}")
-        default = {**INVENTED, **OUTSIDE_DCS, **captured_classes}.get(number, "Collisions18")
+        run_class = outside.get(number, "Collisions18")
         ranges = dcs.get(number) or [[1, rng.randint(15, 120)]]
         day = timedelta(days=interpolate(DAYS, number))
         start = max(datetime(2018, 1, 1, tzinfo=timezone.utc) + day, previous + free).replace(microsecond=0)
-        beam = default.startswith("Collisions")
+        beam = run_class.startswith("Collisions")
         run = SimulatedRun(
             number=number,
-            run_class=default,
+            run_class=run_class,
             last=ranges[-1][1] + (rng.randint(0, 3) if number in dcs else 0),
             dcs=tuple((first, last) for first, last in ranges),
             fill=None if number in WITHOUT_FILL else int(interpolate(FILLS, number)),

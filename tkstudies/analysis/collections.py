@@ -1,8 +1,8 @@
 """The plots of the quick collections: their names, paths and feature names.
 
-The table is `quick_collections.jsonl` beside this module: 77 plots of proton-proton collisions, one a line. Cosmics
-runs have none of the tracking ones; theirs are made here. Online paths have no ``generalTracks/`` and no
-``highPurityTracks/pt_1/`` part, and some plots exist offline only.
+The table is `quick_collections.jsonl` beside this module: 77 plots of proton-proton collisions, one a line.
+Cosmics runs have none of the tracking ones; theirs are made here. Online paths have no ``generalTracks/`` and
+no ``highPurityTracks/pt_1/`` part, and some plots exist offline only.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TRACKING_MAP = Plot(
 
 
 def _cosmics(path: str, feature: str) -> Plot:
-    """A plot of the cosmics tracks, made with the combinatorial Kalman filter (CKF); the same path on- and offline."""
+    """A plot of the cosmics tracks, made by a combinatorial Kalman filter (CKF); online has the same path."""
     return Plot(path.rpartition("/")[2], feature, "cosmics", _TRACKS + path, _TRACKS + path)
 
 
@@ -74,12 +74,12 @@ def plots(collection: str) -> list[Plot]:
 def feature_name(plot: str) -> str:
     """The column prefix of a plot, given its path (offline or online) or its bare name.
 
-    A plot outside the table uses its own name, the last part of the path: the same name in another folder is another
-    plot (``generalTracks`` instead of ``highPurityTracks/pt_1``, say).
+    A plot outside the table uses its own name, the last part of the path: the same name in another folder is
+    another plot (``generalTracks`` instead of ``highPurityTracks/pt_1``, say).
 
     Example:
-        >>> feature_name("/PixelPhase1/Phase1_MechanicalView/adc_PXForward"), feature_name("/Ecal/adc_PXForward")
-        ('adc.PXForward', 'adc_PXForward')
+        >>> feature_name("/SiStrip/ReadoutView/FED/nFEDErrors"), feature_name("/SiStrip/nFEDErrors")
+        ('FEDErrors', 'nFEDErrors')
         >>> feature_name("NumberOfTracks_GenTk")
         'Tracks'
     """

@@ -10,12 +10,14 @@ operator                  holds when
 ``exists`` ``missing``    the column is there and not null; isn't (no VALUE)
 ========================  ==============================================================
 
-- Numbers compare as numbers, also with a text that holds a number; ``true`` and ``false`` with booleans; all else
-  as text, so that ISO dates and eras sort as one expects. Quotes force text: ``comment = "1"``.
-- Null, NaN and an absent column are the same: they satisfy only ``missing``, ``!=`` and ``!~``. The last two are the
-  exact negations of ``=`` and ``~``: a row with an unknown status never gets lost in ``pixel != BAD``.
+- Numbers compare as numbers, also with a text that holds a number; ``true`` and ``false`` with booleans; all
+  else as text, so that ISO dates and eras sort as one expects. Quotes force text: ``comment = "1"``.
+- Null, NaN and an absent column are the same: they satisfy only ``missing``, ``!=`` and ``!~``. The last two
+  are the exact negations of ``=`` and ``~``: a row with an unknown status never gets lost in ``pixel !=
+  BAD``.
 - For a list (``problem_names``) ``=``, ``in`` and ``~`` ask whether any member satisfies them.
-- A column name with spaces is quoted. One expression is one condition; several expressions are joined by "and".
+- A column name with spaces is quoted. One expression is one condition; several expressions are joined by
+  "and".
 
 Nothing is ever evaluated as code.
 """
@@ -55,9 +57,8 @@ class Condition:
     """One parsed expression: call it with a record, or `holds` with the value of its column.
 
     Attributes:
-        column: Name of the column.
-        operator: One of `OPERATORS`.
-        value: Number, boolean or text; a tuple of them for ``in``; the pattern for ``~`` and ``!~``; else None.
+        column: Name of the column. operator: One of `OPERATORS`. value: Number, boolean or text; for ``in`` a
+        tuple of them; for ``~`` and ``!~`` the pattern; else None.
     """
 
     column: str

@@ -1,20 +1,21 @@
 """Numbers from histograms: statistics of one, and the wide table of many.
 
-A histogram is the ``hist`` object of the DQM GUI's jsonfairy answer. ``mean``, ``rms``, ``entries`` and ``integral``
-are the server's own numbers and pass through as sent; the shape statistics are computed from the bins. Whatever isn't
-a finite number is None: the server writes ``"nan"`` and ``"inf"`` as texts, and ``hist`` itself is the text
-``unsupported type`` for a plot that the run doesn't have.
+A histogram is the ``hist`` object of the DQM GUI's jsonfairy answer. ``mean``, ``rms``, ``entries`` and
+``integral`` are the server's own numbers and pass through as sent; the shape statistics are computed from the
+bins. Whatever isn't a finite number is None: the server writes ``"nan"`` and ``"inf"`` as texts, and ``hist``
+itself is the text ``unsupported type`` for a plot that the run doesn't have.
 
-Shape statistics (skewness, excess kurtosis, median, quantiles) take the bins inside the axis as they are, without
-under- and overflow. For a 2-D histogram they describe its projection on x. A profile has means in its bins, not
-counts: no shape statistics. The axis runs from the lower edge of the first bin (``xaxis.first.value``) to the upper edge
-of the last one (``xaxis.last.value``): for the real tracking map of run 321012 this reading reproduces the server's mean
-and rms to 0.001, bin centres miss the rms by 3 %. An axis of one bin has neither and gives None.
+Shape statistics (skewness, excess kurtosis, median, quantiles) take the bins inside the axis as they are,
+without under- and overflow. For a 2-D histogram they describe its projection on x. A profile has means in its
+bins, not counts: no shape statistics. The axis runs from the lower edge of the first bin
+(``xaxis.first.value``) to the upper edge of the last one (``xaxis.last.value``): for the real tracking map of
+run 321012 this reading reproduces the server's mean and rms to 0.001, bin centres miss the rms by 3 %. An
+axis of one bin has neither and gives None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import accumulate
 from math import isfinite, sqrt
 from typing import Any
@@ -24,7 +25,7 @@ from tkstudies.errors import InputError, UsageError
 
 DEFAULT_STATISTICS = ("mean", "rms", "entries", "integral")
 
-_SERVER_STATISTICS: dict[str, tuple[str, ...]] = {
+SERVER_STATISTICS: dict[str, tuple[str, ...]] = {
     "mean": ("stats", "mean", "X", "value"),
     "rms": ("stats", "rms", "X", "value"),
     "entries": ("stats", "entries"),
@@ -34,14 +35,16 @@ _SERVER_STATISTICS: dict[str, tuple[str, ...]] = {
     "underflow": ("stats", "underflow"),
     "overflow": ("stats", "overflow"),
 }
+"""The server's own numbers and where in ``hist`` they are; the others are computed from the bins."""
+
 _QUANTILES = {"median": 0.5, "q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
 
-STATISTICS = (*_SERVER_STATISTICS, "skewness", "kurtosis", *_QUANTILES)
+STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *_QUANTILES)
 """All statistics by name; ``kurtosis`` is the excess, 0 for a normal distribution."""
 
 
 def check_statistics(names: Collection[str]) -> tuple[str, ...]:
-    """The names as a tuple.
+    """The names as a tuple, each once.
 
     Raises:
         UsageError: One isn't in `STATISTICS`.
@@ -49,7 +52,7 @@ def check_statistics(names: Collection[str]) -> tuple[str, ...]:
     for name in names:
         if name not in STATISTICS:
             raise UsageError(f"no statistic {name!r}; there are {', '.join(STATISTICS)}")
-    return tuple(names)
+    return tuple(dict.fromkeys(names))
 
 
 def statistics(hist: Any, names: Collection[str] = DEFAULT_STATISTICS) -> dict[str, int | float | None]:
@@ -66,16 +69,7 @@ def statistics(hist: Any, names: Collection[str] = DEFAULT_STATISTICS) -> dict[s
         >>> statistics("unsupported type", ["mean"])
         {'mean': None}
     """
-    check_statistics(names)
-    values: dict[str, int | float | None] = {}
-    shape: _Shape | None = None
-    for name in names:
-        if name in _SERVER_STATISTICS:
-            values[name] = _server_statistic(hist, name)
-        else:
-            shape = shape or _Shape(hist)
-            values[name] = shape.statistic(name)
-    return values
+    return _statistics(hist, check_statistics(names))
 
 
 def contents(hist: Any) -> list[int | float | None]:
@@ -86,7 +80,8 @@ def contents(hist: Any) -> list[int | float | None]:
         [1, None, 3, 4]
     """
     values: list[int | float | None] = []
-    for item in _member(hist, "bins", "content") or ():
+    content = _member(hist, "bins", "content")
+    for item in content if isinstance(content, list) else ():
         values.extend(map(finite, item) if isinstance(item, list) else (finite(item),))
     return values
 
@@ -98,12 +93,27 @@ def finite(value: Any) -> int | float | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def integral(value: Any) -> int | float | None:
+    """The integral inside the axes: the number itself, in 2-D the centre of the table below, inside, above.
+
+    Example:
+        >>> integral([[0, 1, 0], [2, 224509, 3], [0, 1, 0]])
+        224509
+    """
+    if isinstance(value, list):
+        try:
+            value = value[1][1]
+        except (IndexError, KeyError, TypeError):
+            return None
+    return finite(value)
+
+
 class FeatureTable:
     """Histogram records -> one wide row per (run_number, reco), in the order of first appearance.
 
-    Columns are run_number, reco, then for each feature ``<feature>.<statistic>`` and, on request, the contents
-    ``<feature>_<bin>``. A row has the features of its own histograms, in the order of the collections table, then others
-    in the order in which the whole input brought them up.
+    Columns are run_number, reco, then for each feature ``<feature>.<statistic>`` and, on request, the
+    contents ``<feature>_<bin>``. A row has the features of its own histograms, in the order of the
+    collections table, then others in the order in which the whole input brought them up.
 
     Args:
         names: Statistics, of `STATISTICS`.
@@ -116,9 +126,10 @@ class FeatureTable:
     Example:
         >>> table = FeatureTable(["entries"])
         >>> for name in ("TrackPt_ImpactPoint_GenTk", "NumberOfTracks_GenTk"):
-        ...     table.add({"run_number": 1, "reco": "express", "name": name, "hist": {"stats": {"entries": 9}}})
+        ...     hist = {"stats": {"entries": 9}}
+        ...     table.add({"run_number": 1, "reco": "prompt", "name": name, "hist": hist})
         >>> list(table.rows())
-        [{'run_number': 1, 'reco': 'express', 'Tracks.entries': 9, 'TrackPt.entries': 9}]
+        [{'run_number': 1, 'reco': 'prompt', 'Tracks.entries': 9, 'TrackPt.entries': 9}]
     """
 
     def __init__(
@@ -130,9 +141,10 @@ class FeatureTable:
         self.names = check_statistics(names)
         self.content = content
         self.duplicates = 0
-        self._features = dict(feature_names or {})  # by plot path or name, grows as plots are met
+        self._own_names = dict(feature_names or {})
+        self._features: dict[str, str] = {}  # by plot, grows as plots are met
         self._order = dict(feature_order())
-        self._rows: dict[tuple[Any, Any], dict[str, dict[str, Any]]] = {}
+        self._rows: dict[tuple[int, str | None], dict[str, tuple[int | float | None, ...] | None]] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take in one histogram record.
@@ -143,29 +155,33 @@ class FeatureTable:
             InputError: The record doesn't say which run or which plot.
         """
         hist = record.get("hist")
-        columns = statistics(hist, self.names) if isinstance(hist, dict) else None
-        self.add_columns(record, columns, contents(hist) if self.content else ())
+        values = None
+        if isinstance(hist, dict):
+            values = (*_statistics(hist, self.names).values(), *(contents(hist) if self.content else ()))
+        self.insert(
+            record.get("run_number"), record.get("reco"), record.get("plot") or record.get("name"), values
+        )
 
-    def add_columns(
-        self,
-        record: Mapping[str, Any],
-        columns: Mapping[str, int | float | None] | None,
-        bins: Collection[int | float | None] = (),
+    def insert(
+        self, run_number: Any, reco: Any, plot: Any, values: tuple[int | float | None, ...] | None
     ) -> None:
-        """Take in a histogram's statistics (None: there is no histogram) and contents, computed by the caller."""
-        run, plot = record.get("run_number"), record.get("plot") or record.get("name")
-        if not isinstance(run, int) or not isinstance(plot, str):
-            raise InputError(f"not a histogram record: run_number {run!r:.80}, plot {plot!r:.80}")
-        row = self._rows.setdefault((run, str(record.get("reco") or "") or None), {})
-        feature = self._feature(plot, record.get("name"))
-        if columns is None:
-            row.setdefault(feature, {})
-        elif row.get(feature):
+        """Take in a histogram by its values: one per statistic, then the contents if wanted.
+
+        None instead of values means that there is no such histogram.
+
+        Raises:
+            InputError: As in `add`.
+        """
+        if not isinstance(run_number, int) or not isinstance(plot, str):
+            raise InputError(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
+        feature = self._features.get(plot) or self._learn(plot)
+        row = self._rows.setdefault(_key(run_number, reco), {})
+        if values is None:
+            row.setdefault(feature, None)
+        elif row.get(feature) is not None:
             self.duplicates += 1
         else:
-            cells = {f"{feature}.{name}": value for name, value in columns.items()}
-            cells.update((f"{feature}_{number}", value) for number, value in enumerate(bins))
-            row[feature] = cells
+            row[feature] = values
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows so far."""
@@ -180,32 +196,43 @@ class FeatureTable:
 
     def is_new(self, record: Mapping[str, Any]) -> bool:
         """Whether the record begins a row that isn't held."""
-        return (record.get("run_number"), str(record.get("reco") or "") or None) not in self._rows
+        return _key(record.get("run_number"), record.get("reco")) not in self._rows
 
-    def _row(self, key: tuple[Any, Any]) -> dict[str, Any]:
-        row = {"run_number": key[0], "reco": key[1]}
+    def _row(self, key: tuple[int, str | None]) -> dict[str, Any]:
+        row: dict[str, Any] = {"run_number": key[0], "reco": key[1]}
         features = self._rows[key]
         for feature in sorted(features, key=self._order.__getitem__):
-            row.update(features[feature] or dict.fromkeys(f"{feature}.{name}" for name in self.names))
+            values = features[feature] or (None,) * len(self.names)
+            row.update(zip((f"{feature}.{name}" for name in self.names), values, strict=False))
+            row.update((f"{feature}_{i}", content) for i, content in enumerate(values[len(self.names) :]))
         return row
 
-    def _feature(self, plot: str, name: Any) -> str:
-        feature = self._features.get(plot)
-        if feature is None:
-            feature = (self._features.get(name) if isinstance(name, str) else None) or feature_name(plot)
-            self._features[plot] = feature
+    def _learn(self, plot: str) -> str:
+        own_name = self._own_names.get(plot) or self._own_names.get(plot.rpartition("/")[2])
+        feature = self._features[plot] = own_name or feature_name(plot)
         self._order.setdefault(feature, len(self._order))
         return feature
 
 
+def _key(run_number: Any, reco: Any) -> tuple[Any, str | None]:
+    return run_number, reco if isinstance(reco, str) else None
+
+
+def _statistics(hist: Any, names: Iterable[str]) -> dict[str, int | float | None]:
+    values: dict[str, int | float | None] = {}
+    shape: _Shape | None = None
+    for name in names:
+        if name in SERVER_STATISTICS:
+            values[name] = _server_statistic(hist, name)
+        else:
+            shape = shape or _Shape(hist)
+            values[name] = shape.statistic(name)
+    return values
+
+
 def _server_statistic(hist: Any, name: str) -> int | float | None:
-    value = _member(hist, *_SERVER_STATISTICS[name])
-    if name == "integral" and isinstance(value, list):
-        try:
-            value = value[1][1]  # below, inside, above the axis; y by x
-        except (IndexError, KeyError, TypeError):
-            return None
-    return finite(value)
+    value = _member(hist, *SERVER_STATISTICS[name])
+    return integral(value) if name == "integral" else finite(value)
 
 
 def _member(value: Any, *path: str) -> Any:
@@ -279,7 +306,7 @@ def _x_weights(hist: Any) -> list[float]:
 
 
 def _x_edges(hist: Any, count: int) -> list[float]:
-    """Edges of the bins along x, empty if unknown; ``bins.width`` lists the widths where they aren't equal."""
+    """Edges of the bins along x, empty if unknown; ``bins.width`` may list widths that aren't equal."""
     first, last = (finite(_member(hist, "xaxis", end, "value")) for end in ("first", "last"))
     if first is None or last is None or not count or not first < last:
         return []

@@ -1,8 +1,9 @@
 """The derived columns of ``tkstudies label``: what the certification of a row means, in one word.
 
-Every label is a pure function of one record, and null (None) when what it needs is unknown: absent, null, blank, or of
-a type that it can't be. Statuses compare without regard to case. Labels that hold for a whole run as soon as they hold
-for one of its rows (`SPREADING`) are spread by `RunLabels`; the others need nothing but `label_record`.
+Every label is a pure function of one record, and null (None) when what it needs is unknown: absent, null,
+blank, or of a type that it can't be. Statuses compare without regard to case. Labels that hold for a whole
+run as soon as they hold for one of its rows (`SPREADING`) are spread by `RunLabels`; the others need nothing
+but `label_record`.
 
 Labelling a labelled record again changes nothing: all labels derive from the services' own columns.
 Rules: cms-tracker-studies, trackerstudies/determine.py, with null rules of our own.
@@ -68,17 +69,8 @@ PROBLEMS = {
 _COMMENTS = ("pixel_comment", "strip_comment", "tracking_comment", "comment")
 
 
-def _phrase_pattern(phrase: str) -> re.Pattern[str]:
-    # a phrase that begins with a digit is meant as a number of its own: "1 ls" is neither in "21 LS" nor in "0.1 LS"
-    is_number = phrase[0].isdigit()
-    return re.compile(rf"(?<!\w)(?<!\d[.,]){re.escape(phrase)}(?!\w)" if is_number else re.escape(phrase))
-
-
-_REASON_PATTERNS = tuple((_phrase_pattern(phrase), reason) for phrase, reason in BAD_REASONS)
-
-
 def runtype(record: Record) -> str | None:
-    """``collisions`` or ``cosmics``, from run_class_name; a record without one keeps the runtype that it brings.
+    """``collisions`` or ``cosmics`` by run_class_name; a record without one keeps the runtype that it brings.
 
     Example:
         >>> runtype({"run_class_name": "Collisions18"}), runtype({"run_class_name": "Commissioning18"})
@@ -117,9 +109,9 @@ def is_special(record: Record) -> bool | None:
 def tracking(record: Record) -> str | None:
     """The status of tracking; online it isn't certified and follows from pixel and strip.
 
-    Derived for online rows of the global workspace and for Run Registry v4's dataset ``online`` in any workspace,
-    whatever tracking these rows bring: one status that isn't good is enough for ``BAD``, also if the other is unknown.
-    All other rows keep their own status.
+    Derived for online rows of the global workspace and for Run Registry v4's dataset ``online`` in any
+    workspace, whatever tracking these rows bring: one status that isn't good is enough for ``BAD``, also if
+    the other is unknown. All other rows keep their own status.
 
     Example:
         >>> tracking({"workspace": "global", "reco": "online", "pixel": "GOOD", "strip": "STANDBY"})
@@ -137,8 +129,9 @@ def tracking(record: Record) -> str | None:
 def is_bad(record: Record) -> bool | None:
     """Whether the tracker was bad: strip or tracking not good, or the pixel detector not good in collisions.
 
-    Components are looked at in the order pixel, strip, tracking; an unknown one met before a bad one gives None. The
-    pixel detector may be off in cosmics, so that the run type counts when pixel is not good, and only then.
+    Components are looked at in the order pixel, strip, tracking; an unknown one met before a bad one gives
+    None. The pixel detector may be off in cosmics, so that the run type counts when pixel is not good, and
+    only then.
 
     Example:
         >>> is_bad({"pixel": "EXCLUDED", "strip": "GOOD", "tracking": "GOOD", "run_class_name": "Cosmics18"})
@@ -165,8 +158,8 @@ def is_bad(record: Record) -> bool | None:
 def is_partly_bad(record: Record) -> bool | None:
     """Whether a component was good in less than 95 % of its judged lumisections (Run Registry v4 only).
 
-    True if any ``*_good_fraction`` is known to be below; None if there is none, or if one is unknown and the others
-    aren't below (online rows never have one of tracking).
+    True if any ``*_good_fraction`` is known to be below; None if there is none, or if one is unknown and the
+    others aren't below (online rows never have one of tracking).
 
     Example:
         >>> is_partly_bad({"pixel_good_fraction": 0.9, "strip_good_fraction": None})
@@ -213,10 +206,17 @@ def bad_reason(record: Record) -> str | None:
     comments = [
         text.lower().replace("_", " ") for text in (_text(record, name) for name in _COMMENTS) if text
     ]
-    for pattern, reason in _REASON_PATTERNS:
-        if any(pattern.search(comment) for comment in comments):
+    for phrase, reason in BAD_REASONS:
+        if any(_says(comment, phrase) for comment in comments):
             return reason
     return OTHER_REASON
+
+
+def _says(comment: str, phrase: str) -> bool:
+    """Whether the phrase is in the comment; a leading number must stand alone ("1 ls" isn't in "21 ls")."""
+    if phrase not in comment or not phrase[0].isdigit():
+        return phrase in comment
+    return re.search(rf"(?<!\w)(?<!\d[.,]){re.escape(phrase)}(?!\w)", comment) is not None
 
 
 def _has_problem(phrase: str) -> Callable[[Record], bool | None]:
@@ -284,9 +284,10 @@ def label_record(record: Record, names: Collection[str] = ROW_WISE) -> dict[str,
 class RunLabels:
     """Labels that hold for every row of a run that has one row for which they hold.
 
-    Two passes: `observe` every record, then `finish`, then `apply` to every record. A record without a run number
-    stands for itself. ``is_commissioning`` stays unknown in a row that doesn't tell while no other row says yes;
-    ``has_*`` is known for the whole run as soon as one row has problem_names, an empty list included.
+    Two passes: `observe` every record, then `finish`, then `apply` to every record. A record without a run
+    number stands for itself. ``is_commissioning`` stays unknown in a row that doesn't tell while no other row
+    says yes; ``has_*`` is known for the whole run as soon as one row has problem_names, an empty list
+    included.
 
     Example:
         >>> rows = [{"run_number": 1, "problem_names": ["FED error"]}, {"run_number": 1}]
@@ -367,7 +368,7 @@ def _contains(record: Record, column: str, part: str) -> bool | None:
 
 
 def _either(*flags: bool | None) -> bool | None:
-    """Logical or of known and unknown flags: true if one is, false if all are, else unknown; of none unknown."""
+    """Logical or of flags, None if unknown: true if one is, false if all are, else (or of none) unknown."""
     if any(flags):
         return True
     return None if None in flags or not flags else False

@@ -1,8 +1,8 @@
 """Numbers that compare tracking maps, the track occupancy in eta and phi of one run.
 
 A map is a 2-D array of tracks per bin [counts], rows over phi and columns over eta; the DQM GUI's
-``TrackEtaPhi_ImpactPoint_GenTk`` has 32 rows and 31 columns. What isn't defined (a constant map, different shapes) is
-None. Definitions: cms-tracker-studies, trackerstudies/algorithms.py.
+``TrackEtaPhi_ImpactPoint_GenTk`` has 32 rows and 31 columns. What isn't defined (a constant map, different
+shapes) is None. Definitions: cms-tracker-studies, trackerstudies/algorithms.py.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SCALE_BINS = 10
 def map_array(hist: Any) -> NDArray[np.float64] | None:
     """The bin contents of a 2-D histogram as the DQM GUI serves it, shape (phi, eta).
 
-    None for what is no map: ``"unsupported type"``, a 1-D histogram, no bins, rows of different lengths or contents
-    that are neither numbers nor the texts ``nan`` and ``inf``.
+    None for what is no map: ``"unsupported type"``, a 1-D histogram, no bins, rows of different lengths or
+    contents that are neither numbers nor the texts ``nan`` and ``inf``.
 
     Example:
         >>> map_array({"type": "TH2", "bins": {"content": [[1, 2, 3], [4, 5, 6]]}}).shape
@@ -49,7 +49,8 @@ def compare_maps(
 ) -> dict[str, float | bool | None]:
     """The columns of `COLUMNS` for a run's map and its reference run's; either may be None (not available).
 
-    ``map_empty`` is true when a map that is there is constant (all zero, as a rule), so that its cost isn't defined.
+    ``map_empty`` is true when a map that is there is constant (all zero, as a rule), so that its cost isn't
+    defined.
 
     Example:
         >>> compare_maps(np.array([[1, 2], [3, 4]]), np.zeros((2, 2)), only=["reference_cost", "map_empty"])
@@ -82,7 +83,7 @@ def mean_normalise(occupancy: ArrayLike) -> NDArray[np.float64] | None:
 
 
 def reference_cost(occupancy: ArrayLike, reference: ArrayLike) -> float | None:
-    """Half the mean squared difference of two normalised maps: 1 - r with Pearson's r, so luminosity costs nothing.
+    """Half the mean squared difference of two normalised maps, 1 - r (Pearson): luminosity costs nothing.
 
     Returns:
         0 (equal up to scale) to 2 (inverted); None if the shapes differ or a map is constant.
@@ -100,10 +101,10 @@ def reference_cost(occupancy: ArrayLike, reference: ArrayLike) -> float | None:
 
 
 def map_scale(occupancy: ArrayLike, reference: ArrayLike) -> float | None:
-    """The most common ratio of reference to map: by how much the map must be scaled to look like its reference.
+    """The most common ratio of reference to map: the factor that makes the map look like its reference.
 
-    The finite ratios of the bins are histogrammed in 10 equal bins between their minimum and maximum; the result is the
-    median of those in the fullest bin (the first one if several are).
+    The finite ratios of the bins are histogrammed in 10 equal bins between their minimum and maximum; the
+    result is the median of those in the fullest bin (the first one if several are).
 
     Returns:
         The ratio; None if the shapes differ or no bin has a finite ratio.
@@ -128,9 +129,9 @@ def map_scale(occupancy: ArrayLike, reference: ArrayLike) -> float | None:
 
 
 def scaled_reference_cost(occupancy: ArrayLike, reference: ArrayLike) -> float | None:
-    """The cost of a map after scaling by `map_scale`, both normalised with the reference's mean and deviation.
+    """The cost of a map scaled by `map_scale`, both normalised with the reference's mean and deviation.
 
-    Unlike `reference_cost` it isn't blind to a region that lost tracks evenly.
+    The most common ratio sets the scale, so that a hole in the map doesn't change the cost of the rest.
 
     Returns:
         Cost from 0; None if the shapes differ, there is no scale or the reference is constant.
@@ -153,7 +154,7 @@ def scaled_reference_cost(occupancy: ArrayLike, reference: ArrayLike) -> float |
 def angular_correlation(
     occupancy: ArrayLike, periodic_phi: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean difference of two bins' contents as a function of their distance, over all ordered pairs of bins.
+    """Mean difference of two bins' contents by their distance, over all ordered pairs of bins.
 
     The distance is Euclidean in bin numbers, a bin's to itself included, in 50 equal bins up to the largest.
 
@@ -162,8 +163,8 @@ def angular_correlation(
         periodic_phi: Measure the distance in phi the short way round instead of as if the map ended there.
 
     Returns:
-        The centres of the distance bins [map bins] and the mean absolute difference of contents [counts] in each;
-        NaN where a map of this shape has no pair of bins.
+        The centres of the distance bins [map bins] and the mean absolute difference of contents [counts] in
+        each; NaN where a map of this shape has no pair of bins.
 
     Example:
         >>> distance, correlation = angular_correlation([[0, 0, 5]])
@@ -179,7 +180,7 @@ def angular_correlation(
 
 
 def angular_entropy(occupancy: ArrayLike, periodic_phi: bool = False) -> float | None:
-    """Shannon entropy [nats] of the angular correlation, normalised to a sum of 1: holes in the map change it.
+    """Shannon entropy [nats] of the angular correlation normalised to a sum of 1: holes change it.
 
     Returns:
         0 to ln 50; None for a constant or not finite map, or one too small to fill the 50 bins of distance.
@@ -187,7 +188,7 @@ def angular_entropy(occupancy: ArrayLike, periodic_phi: bool = False) -> float |
     Example:
         >>> angular_entropy([[1, 2], [3, 4]])
         >>> round(angular_entropy([range(60)]), 3)  # correlation proportional to distance
-        3.717
+        3.719
     """
     with np.errstate(all="ignore"):
         _, correlation = angular_correlation(occupancy, periodic_phi)
@@ -201,8 +202,8 @@ def angular_entropy(occupancy: ArrayLike, periodic_phi: bool = False) -> float |
 def _summed_differences(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """|difference of contents| summed over the rows y, for each row distance and pair of columns.
 
-    Element [dy, x1, x2] is the sum of |values[y, x1] - values[y + dy, x2]|: distances depend on no more than that, so
-    the loop over pairs becomes one over row distances.
+    Element [dy, x1, x2] is the sum of |values[y, x1] - values[y + dy, x2]|: distances depend on no more than
+    that, so the loop over pairs becomes one over row distances.
     """
     rows, columns = values.shape
     sums = np.empty((rows, columns, columns))
@@ -219,7 +220,7 @@ def _summed_differences(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _distance_bins(
     rows: int, columns: int, periodic_phi: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """For a shape: edges of the distance bins, bin of each element of `_summed_differences`, ordered pairs per bin."""
+    """Edges of the distance bins, the bin of each element of `_summed_differences`, pairs in each bin."""
     dy = np.arange(rows)
     pairs = np.repeat(np.where(dy == 0, rows, 2 * (rows - dy)), columns**2)
     if periodic_phi:

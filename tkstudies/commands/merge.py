@@ -1,0 +1,92 @@
+"""``tkstudies merge``: join tables onto a stream of records."""
+
+from __future__ import annotations
+
+from enum import Enum
+from itertools import chain
+from typing import Annotated
+
+import typer
+
+from tkstudies import console, jsonl
+from tkstudies.commands import options
+from tkstudies.errors import UsageError
+
+app = options.application()
+
+
+class How(str, Enum):
+    """Which left rows come out."""
+
+    left = "left"
+    inner = "inner"
+
+
+@app.command()
+def merge(
+    right: Annotated[list[str], typer.Argument(metavar="RIGHT...", help="Files to join, one after the other.")],
+    on: Annotated[
+        list[str] | None, typer.Option("--on", metavar="COLUMN", help="Key column (repeatable; default: automatic).")
+    ] = None,
+    how: Annotated[How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")] = How.left,
+    prefix: Annotated[
+        str, typer.Option("--prefix", help="Keep colliding right columns under this prefix instead of dropping them.")
+    ] = "",
+    many: Annotated[
+        bool, typer.Option("--many", help="A right key that repeats repeats the left row; default: its first row.")
+    ] = False,
+    inputs: options.Inputs = None,
+    output: options.Output = "-",
+    skip_bad_lines: options.SkipBadLines = False,
+) -> None:
+    """Join tables onto the records of standard input.
+
+    \b
+    Every left row comes out once, in its order, with its own values. The key is
+    the first of run_number+lumisection_number, run_number+reco, run_number and
+    fill_number that both sides have. Columns of OMS fills get the prefix fill__.
+
+    \b
+    Examples:
+      tkstudies merge oms_runs.jsonl oms_fills.jsonl < runs.jsonl > study.jsonl
+      tkstudies merge --on run_number --prefix old_ last_week.jsonl < today.jsonl
+    """
+    from tkstudies.analysis.joins import KEY_COLUMNS, Join, LeftRows, load_table
+
+    keys = tuple(name.strip() for value in on or [] for name in value.split(","))
+    left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
+    if jsonl.STDIN in right and jsonl.STDIN in left.sources:
+        raise UsageError("standard input can't be both sides: name the left-hand file with -i")
+    readers = [jsonl.Reader([name], skip_bad_lines=skip_bad_lines) for name in right]
+
+    left_rows = LeftRows({*KEY_COLUMNS, *keys})
+    with jsonl.Writer(output) as writer:
+        lines = left.lines(left_rows.decode)
+        first = next(lines, None)
+        if first is None:
+            options.report_skipped(left)
+            return
+        columns = dict(left_rows.columns)
+        tables = []
+        for reader in readers:
+            tables.append(load_table(reader.sources[0], reader.lines(), columns, keys, many))
+            columns.update(tables[-1].columns)
+        join = Join(left_rows, tables, inner=how is How.inner, prefix=prefix)
+        for line in join.lines(chain([first], lines)):
+            writer.write_line(line)
+    _report(join, tables, prefix)
+    for reader in (left, *readers):
+        options.report_skipped(reader)
+
+
+def _report(join, tables, prefix: str) -> None:
+    for column in join.collisions:
+        kept = f"kept as {prefix}{column}" if prefix else "dropped (--prefix keeps it)"
+        console.warn(f"{column} is on both sides: the left one stays, the right one is {kept}")
+    for table in tables:
+        keys = " and ".join(table.keys)
+        if table.duplicates:
+            rows = console.counted(table.duplicates, "row")
+            console.warn(f"{table.name}: {rows} with a repeated {keys} dropped (the first stays; --many keeps all)")
+        if not table.matched and table.rows:
+            console.warn(f"{table.name}: no left row has a {keys} that is in it: nothing joined")

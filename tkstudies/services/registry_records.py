@@ -1,0 +1,225 @@
+"""From what the Run Registry stores to flat records: names, reconstruction, and one word for each component."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tkstudies.errors import UsageError
+
+Record = dict[str, Any]
+Counts = dict[str, int]
+StatusRule = Callable[[Counts], str]
+
+WORKSPACES = ("tracker", "global")
+RECOS = ("online", "express", "prompt", "rereco", "rerecoul")
+COMPONENTS = {"pixel": "tracker-pixel", "strip": "tracker-strip", "tracking": "tracker-track"}
+STATUSES = ("BAD", "STANDBY", "EXCLUDED", "NOTSET", "GOOD", "EMPTY", "NO VALUE FOUND")
+LOW_FRACTION = 0.95  # GOOD below that deserves a word
+
+BASE_FIELDS = (
+    "run_number", "reco", "run_type", "workspace", "rda_name", "rda_state", "run_class_name",
+    *(name + suffix for name in COMPONENTS for suffix in ("", "_cause", "_comment")),
+)  # fmt: skip
+V4_FIELDS = ("lumisections", *(f"{name}_good_fraction" for name in COMPONENTS), "gui_datasets")
+
+_WORST_FIRST = ("BAD", "STANDBY", "EXCLUDED", "NOTSET")
+_TEXTS = ("causes", "comments")
+RULES = ("any-good", "majority", "worst", "fraction=X")
+
+
+def reco_of(name: str) -> str | None:
+    """The reconstruction that a dataset name of the registry speaks of.
+
+    Source: the tracker group's certification helper, extended by the online datasets of v3 and v4.
+
+    >>> [reco_of(n) for n in ("online", "/Global/Online/ALL", "/Express/Cosmics2018/DQM", "/PromptReco/TRKDelay")]
+    ['online', 'online', 'express', 'prompt']
+    >>> [reco_of(n) for n in ("/ReReco/Run2017B_UL2019/DQM", "/Run2012D-22Jan2013ReReco/DQM", "/Test/OwnOms/DQM")]
+    ['rerecoul', 'rereco', None]
+    """
+    lower = name.lower()
+    if lower == "online" or lower.startswith("/global/online/"):
+        return "online"
+    for part in ("express", "prompt"):
+        if part in lower:
+            return part
+    if "rereco" in lower:
+        return "rerecoul" if "UL" in name else "rereco"
+    return None
+
+
+def run_type_of(run_class: str | None) -> str | None:
+    """The leading letters of a run class.
+
+    >>> run_type_of("Collisions18SpecialRun"), run_type_of(None)
+    ('Collisions', None)
+    """
+    letters = re.match(r"[A-Za-z]+", run_class or "")
+    return letters[0] if letters else None
+
+
+# --- one word out of counts
+
+
+def status_rule(text: str) -> StatusRule:
+    """How counts of lumisections by status become one word: a function of counts of which at least one is positive.
+
+    ``any-good``: GOOD if there is any (what v3's word became when it was migrated), else the largest count;
+    ``majority``: the largest count; ``worst``: the first present of BAD, STANDBY, EXCLUDED, NOTSET, GOOD;
+    ``fraction=X``: GOOD if more than the fraction X is GOOD, else the largest of the others.
+
+    >>> counts = {"GOOD": 35, "BAD": 5}
+    >>> [status_rule(rule)(counts) for rule in ("any-good", "majority", "worst", "fraction=0.95")]
+    ['GOOD', 'GOOD', 'BAD', 'BAD']
+
+    Raises:
+        UsageError: There is no such rule.
+    """
+    name, given, value = text.partition("=")
+    if name == "fraction" and given:
+        return _fraction_rule(value)
+    rules = {"any-good": _any_good, "majority": _largest, "worst": _worst}
+    if text not in rules:
+        raise UsageError(f"--status-rule {text!r}: known are {', '.join(RULES)}")
+    return rules[text]
+
+
+def _any_good(counts: Counts) -> str:
+    return "GOOD" if counts.get("GOOD") else _largest(counts)
+
+
+def _largest(counts: Counts) -> str:
+    return min(counts, key=lambda status: (-counts[status], _rank(status)))
+
+
+def _worst(counts: Counts) -> str:
+    return min(counts, key=_rank)
+
+
+def _fraction_rule(value: str) -> StatusRule:
+    try:
+        least = float(value)
+    except ValueError:
+        least = -1.0
+    if not 0 <= least < 1:
+        raise UsageError(f"--status-rule fraction={value}: expected a number from 0 to below 1, such as fraction=0.95")
+
+    def rule(counts: Counts) -> str:
+        if counts.get("GOOD", 0) / sum(counts.values()) > least:
+            return "GOOD"
+        return _largest({status: number for status, number in counts.items() if status != "GOOD"})
+
+    return rule
+
+
+def _rank(status: str) -> tuple[int, str]:
+    """The order of ties: the worst first, unknown words behind the known ones, GOOD last."""
+    if status in _WORST_FIRST:
+        return _WORST_FIRST.index(status), ""
+    return (len(_WORST_FIRST) + (status == "GOOD"), status)
+
+
+def status_word(status: str | None) -> str | None:
+    """A status as records have it, in capitals: nobody's judgement is None, a missing value NOTSET."""
+    word = (status or "").upper()
+    return {"": None, "EMPTY": None, "NO VALUE FOUND": "NOTSET"}.get(word, word)
+
+
+def judged(entry: dict[str, Any] | None) -> Counts:
+    """How many lumisections have each status, out of an entry of ``triplet_summary``; those that nobody judged left out.
+
+    >>> judged({"BAD": 3, "GOOD": 4, "EMPTY": 3, "causes": ["y"], "comments": ["x bad"]})
+    {'BAD': 3, 'GOOD': 4}
+    """
+    counts: Counts = {}
+    for status, number in (entry or {}).items():
+        word = None if status in _TEXTS else status_word(status)
+        if word and number:
+            counts[word] = counts.get(word, 0) + number
+    return counts
+
+
+# --- records
+
+
+def v4_record(dataset: dict[str, Any], workspace: str, rule: StatusRule) -> Record:
+    """One element of a v4 listing as a flat record (BASE_FIELDS and V4_FIELDS)."""
+    attributes = (dataset.get("Run") or {}).get("rr_attributes") or {}
+    cache = dataset.get("DatasetTripletCache") or {}
+    summary = cache.get("triplet_summary") or {}
+    run_class = attributes.get("class") or None
+    states = dataset.get("dataset_attributes") or {}
+    name = dataset["name"]
+    record: Record = {
+        "run_number": dataset["run_number"],
+        "reco": reco_of(name),
+        "run_type": run_type_of(run_class),
+        "workspace": workspace,
+        "rda_name": name,
+        "rda_state": attributes.get("state") if name == "online" else states.get(f"{workspace}_state"),
+        "run_class_name": run_class,
+    }
+    fractions: Record = {}
+    for component, column in COMPONENTS.items():
+        entry = summary.get(column) or {}
+        counts = judged(entry)
+        record[component] = rule(counts) if counts else None
+        record[f"{component}_cause"] = " | ".join(entry.get("causes") or ()) or None
+        record[f"{component}_comment"] = " | ".join(entry.get("comments") or ()) or None
+        fractions[f"{component}_good_fraction"] = counts.get("GOOD", 0) / sum(counts.values()) if counts else None
+    duration = (cache.get("dcs_summary") or {}).get("ls_duration") or {}
+    record["lumisections"] = duration.get("TRUE")
+    return {**record, **fractions, "gui_datasets": dataset.get("datasets_in_gui") or []}
+
+
+def v3_record(row: dict[str, Any], workspace: str) -> Record:
+    """One row of v3's datasets table, by lower-case column names, as a flat record (BASE_FIELDS)."""
+    run_class = row["run_class_name"] or None
+    name = row["rda_name"] or ""
+    record: Record = {
+        "run_number": row["run_number"],
+        "reco": reco_of(name),
+        "run_type": run_type_of(run_class),
+        "workspace": (row["rda_wor_name"] or workspace).lower(),
+        "rda_name": name or None,
+        "rda_state": row["rda_state"] or None,
+        "run_class_name": run_class,
+    }
+    for component, column in v3_columns(workspace).items():
+        record[component] = row[column] or None
+        record[f"{component}_cause"] = row[f"{column}_cause"] or None
+        record[f"{component}_comment"] = row[f"{column}_comment"] or None
+    return record
+
+
+def v3_columns(workspace: str) -> dict[str, str]:
+    """The columns of the components, which the two workspaces of v3 spell differently."""
+    short = workspace == "global"
+    return {
+        "pixel": "rda_cmp_pix" if short else "rda_cmp_pixel",
+        "strip": "rda_cmp_strip",
+        "tracking": "rda_cmp_track" if short else "rda_cmp_tracking",
+    }
+
+
+def flattened(value: dict[str, Any]) -> Record:
+    """The server's own object with nested keys joined by ``__``; history and lumisections are dropped.
+
+    >>> flattened({"Run": {"version": 3, "history": []}, "names": ["a"]})
+    {'Run__version': 3, 'names': ['a']}
+    """
+    flat: Record = {}
+
+    def add(prefix: str, part: dict[str, Any]) -> None:
+        for key, member in part.items():
+            if key in ("history", "lumisections"):
+                continue
+            if isinstance(member, dict):
+                add(f"{prefix}{key}__", member)
+            else:
+                flat[prefix + key] = member
+
+    add("", value)
+    return flat
