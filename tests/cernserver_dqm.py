@@ -60,7 +60,7 @@ class DqmGui:
                 contents = self.world.dqm_folder(service, run, dataset, path)
                 return Reply(200, json.dumps({"contents": contents}).encode())
             if rest.startswith("session/"):
-                return self._session(service, rest)
+                return self._session(service, rest, request.query)
         except (ValueError, re.error) as error:
             return Reply(200, f"Exception: {error}".encode(), "text/plain")  # the server's exceptions are 200
         return self._start(service) if rest in ("", "start") else Reply(200, BAD_PAGE, HTML)
@@ -111,15 +111,14 @@ class DqmGui:
         )
         return Reply(200, page.encode(), HTML)
 
-    def _session(self, service: str, rest: str) -> Reply:
-        _, identifier, action = [*rest.split("/", 2), ""][:3]
+    def _session(self, service: str, rest: str, query: str) -> Reply:
+        _, identifier, name = [*rest.split("/", 2), ""][:3]
         session = self._sessions.get(f"{service}/{identifier}")
         if session is None or time.monotonic() - session.used > SESSION_SECONDS:
             self._sessions.pop(f"{service}/{identifier}", None)
             return Reply(200, BAD_PAGE, HTML)
         with session.lock:
             session.used = time.monotonic()
-            name, _, query = action.partition("?")
             parameters = dict(parse_qsl(query.replace(";", "&"), keep_blank_values=True))
             if name == "chooseSample":
                 session.choosing, session.vary, session.pattern = True, parameters.get("vary", "any"), ""

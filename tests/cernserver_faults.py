@@ -88,7 +88,7 @@ class Faults:
 
     def choose(self, service: str, key: str, bearer: bool = False, later_page: bool = False) -> str | None:
         """The fault for this request or None; ``bearer`` and ``later_page`` say what can apply to it."""
-        if service == "sso" if self.services is None else service not in self.services:
+        if service in ("sso", "login") if self.services is None else service not in self.services:
             return None
         kinds = [
             kind

@@ -1,8 +1,8 @@
 """The filter and sorting language of Run Registry v4, as its backend applies it.
 
 A filter is split by database table (dataset, run, summary) before it is applied, the parts are joined with
-AND, and values are compared as PostgreSQL compares columns and JSON attributes. The surprising results of that
-are reproduced on purpose: see ``split``, ``_column`` and ``_attribute``.
+AND, and values are compared as PostgreSQL compares columns and JSON attributes. The surprising results are
+reproduced on purpose: see ``split``, ``_column`` and ``_attribute``.
 
 Conditions and sort keys work on rows with the attributes ``dataset``, ``run`` and ``cache`` (dictionaries).
 """
@@ -465,7 +465,7 @@ def js_number(value: Any) -> float:
 def _whole(value: float) -> int:
     try:
         return int(Decimal(repr(value)).to_integral_value(ROUND_HALF_UP))
-    except InvalidOperation:
+    except (InvalidOperation, OverflowError):
         raise BackendError("bigint out of range") from None
 
 

@@ -219,7 +219,8 @@ class Registry:
         if not request.body or "application/json" not in request.headers.get("content-type", ""):
             return {}
         try:
-            return json.loads(request.body)
+            body = json.loads(request.body)
+            return body if isinstance(body, dict) else {}
         except json.JSONDecodeError as error:
             text = request.body.decode(errors="replace")
             if error.pos >= len(text):
@@ -238,15 +239,16 @@ class Registry:
 
     def _listing(self, of_runs: bool, node: Any, sortings: Any) -> Listing:
         key = encode([of_runs, node, sortings])
-        listing = self._listings.get(key)
-        if listing is None:
-            test = (run_test if of_runs else dataset_test)(node)
-            rows = [row for row in self._rows[of_runs] if test(row)]
-            default = [["run_number", "DESC"]] if of_runs else [["run_number", "DESC"], ["name", "ASC"]]
-            listing = Listing(rows, sort_keys(sortings or default, of_runs))
-            if len(self._listings) > 200:
-                self._listings.clear()
-            self._listings[key] = listing
+        with self._lock:
+            listing = self._listings.get(key)
+            if listing is None:
+                test = (run_test if of_runs else dataset_test)(node)
+                rows = [row for row in self._rows[of_runs] if test(row)]
+                default = [["run_number", "DESC"]] if of_runs else [["run_number", "DESC"], ["name", "ASC"]]
+                listing = Listing(rows, sort_keys(sortings or default, of_runs))
+                if len(self._listings) > 200:
+                    self._listings.clear()
+                self._listings[key] = listing
         return listing
 
     def _list(self, what: str, body: dict, request: Any) -> bytes:
@@ -324,6 +326,8 @@ class Registry:
         return [run_columns(run) for run in runs[:50]]
 
     def _get_get_all_dataset_names_of_run(self, rest: list[str], body: dict, request: Any) -> Any:
+        if len(rest) != 1:
+            return NotImplemented
         number = as_integer(rest[0])
         names = [
             name for (run, name), data in self._datasets.items() if run == number and not data["deleted"]

@@ -265,7 +265,7 @@ class RestHub:
     def _data(self, identifier: str, columns: list[str], rows: list[list], request: Any) -> Reply:
         """Rows as JSON; without _inclob, comments (CLOB columns) are links."""
         if "_inclob" not in request.parameters:
-            clobs = [index for index, name in enumerate(columns) if "COMMENT" in name]
+            clobs = _clobs(tokens_of(self._queries[identifier]), columns)
             base = f"{request.base_url}/query/{identifier}/lob"
             rows = [
                 [
@@ -294,6 +294,15 @@ class RestHub:
         for namespace, table in self._columns:
             answer.setdefault(namespace, {})[table] = {}
         return answer
+
+
+def _clobs(tokens: list[str], columns: list[str]) -> list[int]:
+    """Positions of the CLOB columns: comments, whatever alias they have."""
+    level = _nest(tokens)
+    words = [item.lower() if isinstance(item, str) else "(" for item in level]
+    items = _pieces(level[words.index("select") + 1 : words.index("from")], {","})
+    sources = [_text(item) for item in items] if len(items) == len(columns) else columns
+    return [index for index, source in enumerate(sources) if "comment" in source.lower()]
 
 
 def _executable(tokens: list[str]) -> str:

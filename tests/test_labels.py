@@ -65,7 +65,7 @@ ONLINE = {"workspace": "global", "reco": "online"}
         ({**ONLINE, **statuses("GOOD", "GOOD", None)}, "GOOD"),
         ({**ONLINE, **statuses("GOOD", "EXCLUDED", "GOOD")}, "BAD"),
         ({**ONLINE, **statuses("GOOD", None, "GOOD")}, None),
-        ({**ONLINE, **statuses("BAD", None, None)}, "BAD"),
+        ({**ONLINE, **statuses("BAD", None, None)}, None),
         ({"rda_name": "online", "workspace": "tracker", **statuses("GOOD", "GOOD", None)}, "GOOD"),
         ({"rda_name": "/Global/Online/ALL", "workspace": "tracker", "reco": "online"}, None),
         ({"workspace": "tracker", "reco": "online", **statuses("BAD", "BAD", "GOOD")}, "GOOD"),

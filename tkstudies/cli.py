@@ -13,7 +13,9 @@ from typer.main import get_command
 from tkstudies import __version__, console, frontdoor, settings
 from tkstudies.errors import ReaderGone, TkstudiesError
 
-CommandLineError = typer.BadParameter.__mro__[2]  # the base of all errors of parsing, which typer shows itself
+CommandLineError = typer.BadParameter.__mro__[
+    2
+]  # the base of all errors of parsing, which typer shows itself
 
 
 class LazyGroup(TyperGroup):

@@ -14,7 +14,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import msgspec
@@ -132,7 +132,9 @@ class Reader:
             with _opened(source) as stream:
                 yield from self._lines(source, stream, decoder or _decode_any)
 
-    def _lines(self, source: str, stream: BinaryIO, decoder: Callable[[bytes], Any]) -> Iterator[tuple[bytes, Any]]:
+    def _lines(
+        self, source: str, stream: BinaryIO, decoder: Callable[[bytes], Any]
+    ) -> Iterator[tuple[bytes, Any]]:
         strict = decoder is _decode_any
         number = 0
         try:
@@ -153,7 +155,9 @@ class Reader:
                     line = encode(record)
                 yield line, record
         except (OSError, EOFError) as error:
-            raise InputError(f"{shown(source)}: can't be read after line {number}: {_reason(error)}") from None
+            raise InputError(
+                f"{shown(source)}: can't be read after line {number}: {_reason(error)}"
+            ) from None
 
     def _bad(self, source: str, number: int, line: bytes) -> None:
         if not self._skip:
@@ -194,7 +198,9 @@ def _check_source(source: str, expected: str) -> None:
     elif sys.stdin is None or sys.stdin.closed:
         raise InputError(f"standard input is closed: name a file of {expected}")
     elif sys.stdin.isatty():
-        raise UsageError(f"expects {expected} on standard input or in a file, and standard input is a terminal")
+        raise UsageError(
+            f"expects {expected} on standard input or in a file, and standard input is a terminal"
+        )
 
 
 @contextmanager
@@ -366,7 +372,10 @@ class Writer:
 
     def _silence(self) -> None:
         """Keep the interpreter's last flush from failing once more, where nobody can catch it."""
-        if self._stream is getattr(sys.__stdout__, "buffer", None):
+        if self._name != STDOUT:
+            with suppress(OSError, ValueError):
+                self._stream.close()
+        elif self._stream is getattr(sys.__stdout__, "buffer", None):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.__stdout__.fileno())
             os.close(nowhere)

@@ -114,7 +114,9 @@ def fit(
         )
     full = [np.where(np.isnan(chunk), filler, chunk) for chunk in chunks]
     mean = np.sum([chunk.sum(axis=0) for chunk in full], axis=0) / rows
-    mean += np.sum([(chunk - mean).sum(axis=0) for chunk in full], axis=0) / rows  # the rounding of the first pass
+    mean += (
+        np.sum([(chunk - mean).sum(axis=0) for chunk in full], axis=0) / rows
+    )  # the rounding of the first pass
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.sum([((chunk - mean) ** 2).sum(axis=0) for chunk in full], axis=0)
     if not np.isfinite(squares).all():

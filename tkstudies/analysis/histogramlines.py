@@ -6,13 +6,13 @@ usual types is decoded in full instead, so that the result is that of `FeatureTa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from tkstudies.analysis.histograms import SERVER_STATISTICS, FeatureTable, finite, integral
+from tkstudies.jsonl import decode as decode_record
 
 _Value = int | float | str | None
 
@@ -58,7 +58,7 @@ def line_adder(table: FeatureTable) -> Callable[[bytes], None]:
 
     Raises (the function):
         InputError: The record doesn't say which run or which plot.
-        ValueError: The line is no JSON.
+        BadRecord: The line is no JSON object.
 
     Example:
         >>> table = FeatureTable(["entries"])
@@ -68,7 +68,7 @@ def line_adder(table: FeatureTable) -> Callable[[bytes], None]:
     """
 
     def add_decoded(line: bytes) -> None:
-        table.add(json.loads(line))
+        table.add(decode_record(line))
 
     if table.content or not SERVER_STATISTICS.keys() >= set(table.names):
         return add_decoded

@@ -15,7 +15,12 @@ import msgspec
 from tkstudies.errors import UsageError
 from tkstudies.jsonl import decode, encode
 
-AUTOMATIC_KEYS = (("run_number", "lumisection_number"), ("run_number", "reco"), ("run_number",), ("fill_number",))
+AUTOMATIC_KEYS = (
+    ("run_number", "lumisection_number"),
+    ("run_number", "reco"),
+    ("run_number",),
+    ("fill_number",),
+)
 FILL_PREFIX = "fill__"
 KEY_COLUMNS = ("run_number", "reco", "fill_number", "lumisection_number")
 
@@ -23,7 +28,9 @@ _ROWS_TO_LEARN_FROM = 50
 _MOST_LESSONS = 20
 
 Line = tuple[bytes, Any]
-Match = tuple[bytes, "dict[str, Any] | None"]  # members of a right-hand row, and its key columns for later joins
+Match = tuple[
+    bytes, "dict[str, Any] | None"
+]  # members of a right-hand row, and its key columns for later joins
 
 
 @dataclass
@@ -172,7 +179,9 @@ class LeftRows:
     def _decoder(self) -> Any:
         names = {column: f"c{number}" for number, column in enumerate(self.columns)}
         self._names = {column: name for column, name in names.items() if column in self._wanted}
-        fields = [(name, Any if column in self._wanted else msgspec.Raw, None) for column, name in names.items()]
+        fields = [
+            (name, Any if column in self._wanted else msgspec.Raw, None) for column, name in names.items()
+        ]
         row = msgspec.defstruct(
             "Row", fields, rename={name: column for column, name in names.items()}, forbid_unknown_fields=True
         )
@@ -237,7 +246,9 @@ class Join:
             number += 1
         yield line
 
-    def _extended(self, line: bytes, row: dict[str, Any], match: Match, number: int) -> tuple[bytes, dict[str, Any]]:
+    def _extended(
+        self, line: bytes, row: dict[str, Any], match: Match, number: int
+    ) -> tuple[bytes, dict[str, Any]]:
         """The line with the members of a matching row, and the row with the keys that it brings."""
         members, carried = match
         if members and self._careful[number]:
@@ -258,4 +269,3 @@ class Join:
             if self._prefix:
                 record.setdefault(self._prefix + column, value)
         return encode(record)
-

@@ -110,8 +110,8 @@ def tracking(record: Record) -> str | None:
     """The status of tracking; online it isn't certified and follows from pixel and strip.
 
     Derived for online rows of the global workspace and for Run Registry v4's dataset ``online`` in any
-    workspace, whatever tracking these rows bring: one status that isn't good is enough for ``BAD``, also if
-    the other is unknown. All other rows keep their own status.
+    workspace, whatever tracking these rows bring: null if pixel or strip is unknown, ``GOOD`` if both are
+    good, else ``BAD``. All other rows keep their own status.
 
     Example:
         >>> tracking({"workspace": "global", "reco": "online", "pixel": "GOOD", "strip": "STANDBY"})
@@ -121,9 +121,9 @@ def tracking(record: Record) -> str | None:
     if not _is_derived_online(record):
         return record.get("tracking")
     statuses = [_status(record, "pixel"), _status(record, "strip")]
-    if any(status not in (None, "GOOD") for status in statuses):
-        return "BAD"
-    return None if None in statuses else "GOOD"
+    if None in statuses:
+        return None
+    return "GOOD" if statuses == ["GOOD", "GOOD"] else "BAD"
 
 
 def is_bad(record: Record) -> bool | None:

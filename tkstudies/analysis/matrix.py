@@ -160,6 +160,8 @@ def require_rows(rows: int, features: Sequence[str], needed: int) -> None:
         InputError: No row, no feature, or fewer rows than ``needed``.
     """
     if not features:
-        raise InputError("no record has a feature: join the features first, or choose columns with --features")
+        raise InputError(
+            "no record has a feature: join the features first, or choose columns with --features"
+        )
     if rows < needed:
         raise InputError(f"{rows} rows with features are too few: at least {needed} are needed")

@@ -18,11 +18,16 @@ def features(
     files: options.Files = None,
     stats: Annotated[
         list[str] | None,
-        typer.Option("--stats", metavar="NAME", help="Numbers per histogram (default: mean,rms,entries,integral)."),
+        typer.Option(
+            "--stats", metavar="NAME", help="Numbers per histogram (default: mean,rms,entries,integral)."
+        ),
     ] = None,
-    content: Annotated[bool, typer.Option("--content", help="Add the bin contents as FEATURE_0, FEATURE_1, ...")] = False,
+    content: Annotated[
+        bool, typer.Option("--content", help="Add the bin contents as FEATURE_0, FEATURE_1, ...")
+    ] = False,
     names: Annotated[
-        str, typer.Option("--names", metavar="FILE", help='Feature names: records {"plot": ..., "feature": ...}.')
+        str,
+        typer.Option("--names", metavar="FILE", help='Feature names: records {"plot": ..., "feature": ...}.'),
     ] = "",
     inputs: options.Inputs = None,
     output: options.Output = "-",
@@ -40,17 +45,20 @@ def features(
       tkstudies features --stats mean --stats median,skewness histograms.jsonl
     """
     from tkstudies.analysis.histograms import DEFAULT_STATISTICS, FeatureTable
+    from tkstudies.analysis.histogramlines import line_adder
 
     chosen = [name.strip() for value in stats or [] for name in value.split(",")] or DEFAULT_STATISTICS
     table = FeatureTable(chosen, content=content, feature_names=_feature_names(names) if names else None)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
     with jsonl.Writer(output) as writer:
-        for record in records:
-            table.add(record)
+        for _ in records.lines(line_adder(table)):
+            pass
         for row in table.rows():
             writer.write(row)
     if table.duplicates:
-        console.warn(f"{console.counted(table.duplicates, 'histogram')} dropped: same run, reco and plot as before")
+        console.warn(
+            f"{console.counted(table.duplicates, 'histogram')} dropped: same run, reco and plot as before"
+        )
     options.report_skipped(records)
 
 
@@ -59,6 +67,8 @@ def _feature_names(file: str) -> dict[str, str]:
     for record in jsonl.read(file, expected="feature names"):
         plot, feature = record.get("plot"), record.get("feature")
         if not isinstance(plot, str) or not isinstance(feature, str):
-            raise InputError(f'{file}: expected records such as {{"plot": "/Tracking/...", "feature": "Hits"}}')
+            raise InputError(
+                f'{file}: expected records such as {{"plot": "/Tracking/...", "feature": "Hits"}}'
+            )
         names[plot] = feature
     return names

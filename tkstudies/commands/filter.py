@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.commands import options
 
 app = options.application()

@@ -18,13 +18,18 @@ app = options.application()
 def label(
     files: options.Files = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="LABEL", help="Add only these (repeatable, or with commas).")
+        list[str] | None,
+        typer.Option("--only", metavar="LABEL", help="Add only these (repeatable, or with commas)."),
     ] = None,
     exclude_commissioning: Annotated[
         bool, typer.Option("--exclude-commissioning", help="Drop all rows of a run with a commissioning row.")
     ] = False,
-    exclude_special: Annotated[bool, typer.Option("--exclude-special", help="Drop rows of special runs.")] = False,
-    exclude_open: Annotated[bool, typer.Option("--exclude-open", help="Drop rows whose state is OPEN.")] = False,
+    exclude_special: Annotated[
+        bool, typer.Option("--exclude-special", help="Drop rows of special runs.")
+    ] = False,
+    exclude_open: Annotated[
+        bool, typer.Option("--exclude-open", help="Drop rows whose state is OPEN.")
+    ] = False,
     in_order: Annotated[
         bool, typer.Option("--sorted", help="The rows of a run stand together: hand them on run by run.")
     ] = False,
@@ -47,7 +52,11 @@ def label(
     """
     from tkstudies.analysis import labels
 
-    names = labels.select(name.strip() for value in only for name in value.split(",")) if only else tuple(labels.LABELS)
+    names = (
+        labels.select(name.strip() for value in only for name in value.split(","))
+        if only
+        else tuple(labels.LABELS)
+    )
     spreading = [name for name in names if name in labels.SPREADING]
     row_wise = [name for name in names if name in labels.ROW_WISE]
     needed = spreading or (["is_commissioning"] if exclude_commissioning else [])
@@ -98,7 +107,9 @@ def _groups(lines: Iterable[tuple[bytes, Any]], in_order: bool) -> Iterator[Iter
             yield group
             group = []
         if not group and run in seen:
-            raise InputError(f"--sorted: run {run} comes again after other runs: sort the input or leave --sorted out")
+            raise InputError(
+                f"--sorted: run {run} comes again after other runs: sort the input or leave --sorted out"
+            )
         seen.add(run)
         group.append((line, record))
     if group:

@@ -24,16 +24,25 @@ class How(str, Enum):
 
 @app.command()
 def merge(
-    right: Annotated[list[str], typer.Argument(metavar="RIGHT...", help="Files to join, one after the other.")],
+    right: Annotated[
+        list[str], typer.Argument(metavar="RIGHT...", help="Files to join, one after the other.")
+    ],
     on: Annotated[
-        list[str] | None, typer.Option("--on", metavar="COLUMN", help="Key column (repeatable; default: automatic).")
+        list[str] | None,
+        typer.Option("--on", metavar="COLUMN", help="Key column (repeatable; default: automatic)."),
     ] = None,
-    how: Annotated[How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")] = How.left,
+    how: Annotated[
+        How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")
+    ] = How.left,
     prefix: Annotated[
-        str, typer.Option("--prefix", help="Keep colliding right columns under this prefix instead of dropping them.")
+        str,
+        typer.Option(
+            "--prefix", help="Keep colliding right columns under this prefix instead of dropping them."
+        ),
     ] = "",
     many: Annotated[
-        bool, typer.Option("--many", help="A right key that repeats repeats the left row; default: its first row.")
+        bool,
+        typer.Option("--many", help="A right key that repeats repeats the left row; default: its first row."),
     ] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
@@ -87,6 +96,8 @@ def _report(join, tables, prefix: str) -> None:
         keys = " and ".join(table.keys)
         if table.duplicates:
             rows = console.counted(table.duplicates, "row")
-            console.warn(f"{table.name}: {rows} with a repeated {keys} dropped (the first stays; --many keeps all)")
+            console.warn(
+                f"{table.name}: {rows} with a repeated {keys} dropped (the first stays; --many keeps all)"
+            )
         if not table.matched and table.rows:
             console.warn(f"{table.name}: no left row has a {keys} that is in it: nothing joined")

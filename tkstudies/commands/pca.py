@@ -42,17 +42,30 @@ def pca(
     components: Annotated[int, typer.Option("--components", "-n", min=1, help="How many components.")] = 5,
     features: Annotated[
         list[str] | None,
-        typer.Option("--features", metavar="PATTERN", help="Feature columns, e.g. 'Hits.*.mean' (repeatable)."),
+        typer.Option(
+            "--features", metavar="PATTERN", help="Feature columns, e.g. 'Hits.*.mean' (repeatable)."
+        ),
     ] = None,
-    missing: Annotated[Missing, typer.Option("--missing", help="Fill gaps in a row, or drop it.")] = Missing.zero,
+    missing: Annotated[
+        Missing, typer.Option("--missing", help="Fill gaps in a row, or drop it.")
+    ] = Missing.zero,
     fit_where: Annotated[
         list[str] | None,
-        typer.Option("--fit-where", metavar="EXPR", help="Fit on the rows for which this holds, project all."),
+        typer.Option(
+            "--fit-where", metavar="EXPR", help="Fit on the rows for which this holds, project all."
+        ),
     ] = None,
-    model_file: Annotated[str, typer.Option("--model", metavar="FILE", help="Write the fitted model (JSON).")] = "",
-    apply_file: Annotated[str, typer.Option("--apply", metavar="FILE", help="Project with that model, fit none.")] = "",
+    model_file: Annotated[
+        str, typer.Option("--model", metavar="FILE", help="Write the fitted model (JSON).")
+    ] = "",
+    apply_file: Annotated[
+        str, typer.Option("--apply", metavar="FILE", help="Project with that model, fit none.")
+    ] = "",
     tolerant: Annotated[
-        bool, typer.Option("--tolerant", help="With --apply: accept missing features (filled) and extra ones (unused).")
+        bool,
+        typer.Option(
+            "--tolerant", help="With --apply: accept missing features (filled) and extra ones (unused)."
+        ),
     ] = False,
     keep: Annotated[Keep, typer.Option("--keep", help="Columns beside the components.")] = Keep.labels,
     loadings_file: Annotated[
@@ -143,11 +156,15 @@ def _read_model(file: str, *excluded: Any) -> Model:
 def _check_features(model: Model, matrix: FeatureMatrix, extra: dict[str, None], tolerant: bool) -> None:
     import numpy as np
 
-    present = ~np.all([np.isnan(chunk).all(axis=0) for chunk in matrix.chunks], axis=0) if matrix.chunks else []
+    present = (
+        ~np.all([np.isnan(chunk).all(axis=0) for chunk in matrix.chunks], axis=0) if matrix.chunks else []
+    )
     absent = [name for name, there in zip(model.features, present, strict=False) if not there]
     if not matrix.chunks:
         raise InputError("no row has a feature of the model")
-    problems = [f"{len(absent)} features of the model are in no row ({console.listed(absent, 5)})"] * bool(absent)
+    problems = [f"{len(absent)} features of the model are in no row ({console.listed(absent, 5)})"] * bool(
+        absent
+    )
     problems += [f"{len(extra)} features aren't in the model ({console.listed(extra, 5)})"] * bool(extra)
     if problems and not tolerant:
         raise InputError("; ".join(problems) + ": --tolerant fills the former and ignores the latter")
@@ -155,7 +172,9 @@ def _check_features(model: Model, matrix: FeatureMatrix, extra: dict[str, None],
         console.warn(problem)
 
 
-def _fit(matrix: FeatureMatrix, fitted: list[bool], components: int, missing: str, patterns: list[str]) -> Model:
+def _fit(
+    matrix: FeatureMatrix, fitted: list[bool], components: int, missing: str, patterns: list[str]
+) -> Model:
     import numpy as np
 
     from tkstudies.analysis import components as analysis
@@ -174,7 +193,9 @@ def _fit(matrix: FeatureMatrix, fitted: list[bool], components: int, missing: st
     return model
 
 
-def _write_scores(output: str, model: Model, matrix: FeatureMatrix, rows: list[dict[str, Any]], drop: bool) -> None:
+def _write_scores(
+    output: str, model: Model, matrix: FeatureMatrix, rows: list[dict[str, Any]], drop: bool
+) -> None:
     from tkstudies.analysis.components import CONFIDENCES
 
     limits: dict[str, dict[str, float | None]] = {"t2": {}, "q": {}}
@@ -194,7 +215,9 @@ def _write_scores(output: str, model: Model, matrix: FeatureMatrix, rows: list[d
                     dropped += 1
                     continue
                 row.update(zip(names, row_scores, strict=True))
-                row.update({"t2": row_t2, **limits["t2"], "q": row_q, **limits["q"], "missing_features": gaps})
+                row.update(
+                    {"t2": row_t2, **limits["t2"], "q": row_q, **limits["q"], "missing_features": gaps}
+                )
                 writer.write(row)
     if dropped:
         console.warn(f"{console.counted(dropped, 'row')} left out: features missing (--missing drop)")
@@ -215,7 +238,9 @@ def _warn_of_mixtures(rows: list[dict[str, Any]], matrix: FeatureMatrix, model: 
         found = {row[column] for row in rows if isinstance(row.get(column), str | bool)}
         if len(found) > 1:
             values = ", ".join(sorted(map(str, found)))
-            console.warn(f"{what} are mixed ({column}: {values}): their differences will dominate; filter first")
+            console.warn(
+                f"{what} are mixed ({column}: {values}): their differences will dominate; filter first"
+            )
 
 
 def _say_variance(model: Model) -> None:

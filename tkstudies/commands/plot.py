@@ -18,13 +18,20 @@ KINDS = ("scatter",)
 
 @app.command()
 def plot(
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[KIND] [FILE]...", show_default=False)] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[KIND] [FILE]...", show_default=False)
+    ] = None,
     x: Annotated[str, typer.Option("--x", metavar="COLUMN", help="Horizontal axis.")] = "pc1",
     y: Annotated[str, typer.Option("--y", metavar="COLUMN", help="Vertical axis.")] = "pc2",
     hue: Annotated[str, typer.Option("--hue", metavar="COLUMN", help="Colour by this column.")] = "tracking",
-    facet: Annotated[str, typer.Option("--facet", metavar="COLUMN", help="One panel for each value of it.")] = "",
+    facet: Annotated[
+        str, typer.Option("--facet", metavar="COLUMN", help="One panel for each value of it.")
+    ] = "",
     annotate: Annotated[
-        int, typer.Option("--annotate", metavar="N", min=0, help="Name the runs of the N largest t2 (if there is one).")
+        int,
+        typer.Option(
+            "--annotate", metavar="N", min=0, help="Name the runs of the N largest t2 (if there is one)."
+        ),
     ] = 3,
     title: Annotated[str, typer.Option("--title", help="A line above the figure.")] = "",
     show: Annotated[bool, typer.Option("--show", help="Open a window.")] = False,
@@ -55,7 +62,9 @@ def plot(
     from tkstudies.plots import figures, scatter
 
     with figures.style(show):
-        figure, drawn = {"scatter": scatter.scatter}[kind](rows, x, y, hue=hue, facet=facet, annotate=annotate, title=title)
+        figure, drawn = {"scatter": scatter.scatter}[kind](
+            rows, x, y, hue=hue, facet=facet, annotate=annotate, title=title
+        )
         if drawn < len(rows):
             console.warn(f"{console.counted(len(rows) - drawn, 'record')} not drawn: no number in {x} or {y}")
         if output:

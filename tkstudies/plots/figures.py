@@ -19,7 +19,18 @@ STATUS_COLOURS = {
     "STANDBY": "#e6a019",
     "NOTSET": "#5f5f5f",
 }
-COLOURS = ("#3f78b5", "#d1432f", "#2a9d6f", "#e6a019", "#8c6bb1", "#4bb3c4", "#a65628", "#d67ab1", "#5f5f5f", "#9aa62c")
+COLOURS = (
+    "#3f78b5",
+    "#d1432f",
+    "#2a9d6f",
+    "#e6a019",
+    "#8c6bb1",
+    "#4bb3c4",
+    "#a65628",
+    "#d67ab1",
+    "#5f5f5f",
+    "#9aa62c",
+)
 UNKNOWN = "#b9b9b9"
 
 
@@ -53,7 +64,9 @@ def show(figure: Figure) -> None:
     """
     from matplotlib import pyplot
 
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
         raise UsageError("--show needs a display (ssh -X): write a picture with -o FILE.png instead")
     manager = pyplot.figure().canvas.manager
     manager.canvas.figure = figure

@@ -72,7 +72,9 @@ def _number(value: Any) -> float | None:
 
 
 def _word(value: Any) -> str:
-    return "unknown" if value is None else str(value)
+    if value is None:
+        return "unknown"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _panels(rows: Sequence[dict[str, Any]], facet: str) -> dict[str | None, list[dict[str, Any]]]:
@@ -82,7 +84,9 @@ def _panels(rows: Sequence[dict[str, Any]], facet: str) -> dict[str | None, list
     for row in rows:
         panels.setdefault(_word(row.get(facet)), []).append(row)
     if len(panels) > _MOST_PANELS:
-        raise InputError(f"--facet {facet} has {len(panels)} values: at most {_MOST_PANELS} panels can be drawn")
+        raise InputError(
+            f"--facet {facet} has {len(panels)} values: at most {_MOST_PANELS} panels can be drawn"
+        )
     return dict(sorted(panels.items(), key=lambda item: str(item[0])))
 
 
@@ -103,7 +107,9 @@ class _Colours:
         self._words = most_first[:_MOST_COLOURS]
         self._counts = counts
         free = iter(COLOURS)
-        self._colour = {w: STATUS_COLOURS.get(w.upper()) or next(free, UNKNOWN) for w in self._words if w != "unknown"}
+        self._colour = {
+            w: STATUS_COLOURS.get(w.upper()) or next(free, UNKNOWN) for w in self._words if w != "unknown"
+        }
 
     def draw(self, ax: Axes, rows: Sequence[dict[str, Any]], x: str, y: str) -> None:
         size = 26 if len(rows) < 2000 else 9
@@ -150,15 +156,33 @@ class _Colours:
         ]
         others = sum(count for word, count in self._counts.items() if word not in self._words)
         if others:
-            handles.append(Line2D([], [], marker="o", linestyle="", color=UNKNOWN, label=f"others ({others})"))
+            handles.append(
+                Line2D([], [], marker="o", linestyle="", color=UNKNOWN, label=f"others ({others})")
+            )
         figure.legend(handles=handles, title=self._hue, loc="outside right upper")
 
 
-def _annotate(axes: Sequence[Axes], panels: dict[Any, list[dict[str, Any]]], x: str, y: str, number: int) -> None:
+def _annotate(
+    axes: Sequence[Axes], panels: dict[Any, list[dict[str, Any]]], x: str, y: str, number: int
+) -> None:
     """Name the rows that lie farthest out by Hotelling's T2."""
-    found = [(row["t2"], ax, row) for ax, rows in zip(axes, panels.values(), strict=False) for row in rows if _number(row.get("t2"))]
+    found = [
+        (row["t2"], ax, row)
+        for ax, rows in zip(axes, panels.values(), strict=False)
+        for row in rows
+        if _number(row.get("t2"))
+    ]
     for _, ax, row in sorted(found, key=lambda item: -item[0])[:number]:
-        words = [str(row[column]) for column in ("run_number", "lumisection_number", "reco") if row.get(column) is not None]
+        words = [
+            str(row[column])
+            for column in ("run_number", "lumisection_number", "reco")
+            if row.get(column) is not None
+        ]
         ax.annotate(
-            " ".join(words), (row[x], row[y]), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color="#333333"
+            " ".join(words),
+            (row[x], row[y]),
+            xytext=(5, 4),
+            textcoords="offset points",
+            fontsize=7.5,
+            color="#333333",
         )

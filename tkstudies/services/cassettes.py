@@ -40,7 +40,11 @@ def key(method: str, url: str, body: bytes | str | None) -> Key:
     parts = urlsplit(url)
     query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)), quote_via=quote)
     path = quote(parts.path, safe="/%:@!$&'()*,;=~+-._")
-    return method.upper(), urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, "")), _body(body)
+    return (
+        method.upper(),
+        urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, "")),
+        _body(body),
+    )
 
 
 def _body(body: bytes | str | None) -> str:
@@ -102,7 +106,11 @@ def _exchanges(file: Path) -> Iterable[dict[str, Any]]:
         content = msgspec.json.decode(text) if file.suffix == ".json" else _yaml(text)
         exchanges = content["interactions"]
         for exchange in exchanges:
-            _ = exchange["request"]["method"], exchange["request"]["uri"], exchange["response"]["status"]["code"]
+            _ = (
+                exchange["request"]["method"],
+                exchange["request"]["uri"],
+                exchange["response"]["status"]["code"],
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"--replay: {file} is not a cassette: {type(error).__name__}: {error}") from None
     return exchanges

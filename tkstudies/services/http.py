@@ -71,13 +71,23 @@ class Service:
         return (os.environ.get(self.variable) or self.default).rstrip("/")
 
 
-_COOKIES = "log in in a browser and save the pages, or pass --cookies FILE (auth-get-sso-cookie -u {} -o FILE)"
+_COOKIES = (
+    "log in in a browser and save the pages, or pass --cookies FILE (auth-get-sso-cookie -u {} -o FILE)"
+)
 
 RUNREG = Service(
-    "Run Registry", "TKSTUDIES_RUNREG_URL", "https://cmsrunregistry.web.cern.ch/api", "cmsrunregistry-sso-proxy"
+    "Run Registry",
+    "TKSTUDIES_RUNREG_URL",
+    "https://cmsrunregistry.web.cern.ch/api",
+    "cmsrunregistry-sso-proxy",
 )
 RESTHUB = Service(
-    "Run Registry v3", "TKSTUDIES_RESTHUB_URL", "http://vocms00170:2113", advice="", route=_TUNNEL, patience=900.0
+    "Run Registry v3",
+    "TKSTUDIES_RESTHUB_URL",
+    "http://vocms00170:2113",
+    advice="",
+    route=_TUNNEL,
+    patience=900.0,
 )
 OMS = Service("OMS", "TKSTUDIES_OMS_URL", "https://cmsoms.cern.ch/agg/api/v1", "cmsoms-prod")
 DQM = Service(
@@ -96,10 +106,10 @@ DOCTOR = Service(
 CERTHELPER = Service(
     "Certification Helper", "TKSTUDIES_CERTHELPER_URL", "https://certhelper.web.cern.ch", advice=""
 )
-WBM = Service("WBM", "TKSTUDIES_WBM_URL", "https://cmswbm.cern.ch/cmsdb/servlet", certificate=True, route=_TUNNEL)
-SSO = Service(
-    "CERN SSO", "TKSTUDIES_SSO_URL", "https://auth.cern.ch/auth/realms/cern/api-access/token"
+WBM = Service(
+    "WBM", "TKSTUDIES_WBM_URL", "https://cmswbm.cern.ch/cmsdb/servlet", certificate=True, route=_TUNNEL
 )
+SSO = Service("CERN SSO", "TKSTUDIES_SSO_URL", "https://auth.cern.ch/auth/realms/cern/api-access/token")
 
 
 class Unusable(Exception):
@@ -133,7 +143,11 @@ class Connection:
         self._patience = float(os.environ.get("TKSTUDIES_PATIENCE") or service.patience)
         self._session = requests.Session()
         self._session.trust_env = False  # read once here, not for every request
-        self._session.headers = {"User-Agent": f"tkstudies/{__version__}", "Accept": "*/*", "Connection": "keep-alive"}
+        self._session.headers = {
+            "User-Agent": f"tkstudies/{__version__}",
+            "Accept": "*/*",
+            "Connection": "keep-alive",
+        }
         self._recorder: Recorder | None = None
         self._tokens: auth.Tokens | None = None
         if self._live:
@@ -271,7 +285,9 @@ class Connection:
             kind = "unreachable" if _never_connected(error) else "busy"
             raise _Failure(kind, f"can't be reached ({_cause(error)})") from None
         except requests.exceptions.RequestException as error:
-            raise ServiceError(f"{self.service.title}: {_cause(error)} ({self._shown(request.url)})") from None
+            raise ServiceError(
+                f"{self.service.title}: {_cause(error)} ({self._shown(request.url)})"
+            ) from None
         if self._recorder:
             url = self.service.default + (request.url or "").removeprefix(self.base)
             self._recorder.add(request.method or "GET", url, request.body, response)
@@ -300,7 +316,9 @@ class Connection:
     def _final_error(self, request: requests.PreparedRequest, failure: _Failure, tries: int) -> ServiceError:
         service, url = self.service, self._shown(request.url)
         if failure.kind == "login":
-            return LoginError(f"not logged in to {service.title}: {url} {failure.reason}. {service.advice}".rstrip(". "))
+            return LoginError(
+                f"not logged in to {service.title}: {url} {failure.reason}. {service.advice}".rstrip(". ")
+            )
         tried = f"given up after {console.counted(tries, 'try') if tries == 1 else f'{tries} tries'}"
         advice = f". {service.route}, or set {service.variable}" if failure.kind == "unreachable" else ""
         return ServiceError(f"{service.title} {failure.reason}: {request.method} {url}, {tried}{advice}")
@@ -414,7 +432,9 @@ def _reason(response: requests.Response) -> str:
 
 def _never_connected(error: BaseException) -> bool:
     text = repr(error)
-    return any(word in text for word in ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ProxyError"))
+    return any(
+        word in text for word in ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ProxyError")
+    )
 
 
 def _cause(error: BaseException) -> str:

@@ -1,0 +1,87 @@
+"""What the tests share: the command line in this process and in a shell, the fixture server, a closed network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.cernserver import CernServer
+from tkstudies.cli import app
+
+ROOT = Path(__file__).parent.parent
+CASSETTES = ROOT / "cassettes"
+SERVICES = ("RUNREG", "RESTHUB", "OMS", "DQM", "DOCTOR", "CERTHELPER", "WBM", "SSO")
+NOWHERE = "http://127.0.0.1:9"  # a closed port: child processes can't reach a network either
+
+
+@pytest.fixture(autouse=True)
+def closed_network(monkeypatch, tmp_path_factory):
+    """No service, no credentials, no settings of the person who runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("TKSTUDIES_", "SSO_", "X509_", "CERN_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for service in SERVICES:
+        monkeypatch.setenv(f"TKSTUDIES_{service}_URL", NOWHERE)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
+
+
+@pytest.fixture(scope="session")
+def server():
+    """One fixture server for all tests that only read from it."""
+    with CernServer(seed=2018) as running:
+        yield running
+
+
+@pytest.fixture
+def live(server, monkeypatch):
+    """The environment of a user whose services are the fixture server."""
+    for name, value in server.env.items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+@pytest.fixture
+def tkstudies():
+    """Run a command in this process: ``tkstudies("filter", "a = 1", input=[{"a": 1}])``."""
+
+    def run(*arguments, input=None):
+        if isinstance(input, list):
+            input = to_lines(input)
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], input=input)
+
+    return run
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Run a bash script as a real process in an empty folder; .stdout, .stderr, .returncode."""
+
+    def run(script, *, cwd=tmp_path, timeout=120, **environment):
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=cwd,
+            env={**os.environ, "PATH": path, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+def to_lines(records):
+    """Records as JSON Lines."""
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def from_lines(text):
+    """JSON Lines as records."""
+    return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,300 @@
+"""A crawl through the DQM GUI: from (run, reco) pairs to datasets to histograms, in the order of the pairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from tkstudies import console, jsonl
+from tkstudies.errors import InputError, LoginError, ServiceError
+from tkstudies.services import dqm_datasets
+from tkstudies.services.dqmgui import DqmGui
+from tkstudies.services.http import in_order
+
+_LOOK_UPS = 4  # runs whose datasets are looked up at the same time
+_HOPELESS = 25  # failures in a row, of more than one pair, after which the server is given up
+_RUNS_TXT = re.compile(rb"(\d+)[\s,;]+([A-Za-z]\w*)(?:[\s,;]+(\S.*))?")
+_SYNONYMS = {"promptreco": "prompt"}
+_COSMICS_PRIMARIES = ("/Cosmics/", "/StreamExpressCosmics/")
+_CLASS_FIELDS = ("run_class_name", "run_type", "runtype", "rda_name", "doctor_runtype")
+
+Key = tuple[int, "str | None", "str | None", str]
+"""What tells one histogram record from another: run_number, reco, dataset, plot."""
+
+
+class Pair(NamedTuple):
+    """One (run, reco) to look at, and what its record says beside."""
+
+    run_number: int
+    reco: str | None
+    is_cosmics: bool | None = None
+    rda_name: str = ""
+    gui_datasets: tuple[str, ...] = ()
+
+
+class Problem(NamedTuple):
+    """Why something isn't there; ``error`` is ``missing dataset``, ``missing plot``, ``incomplete`` or ``failed``."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A pair with its dataset, or with the problem of finding it."""
+
+    pair: Pair
+    dataset: str = ""
+    warning: str = ""
+    run_is_complete: bool | None = None
+    problem: Problem | None = None
+
+    @property
+    def is_cosmics(self) -> bool:
+        """What its record says, else what the dataset is of."""
+        if self.pair.is_cosmics is None:
+            return self.dataset.startswith(_COSMICS_PRIMARIES)
+        return self.pair.is_cosmics
+
+    @property
+    def is_online(self) -> bool:
+        """Is it in the online GUI?"""
+        return self.dataset == dqm_datasets.ONLINE
+
+
+class Outcome(NamedTuple):
+    """What came of one plot: the histogram as JSON, a problem, or (neither) that it is there already.
+
+    ``plot`` is None for a problem of the whole sample.
+    """
+
+    sample: Sample
+    plot: str | None
+    hist: bytes | None = None
+    problem: Problem | None = None
+
+    @property
+    def key(self) -> Key:
+        """What the record is found by."""
+        return self.sample.pair.run_number, self.sample.pair.reco, self.sample.dataset, self.plot or ""
+
+
+# --- pairs
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """A record from a line of JSON, or from ``RUN RECO [CLASS]``.
+
+    >>> parse_line(b"321012 Express")
+    {'run_number': 321012, 'reco': 'Express'}
+    """
+    found = _RUNS_TXT.fullmatch(line)
+    if not found:
+        return jsonl.decode(line)
+    run, reco, run_class = found.groups()
+    record = {"run_number": int(run), "reco": reco.decode()}
+    return {**record, "run_class_name": run_class.decode("utf-8", "replace")} if run_class else record
+
+
+def pair_of(record: dict[str, Any]) -> Pair:
+    """The pair that a record is about.
+
+    Raises:
+        InputError: It has no run number.
+    """
+    run_number = record.get("run_number")
+    if isinstance(run_number, (str, float)) and re.fullmatch(r"\d+(\.0*)?", str(run_number)):
+        run_number = int(float(run_number))
+    if type(run_number) is not int:
+        raise InputError(f"a record without run_number: {jsonl.quoted(jsonl.encode(record))}")
+    gui_datasets = record.get("gui_datasets")
+    return Pair(
+        run_number,
+        _reco(record.get("reco")),
+        _is_cosmics(str(record.get(field) or "") for field in _CLASS_FIELDS),
+        str(record.get("rda_name") or ""),
+        tuple(map(str, gui_datasets)) if isinstance(gui_datasets, list) else (),
+    )
+
+
+def reference_of(record: dict[str, Any]) -> Pair | None:
+    """The pair of the reference run that a record names, in the reconstruction of the record itself."""
+    reference = record.get("reference_run_number")
+    if reference is None:
+        return None
+    pair = pair_of({"run_number": reference, "reco": record.get("reco")})
+    is_cosmics = _is_cosmics([str(record.get("reference_runtype") or "")])
+    return pair._replace(is_cosmics=pair_of(record).is_cosmics if is_cosmics is None else is_cosmics)
+
+
+def distinct(pairs: Iterable[Pair]) -> list[Pair]:
+    """Each (run, reco) once, in order; the first record of a pair counts."""
+    found: dict[tuple[int, str | None], Pair] = {}
+    for pair in pairs:
+        found.setdefault((pair.run_number, pair.reco), pair)
+    return list(found.values())
+
+
+def _reco(value: Any) -> str | None:
+    if not isinstance(value, str) or not value.strip():
+        return None
+    reco = value.strip().lower()
+    return _SYNONYMS.get(reco, reco)
+
+
+def _is_cosmics(texts: Iterable[str]) -> bool | None:
+    text = " ".join(texts).lower()
+    if "cosmics" in text:
+        return True
+    return False if "collisions" in text else None
+
+
+# --- datasets
+
+
+def samples(
+    gui: DqmGui,
+    pairs: Iterable[Pair],
+    *,
+    dataset: str = "",
+    primary_dataset: str = "",
+    check_complete: bool = False,
+) -> Iterator[Sample]:
+    """Each pair with its dataset, in order.
+
+    Args:
+        dataset: Take this one for all pairs of the offline GUI.
+        primary_dataset: Choose among the datasets of this primary dataset.
+        check_complete: Ask whether its harvesting has finished, too.
+
+    Raises:
+        ServiceError: The server can't be used at all.
+    """
+
+    def find(pair: Pair) -> Sample:
+        sample = _find(gui, pair, dataset, primary_dataset)
+        if check_complete and not sample.problem:
+            complete = gui.run_is_complete(pair.run_number, sample.dataset)
+            sample = replace(sample, run_is_complete=complete)
+        return sample
+
+    patience = _Patience()
+    for pair, found in in_order(find, pairs, _LOOK_UPS):
+        if isinstance(found, Exception):
+            patience.failed(pair, found)
+            found = Sample(pair, problem=Problem("failed", str(found)))
+        elif not found.problem:
+            patience.worked()
+        yield found
+
+
+def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample:
+    if pair.reco == "online":
+        return Sample(pair, dqm_datasets.ONLINE)
+    if dataset:
+        return Sample(pair, dataset)
+    if pair.reco not in dqm_datasets.RULES:
+        known = ", ".join(dqm_datasets.RECOS)
+        return Sample(pair, problem=Problem("missing dataset", f"unknown reco {pair.reco}; known: {known}"))
+
+    def choose(names: tuple[str, ...]) -> dqm_datasets.Choice | None:
+        return dqm_datasets.choose(
+            names,
+            pair.reco or "",
+            is_cosmics=pair.is_cosmics,
+            rda_name=pair.rda_name,
+            primary_dataset=primary_dataset,
+        )
+
+    choice = choose(pair.gui_datasets) or choose(gui.datasets(pair.run_number))
+    if choice is None:
+        wanted = f"{primary_dataset} dataset" if primary_dataset else "dataset"
+        problem = Problem("missing dataset", f"run {pair.run_number} has no {pair.reco} {wanted} in the DQM GUI")
+        return Sample(pair, problem=problem)
+    return Sample(pair, choice.dataset, choice.warning)
+
+
+class _Patience:
+    """Tells a plot or run that can't be had from a server that can't be used."""
+
+    def __init__(self) -> None:
+        self._ever_worked = False
+        self._in_a_row = 0
+        self._pairs: set[Pair] = set()
+
+    def worked(self) -> None:
+        self._ever_worked = True
+        self._in_a_row = 0
+        self._pairs.clear()
+
+    def failed(self, pair: Pair, error: Exception) -> None:
+        """Count a failure; raises what ends the crawl."""
+        is_unreachable = "can't be reached" in str(error)
+        if isinstance(error, LoginError) or not isinstance(error, ServiceError):
+            raise error
+        if is_unreachable and not self._ever_worked:
+            raise error
+        self._in_a_row += 1
+        self._pairs.add(pair)
+        if self._in_a_row >= _HOPELESS and (len(self._pairs) > 1 or not self._ever_worked):
+            raise ServiceError(f"given up after {self._in_a_row} failures in a row, the last: {error}")
+
+
+# --- histograms
+
+
+def histograms(
+    gui: DqmGui,
+    found: Iterable[Sample],
+    plots_of: Callable[[Sample], Iterable[str]],
+    *,
+    workers: int,
+    known: Container[Key] = frozenset(),
+    complete_only: bool = False,
+) -> Iterator[Outcome]:
+    """What comes of each plot of each sample, in order.
+
+    Args:
+        plots_of: The paths of the plots that are defined for a sample.
+        known: Keys of the records that are there already: not asked for.
+        complete_only: Leave out samples whose harvesting hasn't finished.
+
+    Raises:
+        LoginError: The certificate isn't accepted.
+        ServiceError: The server can't be used.
+    """
+
+    def tasks() -> Iterator[Outcome]:
+        for sample in found:
+            if sample.problem is None and complete_only and not sample.run_is_complete:
+                message = "harvesting hasn't finished, or the server doesn't say so"
+                sample = replace(sample, problem=Problem("incomplete", message))
+            if sample.problem:
+                yield Outcome(sample, None, problem=sample.problem)
+            else:
+                yield from (Outcome(sample, plot) for plot in plots_of(sample))
+
+    def fetch(task: Outcome) -> Outcome:
+        if task.problem or task.key in known:
+            return task
+        sample = task.sample
+        hist = gui.histogram(sample.pair.run_number, sample.dataset, task.plot or "")
+        problem = Problem("missing plot", f"not in {sample.dataset}") if hist is None else None
+        return task._replace(hist=hist, problem=problem)
+
+    patience = _Patience()
+    for task, outcome in in_order(fetch, tasks(), workers):
+        if isinstance(outcome, Exception):
+            patience.failed(task.sample.pair, outcome)
+            outcome = task._replace(problem=Problem("failed", str(outcome)))
+        elif outcome.plot:
+            patience.worked()
+        yield outcome
+
+
+def report_warnings(warnings: dict[str, list[int]]) -> None:
+    """Say once for each warning about a choice which runs it concerns."""
+    for warning, runs in warnings.items():
+        console.warn(f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})")

@@ -1,0 +1,191 @@
+"""Which dataset of the DQM GUI belongs to a (run, reco): the rules as one table, and how it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+ONLINE = "/Global/Online/ALL"
+
+
+class Rule(NamedTuple):
+    """What the dataset of a reconstruction looks like.
+
+    Attributes:
+        contains: Texts that its processing string has, all of them.
+        lacks: Texts that its processing string doesn't have.
+        collisions: Primary datasets, the best first; ``<lowest>`` and ``<highest>`` stand for a number, of which
+            the lowest or the highest is taken.
+        cosmics: The same for cosmics runs.
+        has_campaigns: Is the data processed again and again, in campaigns with a date?
+    """
+
+    contains: tuple[str, ...]
+    lacks: tuple[str, ...]
+    collisions: tuple[str, ...]
+    cosmics: tuple[str, ...]
+    has_campaigns: bool = False
+
+
+_EXPRESS = ("StreamExpress", "StreamHIExpress", "StreamHIExpressRawPrime", "StreamExpressPA")
+_EXPRESS_COSMICS = "StreamExpressCosmics"
+_PROMPT = (
+    "ZeroBias",
+    "ZeroBias<lowest>",
+    "MinimumBias",
+    "HIMinimumBias<highest>",
+    "HIPhysicsRawPrime<lowest>",
+)
+_RERECO = ("ZeroBias", "ZeroBias<lowest>")
+_FIRST_PASS = ("-PromptReco-", "-Express-")
+
+RULES: dict[str, Rule] = {
+    "express": Rule(("-Express-",), (), _EXPRESS, (_EXPRESS_COSMICS, *_EXPRESS)),
+    "prompt": Rule(("-PromptReco-",), (), (*_PROMPT, "Cosmics"), ("Cosmics", *_PROMPT)),
+    "rereco": Rule((), (*_FIRST_PASS, "UL"), _RERECO, _RERECO, has_campaigns=True),
+    "rerecoul": Rule(("UL",), _FIRST_PASS, _RERECO, _RERECO, has_campaigns=True),
+}
+"""By reconstruction. All datasets are of the data tier DQM or DQMIO, and of several versions the highest is taken."""
+
+ERA_PRIMARIES = {"Run2017G": ("SingleTrack",)}
+"""Eras whose re-reconstructions are looked at in other primary datasets."""
+
+RECOS = ("online", *RULES)
+
+_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_PROCESSING = re.compile(r"(?P<era>[^-]+)-(?P<campaign>.+)-v(?P<version>\d+)")
+_DATE = re.compile(r"(\d{1,2})([a-z]{3})(\d{4})")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
+
+class Choice(NamedTuple):
+    """The chosen dataset, and what the user should know about it."""
+
+    dataset: str
+    warning: str = ""
+
+
+class _Candidate(NamedTuple):
+    name: str
+    rank: tuple[int, int]  # place of its primary dataset in the rule
+    campaign: str
+    version: int
+
+
+def choose(
+    names: Iterable[str],
+    reco: str,
+    *,
+    is_cosmics: bool | None = None,
+    rda_name: str = "",
+    primary_dataset: str = "",
+) -> Choice | None:
+    """The dataset of a reconstruction among those that a run has, or None.
+
+    Args:
+        names: Datasets of the run, such as ``/ZeroBias/Run2018C-PromptReco-v3/DQMIO``.
+        reco: A key of RULES.
+        is_cosmics: Was it a cosmics run? If nobody knows (None), its express streams tell.
+        rda_name: The registry's name, which tells the campaign of a re-reconstruction.
+        primary_dataset: Take this one instead of those of the rule.
+
+    Example:
+        >>> choose(["/ZeroBias/Run2018C-PromptReco-v2/DQMIO", "/ZeroBias/Run2018C-PromptReco-v10/DQMIO"], "prompt")
+        Choice(dataset='/ZeroBias/Run2018C-PromptReco-v10/DQMIO', warning='')
+    """
+    rule = RULES[reco]
+    names = list(dict.fromkeys(names))
+    if is_cosmics is None:
+        is_cosmics = looks_like_cosmics(names)
+    primaries = (primary_dataset,) if primary_dataset else rule.cosmics if is_cosmics else rule.collisions
+    candidates = [c for name in names if (c := _candidate(name, rule, primaries, is_fixed=bool(primary_dataset)))]
+    if not candidates:
+        return None
+    warning = ""
+    if rule.has_campaigns:
+        campaign, warning = _choose_campaign({c.campaign for c in candidates}, rda_name)
+        candidates = [c for c in candidates if c.campaign == campaign]
+    best = min(candidates, key=lambda c: (c.rank, -c.version, c.name))
+    return Choice(best.name, warning)
+
+
+def looks_like_cosmics(names: Iterable[str]) -> bool:
+    """Do these datasets of one run say that it took cosmics?
+
+    >>> looks_like_cosmics(["/StreamExpressCosmics/Run2018E-Express-v1/DQMIO"])
+    True
+    """
+    primaries = {name.split("/")[1] for name in names if name.startswith("/")}
+    if primaries.intersection(_EXPRESS):
+        return False
+    return _EXPRESS_COSMICS in primaries or primaries == {"Cosmics"}
+
+
+def reco_of(dataset: str) -> str:
+    """The reconstruction that a dataset is of.
+
+    >>> reco_of("/ZeroBias/Run2018B-12Nov2019_UL2018-v2/DQMIO"), reco_of("/Global/Online/ALL")
+    ('rerecoul', 'online')
+    """
+    if dataset == ONLINE:
+        return "online"
+    processing = dataset.split("/")[2]
+    return next(reco for reco, rule in reversed(RULES.items()) if _fits(processing, rule))
+
+
+def match_expression(primary_dataset: str = "") -> str:
+    """A regular expression for the datasets among which ``choose`` may choose; the same for all runs."""
+    if primary_dataset:
+        return f"^/{re.escape(primary_dataset)}/"
+    rules = [rule.collisions + rule.cosmics for rule in RULES.values()]
+    primaries = dict.fromkeys(primary for some in (*rules, *ERA_PRIMARIES.values()) for primary in some)
+    return f"^/({'|'.join(re.sub('<.*>', '[0-9]+', primary) for primary in primaries)})/"
+
+
+def _fits(processing: str, rule: Rule) -> bool:
+    return all(text in processing for text in rule.contains) and not any(text in processing for text in rule.lacks)
+
+
+def _candidate(name: str, rule: Rule, primaries: tuple[str, ...], is_fixed: bool) -> _Candidate | None:
+    parts = name.split("/")
+    if len(parts) != 4 or not parts[3].startswith("DQM") or not _fits(parts[2], rule):
+        return None
+    found = _PROCESSING.fullmatch(parts[2])
+    era, campaign, version = found.groups() if found else (parts[2], "", "0")
+    if rule.has_campaigns and not is_fixed:
+        primaries = ERA_PRIMARIES.get(era, primaries)
+    rank = _rank(parts[1], primaries)
+    return None if rank is None else _Candidate(name, rank, campaign, int(version))
+
+
+def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, int] | None:
+    """Place of a primary dataset in a list of the rules, or None: the smaller, the better."""
+    for place, wanted in enumerate(primaries):
+        stem, _, which = wanted.partition("<")
+        if primary == wanted:
+            return place, 0
+        if which and re.fullmatch(r"[0-9]+", number := primary.removeprefix(stem)) and primary.startswith(stem):
+            return place, -int(number) if which == "highest>" else int(number)
+    return None
+
+
+def _choose_campaign(campaigns: set[str], rda_name: str) -> tuple[str, str]:
+    """The campaign that the registry names, else the latest; and a warning if that is a guess."""
+    named = set(re.split(r"[/_-]", rda_name.lower().replace("sept", "sep").replace("rereco", "")))
+    by_parts = {c: sum(part in named for part in c.lower().replace("sept", "sep").split("_")) for c in campaigns}
+    best = max(sorted(campaigns), key=lambda c: (by_parts[c], _date(c)))
+    names_another = any(_DATE.fullmatch(part) for part in named)
+    if by_parts[best] or (len(campaigns) == 1 and not names_another):
+        return best, ""
+    wanted = f"{rda_name} isn't in the DQM GUI" if names_another else "the record names no campaign"
+    return best, f"{wanted}: took the latest of {', '.join(sorted(campaigns))}"
+
+
+def _date(campaign: str) -> tuple[int, int, int]:
+    """Year, month and day of a campaign such as ``17Sep2018`` or ``12Nov2019_UL2018``."""
+    if found := _DATE.search(campaign.lower().replace("sept", "sep")):
+        day, month, year = found.groups()
+        return int(year), _MONTHS.get(month, 0), int(day)
+    year = _YEAR.search(campaign)
+    return int(year.group()) if year else 0, 0, 0

@@ -1,0 +1,329 @@
+"""OMS, a JSON:API: runs, fills, lumisections, trigger paths and rates, and any other resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from requests import Response
+
+from tkstudies import console
+from tkstudies.errors import ServiceError, UsageError
+from tkstudies.services import http, paging
+from tkstudies.services.injection import split_scheme
+from tkstudies.services.runselection import Numbers, Range, RunSelection, coarse
+
+Record = dict[str, Any]
+Filter = tuple[str, str, str]  # attribute, operator of OMS, value
+
+PAGE_SIZE = 1000
+WORKERS = 4
+GLOBAL_RUN = "GLOBAL-RUN"
+OPERATORS = {
+    "eq": "EQ", "ne": "NEQ", "neq": "NEQ", "lt": "LT", "gt": "GT", "le": "LE", "lte": "LE", "ge": "GE", "gte": "GE",
+    "like": "LIKE", "ct": "CT", "contains": "CT",
+}  # fmt: skip
+_GAPS = {"runs": 200, "fills": 100, "lumisections": 2}  # unwanted numbers that cost less than one more request
+_KEYS = {
+    "runs": ("run_number",),
+    "fills": ("fill_number",),
+    "lumisections": ("run_number", "lumisection_number"),
+}
+_PICOBARNS = {"pb^{-1}": 1.0, "{\\mu}b^{-1}": 1e-6, "nb^{-1}": 1e-3, "fb^{-1}": 1e3}  # [pb^-1]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of the rows that are selected.
+
+    Attributes:
+        filters: Further conditions that OMS applies, as parse_filter gives them.
+        fields: Only these attributes (and the key); empty for all.
+        sort: Attributes to sort by, ``-`` in front for descending; empty for the key.
+        split_scheme: Add what the injection scheme says (see injection.FIELDS).
+        workers: Requests under way at once.
+    """
+
+    filters: tuple[Filter, ...] = ()
+    fields: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    split_scheme: bool = False
+    workers: int = WORKERS
+
+
+def parse_filter(text: str) -> Filter:
+    """A filter out of ``ATTRIBUTE[__OP]=VALUE``.
+
+    >>> parse_filter("energy__gte=6500"), parse_filter("components__ct=PIXEL"), parse_filter("era=2018B")
+    (('energy', 'GE', '6500'), ('components', 'CT', 'PIXEL'), ('era', 'EQ', '2018B'))
+
+    Raises:
+        UsageError: It has another form, or the operator isn't known.
+    """
+    left, given, value = text.partition("=")
+    name, separator, op = left.strip().rpartition("__")
+    if not separator:
+        name, op = left.strip(), "eq"
+    if not given or not re.fullmatch(r"\w+", name):
+        raise UsageError(f"--filter {text!r}: expected ATTRIBUTE=VALUE or ATTRIBUTE__OP=VALUE, such as energy__gte=6500")
+    if op.lower() not in OPERATORS:
+        raise UsageError(f"--filter {text!r}: unknown operator {op!r}: known are {', '.join(OPERATORS)}")
+    return name, OPERATORS[op.lower()], value
+
+
+# --- resources
+
+
+def runs(selection: RunSelection, wanted: Wanted | None = None, *, sequence: str | None = GLOBAL_RUN) -> Iterator[Record]:
+    """Yield the selected runs by run number; of one sequence, or of all for None.
+
+    Raises:
+        LoginError, ServiceError: OMS can't be used.
+        UsageError: Unknown attributes, or a selection that OMS knows nothing about.
+    """
+    wanted = wanted or Wanted()
+    fixed = [("sequence", "EQ", sequence)] if sequence else []
+    return _selected("runs", selection, wanted, fixed, "last_lumisection_number")
+
+
+def lumisections(selection: RunSelection, wanted: Wanted | None = None) -> Iterator[Record]:
+    """Yield the lumisections of the selected runs by run and number; times are those of the lumisections."""
+    if selection.min_lumisections is not None:
+        raise UsageError("lumisections can't be selected by their number in the run")
+    return _selected("lumisections", selection, wanted or Wanted(), [], "")
+
+
+def fills(
+    numbers: Numbers | None, wanted: Wanted | None = None, *, since: str | None = None, until: str | None = None
+) -> Iterator[Record]:
+    """Yield the fills with these numbers, and that began between these times, by fill number."""
+    wanted = wanted or Wanted()
+    if numbers is not None and not numbers.ranges:
+        return iter(())
+    groups = _groups("fill_number", numbers, _GAPS["fills"])
+    keep = (lambda record: record.get("fill_number") in numbers) if numbers is not None else None
+    return _rows("fills", [[*group, *_times(since, until)] for group in groups], wanted, keep)
+
+
+def hlt_paths(run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None) -> Iterator[Record]:
+    """Yield the trigger paths of each run (resource hltpathinfo), all or those that match one of ``paths``."""
+    return _rows("hltpathinfo", _by_run_and_path(run_numbers, paths), wanted or Wanted())
+
+
+def hlt_rates(run_numbers: Iterable[int], paths: Iterable[str], wanted: Wanted | None = None) -> Iterator[Record]:
+    """Yield the rate of each trigger path in each lumisection of each run (resource hltpathrates)."""
+    groups = [[*group, ("last_lumisection_number", "GT", "0")] for group in _by_run_and_path(run_numbers, paths)]
+    return _rows("hltpathrates", groups, wanted or Wanted(), extra={"group[granularity]": "lumisection"})
+
+
+def resource(name: str, wanted: Wanted | None = None) -> Iterator[Record]:
+    """Yield the rows of any resource."""
+    if not re.fullmatch(r"\w+", name):
+        raise UsageError(f"{name!r} is not the name of a resource, such as runs or eras")
+    return _rows(name, [[]], wanted or Wanted())
+
+
+def era_runs(name: str, *, workers: int = WORKERS) -> Range:
+    """First and last run of an era, given with or without ``Run`` (``2018B``, ``Run2018B``, ``HIRun2018A``).
+
+    Raises:
+        UsageError: OMS has no such era.
+    """
+    known: dict[str, Record] = {}
+    for era in resource("eras", Wanted(workers=workers)):
+        title = str(era.get("name") or era.get("era"))
+        known[_era_key(title)] = era | {"title": title}
+    found = known.get(_era_key(name))
+    if found is None:
+        titles = ", ".join(era["title"] for era in known.values())
+        raise UsageError(f"--era {name}: OMS has no such era: known are {titles}")
+    first, last = found.get("start_run"), found.get("end_run")
+    if first is None:
+        raise ServiceError(f"OMS doesn't say with which run the era {name} begins: use --since and --until")
+    return int(first), int(last if last is not None else 9_999_999)
+
+
+def _era_key(name: str) -> str:
+    return name.lower().replace("run", "", 1)
+
+
+def run_numbers(selection: RunSelection, *, sequence: str | None = None, workers: int = WORKERS) -> Numbers:
+    """The numbers of the selected runs: of all sequences unless one is named."""
+    wanted = Wanted(fields=("run_number",), workers=workers)
+    found = runs(selection, wanted, sequence=sequence)
+    return Numbers((run["run_number"], run["run_number"]) for run in found)
+
+
+def resolved(selection: RunSelection, *, workers: int = WORKERS) -> RunSelection:
+    """The same selection with everything that only OMS knows turned into run numbers."""
+    asked = replace(selection, classes=(), runtype=None)
+    numbers = run_numbers(asked, workers=workers)
+    return RunSelection(runs=numbers, classes=selection.classes, runtype=selection.runtype)
+
+
+# --- selections as filters
+
+
+def _selected(
+    name: str, selection: RunSelection, wanted: Wanted, fixed: list[Filter], duration: str
+) -> Iterator[Record]:
+    if selection.classes or selection.runtype:
+        raise UsageError("OMS knows no run classes: those are the Run Registry's")
+    if not selection.is_bounded and not wanted.filters:
+        raise UsageError(f"all {name} that there ever were: select runs, fills or times, or use --filter")
+    if selection.is_empty:
+        return iter(())
+    conditions = [*fixed, *_times(selection.since, selection.until)]
+    if selection.min_lumisections is not None:
+        conditions.append((duration, "GE", str(selection.min_lumisections)))
+    groups = [
+        [*by_run, *by_fill, *conditions]
+        for by_run in _groups("run_number", selection.runs, _GAPS[name])
+        for by_fill in _groups("fill_number", selection.fills, 0)
+    ]
+
+    def keep(record: Record) -> bool:
+        return selection.runs is None or record["run_number"] in selection.runs
+
+    return _rows(name, groups, wanted, keep)
+
+
+def _groups(attribute: str, numbers: Numbers | None, gap: int) -> list[list[Filter]]:
+    """Filters that cover the numbers, one list for each request that is needed (the filters of one are joined by AND)."""
+    if numbers is None:
+        return [[]]
+    return [
+        [(attribute, "EQ", str(first))]
+        if first == last
+        else [(attribute, "GE", str(first)), (attribute, "LE", str(last))]
+        for first, last in coarse(numbers.ranges, gap)
+    ]
+
+
+def _times(since: str | None, until: str | None) -> list[Filter]:
+    bounds = (("GE", since), ("LE", until))
+    return [("start_time", op, time) for op, time in bounds if time]
+
+
+def _by_run_and_path(run_numbers: Iterable[int], paths: Iterable[str]) -> list[list[Filter]]:
+    by_path = [[("path_name", "LIKE" if "%" in path else "EQ", path)] for path in paths] or [[]]
+    return [[("run_number", "EQ", str(run)), *path] for run in run_numbers for path in by_path]
+
+
+# --- listings
+
+
+def _rows(
+    name: str,
+    groups: list[list[Filter]],
+    wanted: Wanted,
+    keep: Callable[[Record], bool] | None = None,
+    extra: dict[str, str] | None = None,
+) -> Iterator[Record]:
+    """The rows of a resource as flat records: of one listing after the other, each with its own filters."""
+    keys = _KEYS.get(name, ())
+    base: dict[str, str] = dict(extra or {})
+    sort = [*wanted.sort, *(key for key in keys if key not in {field.lstrip("-") for field in wanted.sort})]
+    if sort:
+        base["sort"] = ",".join(sort)
+    if wanted.fields:
+        base["fields"] = ",".join(dict.fromkeys([*keys, *wanted.fields]))
+    if name in ("runs", "fills"):
+        base["include"] = "meta"
+    with http.Connection(http.OMS, workers=wanted.workers) as connection:
+        _check_attributes(connection, name, wanted)
+        listings = [_listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups]
+        found = paging.read(listings, _row_key(keys), size=PAGE_SIZE, workers=wanted.workers, what=name)
+        for row in found:
+            record = flat_record(row, with_units=name in ("runs", "fills"))
+            if keep is None or keep(record):
+                yield record | split_scheme(record.get("injection_scheme")) if wanted.split_scheme else record
+
+
+def _parameters(base: dict[str, str], filters: Iterable[Filter]) -> dict[str, str]:
+    parameters = dict(base)
+    for attribute, op, value in filters:
+        parameter = f"filter[{attribute}][{op}]"
+        if parameter in parameters and parameters[parameter] != value:
+            raise UsageError(f"two conditions on {attribute} with {op}: OMS takes one (leave out an option or a --filter)")
+        parameters[parameter] = value
+    return parameters
+
+
+def _listing(connection: http.Connection, name: str, parameters: dict[str, str]) -> paging.Fetch:
+    def fetch(page: int) -> paging.Page:
+        window = {"page[offset]": page * PAGE_SIZE, "page[limit]": PAGE_SIZE}
+        return connection.request(
+            "GET", "/" + quote(name), params={**parameters, **window}, parse=_parse_listing, final=_own_words
+        )
+
+    return fetch
+
+
+def _parse_listing(response: Response) -> paging.Page:
+    answer = http.parse_json(response)
+    rows = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise http.Unusable("sent a listing without data")
+    total = (answer.get("meta") or {}).get("totalResourceCount")
+    return rows, total if isinstance(total, int) else len(rows)
+
+
+def _row_key(keys: tuple[str, ...]) -> Callable[[Record], Hashable]:
+    if keys:
+        return lambda row: tuple(row["attributes"].get(key) for key in keys)
+    return lambda row: (row.get("type"), row.get("id"))
+
+
+def _own_words(response: Response) -> str | None:
+    """What OMS says about a request that it refuses."""
+    if response.status_code not in (400, 404):
+        return None
+    try:
+        error = http.parse_json(response)["errors"][0]
+        return str(error.get("detail") or error.get("title"))
+    except (http.Unusable, KeyError, TypeError, IndexError, AttributeError):
+        return None
+
+
+def _check_attributes(connection: http.Connection, name: str, wanted: Wanted) -> None:
+    """Refuse attributes that the resource doesn't have, naming those that it has."""
+    used = [*(attribute for attribute, _, _ in wanted.filters), *wanted.fields, *(s.lstrip("-") for s in wanted.sort)]
+    if not used:
+        return
+    answer = connection.request("GET", f"/{quote(name)}/meta", parse=http.parse_json, final=_own_words)
+    fields = (answer.get("meta") or {}).get("fields") if isinstance(answer, dict) else None
+    if not isinstance(fields, dict):
+        console.debug(f"OMS doesn't list the attributes of {name}: they are not checked")
+        return
+    unknown = [attribute for attribute in used if attribute not in fields]
+    if unknown:
+        raise UsageError(f"OMS {name} have no attribute {', '.join(unknown)}: known are {', '.join(sorted(fields))}")
+
+
+# --- records
+
+
+def flat_record(row: dict[str, Any], *, with_units: bool) -> Record:
+    """One element of a listing as a flat record: its attributes, for runs and fills with ``<attribute>_unit``.
+
+    Luminosities with a unit get twins in inverse picobarns: recorded_lumi_pb, delivered_lumi_pb.
+    """
+    record = dict(row.get("attributes") or {})
+    if not with_units:
+        return record
+    units = (row.get("meta") or {}).get("row") or {}
+    for attribute, described in units.items():
+        record[f"{attribute}_unit"] = described.get("units") if isinstance(described, dict) else described
+    for attribute in ("recorded_lumi", "delivered_lumi"):
+        if attribute in record:
+            record[f"{attribute}_pb"] = _in_picobarns(record[attribute], record.get(f"{attribute}_unit"))
+    return record
+
+
+def _in_picobarns(value: float | None, unit: str | None) -> float | None:
+    factor = _PICOBARNS.get(unit or "")
+    return None if value is None or factor is None else value * factor

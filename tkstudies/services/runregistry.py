@@ -1,0 +1,154 @@
+"""Run Registry v4: dataset listings and the status of each lumisection.
+
+Source of the wire format: the backend's answers as observed in 2024 (filters, paging, errors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from requests import Response
+
+from tkstudies import jsonl
+from tkstudies.errors import UsageError
+from tkstudies.services import http, paging
+from tkstudies.services.registry_filters import Query, Rule, excluded_names_filter, server_filter
+from tkstudies.services.registry_records import (
+    COMPONENTS,
+    Record,
+    StatusRule,
+    status_rule,
+    status_word,
+    v4_record,
+)
+
+PAGE_SIZE = 500  # one server process writes the JSON: larger pages gain nothing
+WORKERS = 4
+_ORDER = [["run_number", "ASC"], ["name", "ASC"]]  # total, and new runs come at the end
+
+
+def rows(
+    query: Query, rule: StatusRule | None = None, *, add_lumis: bool = False, workers: int = WORKERS
+) -> Iterator[tuple[dict[str, Any], Record]]:
+    """Yield (the server's own object, our flat record) by run number and dataset name.
+
+    Args:
+        query: Which rows.
+        rule: How counts become one word (see registry_records.status_rule), any-good by default.
+        add_lumis: Add OMS's numbers of the run: lhc_fill, run_lumi (delivered) and run_live_lumi (recorded).
+
+    Raises:
+        UsageError: The query would read the whole registry.
+        LoginError: Not logged in.
+        ServiceError: The registry can't be reached, or refuses the query.
+    """
+    if not (query.selection.is_bounded or any(condition.rules for condition in query.conditions)):
+        raise UsageError("a query of the whole registry: select runs, fills, times, an era or a class")
+    if query.selection.is_empty:
+        return
+    rule = rule or status_rule("any-good")
+    with http.Connection(http.RUNREG, workers=workers) as connection:
+        excluded = _excluded_runs(connection, query, workers) if query.excluded else set()
+        for dataset in _datasets(connection, server_filter(query), workers):
+            record = v4_record(dataset, query.workspace, rule)
+            if dataset["run_number"] in excluded or not query.keeps(record):
+                continue
+            if add_lumis:
+                oms = (dataset.get("Run") or {}).get("oms_attributes") or {}
+                record["lhc_fill"] = oms.get("fill_number")
+                record["run_lumi"] = oms.get("delivered_lumi")
+                record["run_live_lumi"] = oms.get("recorded_lumi")
+            yield dataset, record
+
+
+def _excluded_runs(connection: http.Connection, query: Query, workers: int) -> set[int]:
+    listed = _datasets(connection, excluded_names_filter(query), workers)
+    return {dataset["run_number"] for dataset in listed}
+
+
+def _datasets(connection: http.Connection, condition: Rule, workers: int) -> Iterator[dict[str, Any]]:
+    def fetch(page: int) -> paging.Page:
+        body = {"page": page, "page_size": PAGE_SIZE, "filter": condition, "sortings": _ORDER}
+        return _post(connection, "/datasets_filtered_ordered", body, _listing)
+
+    def key(dataset: dict[str, Any]) -> tuple[int, str]:
+        return dataset["run_number"], dataset["name"]
+
+    return paging.read([fetch], key, size=PAGE_SIZE, workers=workers, what="registry rows")
+
+
+def _post(
+    connection: http.Connection, path: str, body: dict[str, Any], parse: Callable[[Response], Any]
+) -> Any:
+    return connection.request(
+        "POST",
+        path,
+        body=jsonl.encode(body),
+        content_type="application/json",
+        parse=parse,
+        final=_own_words,
+    )
+
+
+def _object(response: Response) -> dict[str, Any]:
+    answer = http.parse_json(response)
+    if not isinstance(answer, dict):
+        raise http.Unusable(f"sent JSON that isn't an object: {jsonl.quoted(response.content)}")
+    return answer
+
+
+def _listing(response: Response) -> paging.Page:
+    answer = _object(response)
+    datasets, count = answer.get("datasets"), answer.get("count")
+    if not isinstance(datasets, list) or not isinstance(count, int):
+        raise http.Unusable("sent a listing without datasets and count")
+    return datasets, count
+
+
+def _own_words(response: Response) -> str | None:
+    """The server's reason for a 500 of its own; one that a restart of its database mends is worth waiting for."""
+    try:
+        reason = http.parse_json(response)["err"]
+    except (http.Unusable, KeyError, TypeError):
+        return None
+    return None if "current transaction is aborted" in str(reason) else str(reason)
+
+
+# --- lumisections
+
+
+def lumisections(records: Iterable[Record], *, workers: int = WORKERS) -> Iterator[Record]:
+    """Yield one record per lumisection of each dataset, out of records as ``rows`` gives them.
+
+    Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with their causes and comments:
+    the statuses as they were set, None where nobody judged.
+    """
+    with http.Connection(http.RUNREG, workers=workers) as connection:
+
+        def fetch(record: Record) -> dict[str, Any]:
+            body = {"run_number": record["run_number"], "dataset_name": record["rda_name"]}
+            return _post(connection, "/lumisections/rr_lumisection_ranges_by_component", body, _object)
+
+        for record, ranges in http.in_order(fetch, records, workers):
+            if isinstance(ranges, Exception):
+                raise ranges
+            yield from _by_lumisection(record, ranges)
+
+
+def _by_lumisection(record: Record, ranges: dict[str, Any]) -> Iterator[Record]:
+    ours = {component: ranges.get(column) or [] for component, column in COMPONENTS.items()}
+    last = max([record["lumisections"] or 0, *(part["end"] for parts in ours.values() for part in parts)])
+    at: dict[str, dict[int, dict[str, Any]]] = {
+        component: {number: part for part in parts for number in range(part["start"], part["end"] + 1)}
+        for component, parts in ours.items()
+    }
+    for number in range(1, last + 1):
+        row = {key: record[key] for key in ("run_number", "reco", "rda_name")}
+        row["lumisection_number"] = number
+        for component in COMPONENTS:
+            part = at[component].get(number) or {}
+            row[component] = status_word(part.get("status"))
+            row[f"{component}_cause"] = part.get("cause") or None
+            row[f"{component}_comment"] = part.get("comment") or None
+        yield row
