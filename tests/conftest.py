@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cernserver import CernServer
+from tests.simulation import World
 from tkstudies.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -32,10 +33,17 @@ def closed_network(monkeypatch, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server():
+def world():
+    """The simulated CMS behind all fixture servers."""
+    return World(2018)
+
+
+@pytest.fixture(scope="session")
+def server(world):
     """One fixture server for all tests that only read from it."""
-    with CernServer(seed=2018) as running:
+    with CernServer(world=world) as running:
         yield running
+        assert running.errors == []
 
 
 @pytest.fixture

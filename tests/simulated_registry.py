@@ -389,12 +389,10 @@ class Registry:
             tracker, overall = seeded["tracker_state"], seeded["global_state"]
         else:
             rng = Random(f"{self._seed}/state/{run.number}/{name}")
-            is_late = name.startswith("/PromptReco/") and run.number in NO_PROMPT
-            is_open = run.state == "OPEN" or is_late
-            tracker = "OPEN" if is_open else rng.choice(["COMPLETED"] * 9 + ["SIGNOFF"])
-            overall = "OPEN" if is_open else "COMPLETED"
-            if is_late and run.number % 2:
-                tracker = overall = "waiting dqm gui"
+            tracker = "OPEN" if run.state == "OPEN" else rng.choice(["COMPLETED"] * 9 + ["SIGNOFF"])
+            if name.startswith("/PromptReco/"):
+                tracker = NO_PROMPT.get(run.number, tracker)
+            overall = "COMPLETED" if tracker == "SIGNOFF" else tracker
         both = {"global_state": overall, "tracker_state": tracker}
         if name.startswith("/Test/"):
             return both

@@ -60,7 +60,14 @@ INVENTED = {
 OUTSIDE_DCS = {306631: "Collisions17", 325680: "Cosmics18", 327489: "Collisions18"}
 CAPTURED_ONLY = {317188: "Cosmics18", 317301: "Commissioning18", 317441: "Collisions18"}
 OPEN_RUNS = (317585, 318700)
-NO_PROMPT = (317382, 317585, 318877, 320062, 325175)  # prompt reconstruction not in the DQM GUI yet
+# Prompt reconstruction that is not in the DQM GUI yet, and the state of its row in the registry.
+NO_PROMPT = {
+    317382: "waiting dqm gui",
+    317585: "OPEN",
+    318877: "OPEN",
+    320062: "OPEN",
+    325175: "waiting dqm gui",
+}
 WITHOUT_FILL = (314700, 316500, 317540, 319050)
 FULLY_OFF = 317480
 

@@ -19,6 +19,8 @@ READS_RECORDS = {
     "label": [],
     "filter": ["a exists"],
     "features": [],
+    "select": ["a"],
+    "sort": [],
     **NEEDS_DATA,
 }
 

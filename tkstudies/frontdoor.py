@@ -8,16 +8,23 @@ SECTIONS: dict[str, dict[str, str]] = {
         "oms": "OMS runs, fills, lumisections and any other resource",
         "dqm": "DQM GUI histograms for the (run, reco) pairs of a table",
         "doctor": "TkDQMDoctor runs, problem runs, problems and reference runs",
+        "wbm": "run summaries of WBM, the predecessor of OMS",
     },
     "Shape": {
         "merge": "join tables on run, reco, fill or lumisection",
         "label": "add derived columns: is_bad, status_summary, bad_reason, ...",
         "filter": "keep the rows for which all expressions hold",
+        "select": "keep some columns, or drop some",
+        "sort": "order rows, or take the first of them",
         "features": "histograms -> one wide row of numbers per (run, reco)",
     },
     "Study": {
         "pca": "principal components, Hotelling T2 and residuals",
+        "outliers": "rows that differ from the others: five detectors",
+        "embed": "a t-SNE map of features or components",
+        "diff": "where two tables differ, cell by cell",
         "plot": "a figure from records",
+        "export": "records -> CSV or Parquet, and back",
     },
 }
 

@@ -39,7 +39,7 @@ class FeatureMatrix:
     Attributes:
         features: Names of the columns, in order of their first appearance.
         chunks: Arrays of shape (up to 4096 rows, features).
-        kept: For each record that was added, whether it has a row here (it had at least one feature).
+        kept: For each record that was added, whether it has a row here.
     """
 
     features: list[str]
@@ -73,10 +73,9 @@ class MatrixBuilder:
         self._not_features: set[str] = set()
         self._rows: list[dict[int, float]] = []
         self._chunks: list[NDArray[np.float64]] = []
-        self._kept: list[bool] = []
 
-    def add(self, record: dict[str, Any]) -> bool:
-        """Take the features of one record; False if it has none of them, and so no row."""
+    def add(self, record: dict[str, Any]) -> None:
+        """Take the features of one record."""
         row = {}
         for column, value in record.items():
             if type(value) is not float and type(value) is not int:
@@ -86,12 +85,9 @@ class MatrixBuilder:
                 place = self._new_place(column)
             if place is not None:
                 row[place] = value
-        self._kept.append(bool(row))
-        if row:
-            self._rows.append(row)
-            if len(self._rows) == _CHUNK:
-                self._pack()
-        return bool(row)
+        self._rows.append(row)
+        if len(self._rows) == _CHUNK:
+            self._pack()
 
     def _new_place(self, column: str) -> int | None:
         if column in self._not_features:
@@ -114,12 +110,23 @@ class MatrixBuilder:
         self._rows = []
 
     def matrix(self) -> FeatureMatrix:
-        """All rows so far, each as wide as there are features now."""
+        """The rows of all records that have features of their own.
+
+        Without patterns a luminosity alone doesn't count: the histograms of such a record were never fetched.
+        """
         if self._rows:
             self._pack()
-        width = len(self._places)
-        chunks = [_widened(chunk, width) for chunk in self._chunks]
-        return FeatureMatrix(list(self._places), chunks, self._kept)
+        features = list(self._places)
+        telling = np.array([bool(self._patterns) or name not in FEATURE_NAMES for name in features], dtype=bool)
+        if not telling.any():
+            telling[:] = True
+        kept, chunks = [], []
+        for chunk in self._chunks:
+            chunk = _widened(chunk, len(features))
+            known = ~np.isnan(chunk[:, telling]).all(axis=1)
+            kept += known.tolist()
+            chunks.append(chunk[known])
+        return FeatureMatrix(features, chunks, kept)
 
 
 def _widened(chunk: NDArray[np.float64], width: int) -> NDArray[np.float64]:

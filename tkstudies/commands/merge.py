@@ -89,9 +89,8 @@ def merge(
 
 
 def _report(join, tables, prefix: str) -> None:
-    for column in join.collisions:
-        kept = f"kept as {prefix}{column}" if prefix else "dropped (--prefix keeps it)"
-        console.warn(f"{column} is on both sides: the left one stays, the right one is {kept}")
+    for column in () if prefix else join.collisions:
+        console.warn(f"{column} is on both sides: the right one is dropped (--prefix keeps it)")
     for table in tables:
         keys = " and ".join(table.keys)
         if table.duplicates:

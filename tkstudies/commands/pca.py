@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from itertools import compress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -99,16 +100,14 @@ def pca(
     builder = MatrixBuilder(patterns, model.features if model else None)
     rows: list[dict[str, Any]] = []
     fitted: list[bool] = []
-    left_out = 0
     for record in records:
-        if not builder.add(record):
-            left_out += 1
-            continue
+        builder.add(record)
         fitted.append(all(condition(record) for condition in conditions))
         rows.append(record if keep is Keep.all else _labels(record))
     matrix = builder.matrix()
-    if left_out:
-        console.warn(f"{console.counted(left_out, 'row')} left out: no features")
+    if rows and matrix.rows < len(rows):
+        console.warn(f"{console.counted(len(rows) - matrix.rows, 'row')} had no features and are left out")
+    rows, fitted = list(compress(rows, matrix.kept)), list(compress(fitted, matrix.kept))
 
     if model:
         _check_features(model, matrix, builder.extra, tolerant)

@@ -168,20 +168,22 @@ class Recorder:
         self._exchanges: list[dict[str, Any]] = []
         self._files = 0
 
-    def add(self, method: str, url: str, body: bytes | str | None, response: requests.Response) -> None:
-        """Keep one exchange; ``url`` is the one to record, with the service's default base."""
-        request = response.request
+    def add(
+        self, request: requests.PreparedRequest, response: requests.Response, base: str, default: str
+    ) -> None:
+        """Keep one exchange, with the service's ``default`` base URL wherever its ``base`` URL is."""
+        body = request.body
         exchange = {
             "request": {
-                "method": method,
-                "uri": url,
+                "method": request.method,
+                "uri": default + (request.url or "").removeprefix(base),
                 "body": body.decode("utf-8", "replace") if isinstance(body, bytes) else body,
                 "headers": _kept(request.headers, _KEPT_REQUEST_HEADERS),
             },
             "response": {
                 "status": {"code": response.status_code, "message": response.reason or ""},
                 "headers": _kept(response.headers, _KEPT_RESPONSE_HEADERS),
-                "body": _packed(response.content),
+                "body": _packed(response.content.replace(base.encode(), default.encode())),
             },
         }
         with self._lock:

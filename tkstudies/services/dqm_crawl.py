@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.errors import InputError, LoginError, ServiceError
 from tkstudies.services import dqm_datasets
 from tkstudies.services.dqmgui import DqmGui
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Why something isn't there; ``error`` is ``missing dataset``, ``missing plot``, ``incomplete`` or ``failed``."""
+    """Why something isn't there; ``error`` begins with ``missing``, or is ``incomplete`` or ``failed``."""
 
     error: str
     message: str
@@ -161,6 +161,7 @@ def samples(
     dataset: str = "",
     primary_dataset: str = "",
     check_complete: bool = False,
+    complete_only: bool = False,
 ) -> Iterator[Sample]:
     """Each pair with its dataset, in order.
 
@@ -168,6 +169,7 @@ def samples(
         dataset: Take this one for all pairs of the offline GUI.
         primary_dataset: Choose among the datasets of this primary dataset.
         check_complete: Ask whether its harvesting has finished, too.
+        complete_only: The same, and it is a problem if it hasn't.
 
     Raises:
         ServiceError: The server can't be used at all.
@@ -175,17 +177,19 @@ def samples(
 
     def find(pair: Pair) -> Sample:
         sample = _find(gui, pair, dataset, primary_dataset)
-        if check_complete and not sample.problem:
-            complete = gui.run_is_complete(pair.run_number, sample.dataset)
-            sample = replace(sample, run_is_complete=complete)
-        return sample
+        if sample.problem or not (check_complete or complete_only):
+            return sample
+        complete = gui.run_is_complete(pair.run_number, sample.dataset)
+        unfinished = Problem("incomplete", f"the harvesting of {sample.dataset} hasn't finished")
+        problem = unfinished if complete_only and not complete else None
+        return replace(sample, run_is_complete=complete, problem=problem)
 
     patience = _Patience()
     for pair, found in in_order(find, pairs, _LOOK_UPS):
         if isinstance(found, Exception):
             patience.failed(pair, found)
             found = Sample(pair, problem=Problem("failed", str(found)))
-        elif not found.problem:
+        else:
             patience.worked()
         yield found
 
@@ -252,14 +256,12 @@ def histograms(
     *,
     workers: int,
     known: Container[Key] = frozenset(),
-    complete_only: bool = False,
 ) -> Iterator[Outcome]:
     """What comes of each plot of each sample, in order.
 
     Args:
         plots_of: The paths of the plots that are defined for a sample.
         known: Keys of the records that are there already: not asked for.
-        complete_only: Leave out samples whose harvesting hasn't finished.
 
     Raises:
         LoginError: The certificate isn't accepted.
@@ -268,9 +270,6 @@ def histograms(
 
     def tasks() -> Iterator[Outcome]:
         for sample in found:
-            if sample.problem is None and complete_only and not sample.run_is_complete:
-                message = "harvesting hasn't finished, or the server doesn't say so"
-                sample = replace(sample, problem=Problem("incomplete", message))
             if sample.problem:
                 yield Outcome(sample, None, problem=sample.problem)
             else:
@@ -294,7 +293,38 @@ def histograms(
         yield outcome
 
 
-def report_warnings(warnings: dict[str, list[int]]) -> None:
-    """Say once for each warning about a choice which runs it concerns."""
-    for warning, runs in warnings.items():
-        console.warn(f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})")
+# --- folders
+
+
+def listings(
+    gui: DqmGui, found: Iterable[Sample], path: str, *, workers: int
+) -> Iterator[tuple[Sample, list[dict[str, Any]], Problem | None]]:
+    """What a folder holds for each sample, in order: records with path, kind and, of scalars, the value.
+
+    ``kind`` is ``folder``, ``plot`` or ``value``; an empty list comes with the problem.
+    """
+    folder = "/" + path.strip("/")
+
+    def look(sample: Sample) -> list[dict[str, Any]]:
+        if sample.problem:
+            return []
+        items = gui.folder(sample.pair.run_number, sample.dataset, folder)
+        return [_entry(folder.rstrip("/"), item) for item in items]
+
+    patience = _Patience()
+    for sample, entries in in_order(look, found, workers):
+        if isinstance(entries, Exception):
+            patience.failed(sample.pair, entries)
+            yield sample, [], Problem("failed", str(entries))
+        elif entries:
+            patience.worked()
+            yield sample, entries, None
+        else:
+            yield sample, [], sample.problem or Problem("missing folder", f"{folder} is not in {sample.dataset}")
+
+
+def _entry(folder: str, item: dict[str, Any]) -> dict[str, Any]:
+    if "subdir" in item:
+        return {"path": f"{folder}/{item['subdir']}", "kind": "folder"}
+    entry = {"path": f"{folder}/{item.get('obj')}", "kind": "value" if "value" in item else "plot"}
+    return {**entry, "value": item["value"]} if "value" in item else entry

@@ -159,7 +159,7 @@ class _SessionWalk:
             if self._failed:
                 raise self._failed
             try:
-                found = (self._session and self._modify(run_number)) or None
+                found = self._modify(run_number) if self._session else None
                 if found is None:
                     self._start()
                     found = self._modify(run_number)

@@ -27,10 +27,9 @@ from tkstudies.settings import current
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-TIMEOUT = (10.0, 60.0)  # connect, read [s]
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RETRIED = (429, 500, 502, 503, 504)
-_MOST_TRIES = {"unreachable": 3, "login": 3, "content": 5, "busy": 10}
+_MOST_TRIES = {"unreachable": 3, "login": 3, "token": 8, "content": 5, "busy": 10}
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0  # [s]
 _LOGIN_WORDS = (b"login", b"sign in", b"log in", b"sso", b"openid")
 
@@ -141,6 +140,7 @@ class Connection:
         self.base = service.base_url()
         self._live = current.replay is None
         self._patience = float(os.environ.get("TKSTUDIES_PATIENCE") or service.patience)
+        self._timeout = (10.0, float(os.environ.get("TKSTUDIES_TIMEOUT") or 60.0))  # connect, read [s]
         self._session = requests.Session()
         self._session.trust_env = False  # read once here, not for every request
         self._session.headers = {
@@ -188,19 +188,24 @@ class Connection:
 
     # --- requests
 
-    def get_json(self, path: str, params: dict[str, Any] | None = None) -> Any:
-        """The JSON answer to a GET.
+    def get_json(
+        self, path: str, params: dict[str, Any] | None = None, expect: Callable[[Any], Result] | None = None
+    ) -> Any:
+        """The JSON answer to a GET, or what ``expect`` takes out of it.
+
+        ``expect`` may raise what comes of an unexpected shape (KeyError, TypeError, ...): worth another try.
 
         Raises:
             LoginError: A login page came instead, or the credentials were refused.
             ServiceError: No usable answer within the service's patience.
         """
-        return self.request("GET", path, params=params, parse=parse_json)
+        return self.request("GET", path, params=params, parse=_expecting(expect))
 
-    def post_json(self, path: str, payload: Any) -> Any:
+    def post_json(self, path: str, payload: Any, expect: Callable[[Any], Result] | None = None, **how: Any) -> Any:
         """The JSON answer to a POST of JSON; only for requests that read (they may be repeated)."""
         body = jsonl.encode(payload)
-        return self.request("POST", path, body=body, content_type="application/json", parse=parse_json)
+        parse = _expecting(expect)
+        return self.request("POST", path, body=body, content_type="application/json", parse=parse, **how)
 
     def request(
         self,
@@ -247,7 +252,7 @@ class Connection:
         if status == 401 or _leads_to_login(response):
             if token:
                 self._tokens.discard(self.service.audience, token)
-            raise _Failure("login", "asks for a login")
+            raise _Failure("token" if token else "login", _way_to_login(response))
         if status != 200:
             told = final(response)
             if told is not None:
@@ -269,7 +274,7 @@ class Connection:
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
         start = time.monotonic()
         try:
-            response = self._session.send(request, timeout=TIMEOUT, allow_redirects=False)
+            response = self._session.send(request, timeout=self._timeout, allow_redirects=False)
         except requests.exceptions.SSLError as error:
             raise ServiceError(
                 f"{self.service.title}: no secure connection to {self._shown(request.url)}: {_cause(error)}. "
@@ -280,7 +285,7 @@ class Connection:
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
             raise _Failure("busy", f"broke off in the middle of an answer ({_cause(error)})") from None
         except requests.exceptions.ReadTimeout:
-            raise _Failure("content", f"sent nothing for {TIMEOUT[1]:.0f} s") from None
+            raise _Failure("content", f"sent nothing for {self._timeout[1]:g} s") from None
         except requests.exceptions.ConnectionError as error:
             kind = "unreachable" if _never_connected(error) else "busy"
             raise _Failure(kind, f"can't be reached ({_cause(error)})") from None
@@ -289,8 +294,7 @@ class Connection:
                 f"{self.service.title}: {_cause(error)} ({self._shown(request.url)})"
             ) from None
         if self._recorder:
-            url = self.service.default + (request.url or "").removeprefix(self.base)
-            self._recorder.add(request.method or "GET", url, request.body, response)
+            self._recorder.add(request, response, self.base, self.service.default)
         console.debug(
             f"{request.method} {self._shown(request.url)} -> {response.status_code}, "
             f"{len(response.content):,} bytes, {time.monotonic() - start:.3f} s"
@@ -301,7 +305,8 @@ class Connection:
         self, request: requests.PreparedRequest, failure: _Failure, tries: dict[str, int], deadline: float
     ) -> None:
         number = tries[failure.kind]
-        delay = min(_FIRST_DELAY * 2 ** (sum(tries.values()) - 1), _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
+        growth = 0 if failure.kind == "token" else sum(tries.values()) - 1
+        delay = min(_FIRST_DELAY * 2**growth, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
         delay = max(delay, failure.wait)
         late = time.monotonic() + delay > deadline
         most = _MOST_TRIES[failure.kind]
@@ -315,7 +320,7 @@ class Connection:
 
     def _final_error(self, request: requests.PreparedRequest, failure: _Failure, tries: int) -> ServiceError:
         service, url = self.service, self._shown(request.url)
-        if failure.kind == "login":
+        if failure.kind in ("login", "token"):
             return LoginError(
                 f"not logged in to {service.title}: {url} {failure.reason}. {service.advice}".rstrip(". ")
             )
@@ -399,6 +404,20 @@ def parse_json(response: requests.Response) -> Any:
         raise Unusable(f"sent {what}: {jsonl.quoted(content)}") from None
 
 
+def _expecting(expect: Callable[[Any], Any] | None) -> Callable[[requests.Response], Any]:
+    """A parser for JSON of the shape that ``expect`` takes."""
+    if expect is None:
+        return parse_json
+
+    def parse(response: requests.Response) -> Any:
+        try:
+            return expect(parse_json(response))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            raise Unusable(f"sent JSON of an unexpected shape: {jsonl.quoted(response.content)}") from None
+
+    return parse
+
+
 def _leads_to_login(response: requests.Response) -> bool:
     """Is this the login page, or the way to it, that a service sends when a session has expired?"""
     if response.status_code in (301, 302, 303, 307, 308):
@@ -408,6 +427,13 @@ def _leads_to_login(response: requests.Response) -> bool:
         return False
     page = content[:20000].lower()
     return b"<form" in page and any(word in page for word in _LOGIN_WORDS)
+
+
+def _way_to_login(response: requests.Response) -> str:
+    if response.status_code == 401:
+        return "is refused (401)"
+    host = urlsplit(response.headers.get("Location", "")).hostname
+    return f"redirects to {host}" if host else "answers with a login page"
 
 
 def _retry_after(response: requests.Response) -> float:

@@ -28,10 +28,10 @@ _SCHEME = re.compile(
 
 
 def split_scheme(name: Any) -> dict[str, Any]:
-    """The parts of ``{spacing}ns_{bunches}b_{ip1 and 5}_{ip2}_{ip8}_{train length}bpi_{injections}inj{special}``.
+    """The parts of ``{spacing}ns_{bunches}b_{ip1_5}_{ip2}_{ip8}_{trainlength}bpi_{injections}inj{special}``.
 
-    Spacing is a text, as it may be double (``75_150`` in heavy-ion years); the others are numbers. All are None for
-    a name of another form.
+    Spacing is a text, as it may be double (``75_150`` in heavy-ion years); the others are numbers. All are
+    None for a name of another form.
 
     Source: LHC operation's naming convention of filling schemes.
 

@@ -23,10 +23,14 @@ PAGE_SIZE = 1000
 WORKERS = 4
 GLOBAL_RUN = "GLOBAL-RUN"
 OPERATORS = {
-    "eq": "EQ", "ne": "NEQ", "neq": "NEQ", "lt": "LT", "gt": "GT", "le": "LE", "lte": "LE", "ge": "GE", "gte": "GE",
-    "like": "LIKE", "ct": "CT", "contains": "CT",
+    "eq": "EQ", "ne": "NEQ", "lt": "LT", "lte": "LE", "gt": "GT", "gte": "GE", "like": "LIKE",
+    "contains": "CT", "neq": "NEQ", "le": "LE", "ge": "GE", "ct": "CT",
 }  # fmt: skip
-_GAPS = {"runs": 200, "fills": 100, "lumisections": 2}  # unwanted numbers that cost less than one more request
+_GAPS = {
+    "runs": 200,
+    "fills": 100,
+    "lumisections": 2,
+}  # unwanted numbers that cost less than one more request
 _KEYS = {
     "runs": ("run_number",),
     "fills": ("fill_number",),
@@ -68,7 +72,9 @@ def parse_filter(text: str) -> Filter:
     if not separator:
         name, op = left.strip(), "eq"
     if not given or not re.fullmatch(r"\w+", name):
-        raise UsageError(f"--filter {text!r}: expected ATTRIBUTE=VALUE or ATTRIBUTE__OP=VALUE, such as energy__gte=6500")
+        raise UsageError(
+            f"--filter {text!r}: expected ATTRIBUTE=VALUE or ATTRIBUTE__OP=VALUE, such as energy__gte=6500"
+        )
     if op.lower() not in OPERATORS:
         raise UsageError(f"--filter {text!r}: unknown operator {op!r}: known are {', '.join(OPERATORS)}")
     return name, OPERATORS[op.lower()], value
@@ -77,7 +83,9 @@ def parse_filter(text: str) -> Filter:
 # --- resources
 
 
-def runs(selection: RunSelection, wanted: Wanted | None = None, *, sequence: str | None = GLOBAL_RUN) -> Iterator[Record]:
+def runs(
+    selection: RunSelection, wanted: Wanted | None = None, *, sequence: str | None = GLOBAL_RUN
+) -> Iterator[Record]:
     """Yield the selected runs by run number; of one sequence, or of all for None.
 
     Raises:
@@ -97,7 +105,11 @@ def lumisections(selection: RunSelection, wanted: Wanted | None = None) -> Itera
 
 
 def fills(
-    numbers: Numbers | None, wanted: Wanted | None = None, *, since: str | None = None, until: str | None = None
+    numbers: Numbers | None,
+    wanted: Wanted | None = None,
+    *,
+    since: str | None = None,
+    until: str | None = None,
 ) -> Iterator[Record]:
     """Yield the fills with these numbers, and that began between these times, by fill number."""
     wanted = wanted or Wanted()
@@ -108,14 +120,20 @@ def fills(
     return _rows("fills", [[*group, *_times(since, until)] for group in groups], wanted, keep)
 
 
-def hlt_paths(run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None) -> Iterator[Record]:
-    """Yield the trigger paths of each run (resource hltpathinfo), all or those that match one of ``paths``."""
+def hlt_paths(
+    run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None
+) -> Iterator[Record]:
+    """Yield the trigger paths of each run (resource hltpathinfo), all or those that ``paths`` name."""
     return _rows("hltpathinfo", _by_run_and_path(run_numbers, paths), wanted or Wanted())
 
 
-def hlt_rates(run_numbers: Iterable[int], paths: Iterable[str], wanted: Wanted | None = None) -> Iterator[Record]:
+def hlt_rates(
+    run_numbers: Iterable[int], paths: Iterable[str], wanted: Wanted | None = None
+) -> Iterator[Record]:
     """Yield the rate of each trigger path in each lumisection of each run (resource hltpathrates)."""
-    groups = [[*group, ("last_lumisection_number", "GT", "0")] for group in _by_run_and_path(run_numbers, paths)]
+    groups = [
+        [*group, ("last_lumisection_number", "GT", "0")] for group in _by_run_and_path(run_numbers, paths)
+    ]
     return _rows("hltpathrates", groups, wanted or Wanted(), extra={"group[granularity]": "lumisection"})
 
 
@@ -192,7 +210,7 @@ def _selected(
 
 
 def _groups(attribute: str, numbers: Numbers | None, gap: int) -> list[list[Filter]]:
-    """Filters that cover the numbers, one list for each request that is needed (the filters of one are joined by AND)."""
+    """Filters that cover the numbers: one list, whose members are joined by AND, for each listing needed."""
     if numbers is None:
         return [[]]
     return [
@@ -230,12 +248,15 @@ def _rows(
     if sort:
         base["sort"] = ",".join(sort)
     if wanted.fields:
-        base["fields"] = ",".join(dict.fromkeys([*keys, *wanted.fields]))
+        scheme = ["injection_scheme"] if wanted.split_scheme else []
+        base["fields"] = ",".join(dict.fromkeys([*keys, *wanted.fields, *scheme]))
     if name in ("runs", "fills"):
         base["include"] = "meta"
     with http.Connection(http.OMS, workers=wanted.workers) as connection:
         _check_attributes(connection, name, wanted)
-        listings = [_listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups]
+        listings = [
+            _listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups
+        ]
         found = paging.read(listings, _row_key(keys), size=PAGE_SIZE, workers=wanted.workers, what=name)
         for row in found:
             record = flat_record(row, with_units=name in ("runs", "fills"))
@@ -248,7 +269,9 @@ def _parameters(base: dict[str, str], filters: Iterable[Filter]) -> dict[str, st
     for attribute, op, value in filters:
         parameter = f"filter[{attribute}][{op}]"
         if parameter in parameters and parameters[parameter] != value:
-            raise UsageError(f"two conditions on {attribute} with {op}: OMS takes one (leave out an option or a --filter)")
+            raise UsageError(
+                f"two conditions on {attribute} with {op}: OMS takes one (leave out an option or a --filter)"
+            )
         parameters[parameter] = value
     return parameters
 
@@ -291,7 +314,11 @@ def _own_words(response: Response) -> str | None:
 
 def _check_attributes(connection: http.Connection, name: str, wanted: Wanted) -> None:
     """Refuse attributes that the resource doesn't have, naming those that it has."""
-    used = [*(attribute for attribute, _, _ in wanted.filters), *wanted.fields, *(s.lstrip("-") for s in wanted.sort)]
+    used = [
+        *(attribute for attribute, _, _ in wanted.filters),
+        *wanted.fields,
+        *(s.lstrip("-") for s in wanted.sort),
+    ]
     if not used:
         return
     answer = connection.request("GET", f"/{quote(name)}/meta", parse=http.parse_json, final=_own_words)
@@ -301,14 +328,16 @@ def _check_attributes(connection: http.Connection, name: str, wanted: Wanted) ->
         return
     unknown = [attribute for attribute in used if attribute not in fields]
     if unknown:
-        raise UsageError(f"OMS {name} have no attribute {', '.join(unknown)}: known are {', '.join(sorted(fields))}")
+        raise UsageError(
+            f"OMS {name} have no attribute {', '.join(unknown)}: known are {', '.join(sorted(fields))}"
+        )
 
 
 # --- records
 
 
 def flat_record(row: dict[str, Any], *, with_units: bool) -> Record:
-    """One element of a listing as a flat record: its attributes, for runs and fills with ``<attribute>_unit``.
+    """One element of a listing as a flat record: its attributes, and if asked for ``<attribute>_unit``.
 
     Luminosities with a unit get twins in inverse picobarns: recorded_lumi_pb, delivered_lumi_pb.
     """

@@ -25,9 +25,9 @@ def read(
 ) -> Iterator[Row]:
     """Yield the rows of one listing after the other, in the server's order.
 
-    Rows that appear or go while pages are read shift the pages behind them: what then comes twice is dropped, and
-    when less came than was announced, the pages are read again for what is missing (it comes at the end). What is
-    missing even then is told, and makes the command end with exit code 3.
+    Rows that appear or go while pages are read shift the pages behind them: what then comes twice is dropped,
+    and when less came than was announced, the pages are read again for what is missing (it comes at the end).
+    What is missing even then is told, and makes the command end with exit code 3.
 
     Args:
         listings: For each, a function from page number (0-based) to (rows, number of rows in all).
@@ -60,7 +60,8 @@ def _complete(
         if attempt:
             console.debug(f"{what}: {announced} announced, {len(seen)} came: reading the pages again")
             first = fetch(0)
-        for rows, announced in _pages(fetch, first, size, workers):
+        for rows, total in _pages(fetch, first, size, workers):
+            announced = total
             for row in rows:
                 identity = key(row)
                 if identity not in seen:
@@ -68,7 +69,9 @@ def _complete(
                     yield row
         if len(seen) >= announced:
             return
-    console.left_out(f"{announced - len(seen)} of {announced} {what} never came: the listing changes while it is read")
+    console.left_out(
+        f"{announced - len(seen)} of {announced} {what} never came: the listing changes while it is read"
+    )
 
 
 def _pages(fetch: Fetch, first: Page, size: int, workers: int) -> Iterator[Page]:

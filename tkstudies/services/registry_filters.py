@@ -1,8 +1,8 @@
-"""Conditions on Run Registry rows, ``FIELD[__OP]=VALUE``: what the v4 server may be asked, and what is decided here.
+"""Conditions on Run Registry rows, ``FIELD[__OP]=VALUE``: what v4's server is asked, what is decided here.
 
-The server takes some conditions wrongly without a word (an unknown attribute or operator matches nothing, a number
-sent as text compares as text, an absent count isn't zero). So only known fields are sent, typed, in the forms that
-were seen to work: one ``and`` list, with every ``or`` inside one field or one table.
+The server takes some conditions wrongly without a word (an unknown attribute or operator matches nothing, a
+number sent as text compares as text, an absent count isn't zero). So only known fields are sent, typed, in
+forms that were seen to work: one ``and`` list, with every ``or`` inside one field or one table.
 """
 
 from __future__ import annotations
@@ -20,35 +20,34 @@ from tkstudies.services.runselection import Numbers, RunSelection
 Rule = dict[str, Any]
 
 SYMBOLS = {
-    "eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "like", "notlike": "notlike",
+    "eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=",
+    "like": "like", "notlike": "notlike",
 }  # fmt: skip
 DEFAULT_STATES = ("OPEN", "SIGNOFF", "COMPLETED")
 STATES = (*DEFAULT_STATES, "waiting dqm gui", "not significant for workspace")
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
+    "eq": operator.eq, "ne": operator.ne, "gt": operator.gt,
+    "gte": operator.ge, "lt": operator.lt, "lte": operator.le,
 }  # fmt: skip
 
-_OMS_NUMBERS = (
-    "energy b_field l1_rate duration end_lumi init_lumi run_number fill_number ls_duration recorded_lumi "
-    "delivered_lumi hlt_physics_rate hlt_physics_size hlt_physics_counter l1_triggers_counter "
-    "hlt_physics_throughput initial_prescale_index"
-).split()
-_OMS_TEXTS = (
-    "l1_key hlt_key l1_menu end_time sequence clock_type start_time l1_hlt_mode last_update trigger_mode "
-    "cmssw_version l1_key_stripped fill_type_party1 fill_type_party2 injection_scheme fill_type_runtime "
-    "l1_hlt_mode_stripped"
-).split()
-_OMS_FLAGS = (
-    "dt_included es_included csc_included daq_included dcs_included dqm_included rpc_included trg_included "
-    "ecal_included hcal_included scal_included tcds_included pixel_included tracker_included stable_beam "
-    "tier0_transfer beams_present_and_stable"
-).split()
-_WORKSPACES = "dc dt cms csc hlt l1t rpc tau btag ecal hcal lumi muon egamma global jetmet tracker".split()
-_COLUMNS = (
-    "dt-dt cms-cms csc-csc ecal-es hlt-hlt l1t-l1t rpc-rpc tau-tau btag-btag ecal-ecal hcal-hcal l1t-l1tmu lumi-lumi "
-    "muon-muon dc-lowlumi l1t-l1tcalo egamma-egamma jetmet-jetmet tracker-pixel tracker-strip tracker-track"
-).split()
+_OMS_ATTRIBUTES = {
+    "number": "energy b_field l1_rate duration end_lumi init_lumi run_number fill_number ls_duration "
+    "recorded_lumi delivered_lumi hlt_physics_rate hlt_physics_size hlt_physics_counter l1_triggers_counter "
+    "hlt_physics_throughput initial_prescale_index",
+    "text": "l1_key hlt_key l1_menu end_time sequence clock_type start_time l1_hlt_mode last_update "
+    "trigger_mode cmssw_version l1_key_stripped fill_type_party1 fill_type_party2 injection_scheme fill_type_runtime "
+    "l1_hlt_mode_stripped",
+    "flag": "dt_included es_included csc_included daq_included dcs_included dqm_included rpc_included "
+    "trg_included ecal_included hcal_included scal_included tcds_included pixel_included tracker_included "
+    "stable_beam tier0_transfer beams_present_and_stable",
+}
+_COLUMNS = {  # by workspace
+    "dc": "lowlumi", "dt": "dt", "cms": "cms", "csc": "csc", "hlt": "hlt", "l1t": "l1t l1tmu l1tcalo",
+    "rpc": "rpc", "tau": "tau", "btag": "btag", "ecal": "ecal es", "hcal": "hcal", "lumi": "lumi", "muon": "muon",
+    "egamma": "egamma", "global": "", "jetmet": "jetmet", "tracker": "pixel strip track",
+}  # fmt: skip
+COLUMNS = [f"{workspace}-{name}" for workspace, names in _COLUMNS.items() for name in names.split()]
 
 # Server's name of a field -> its type there: number, text, flag, member (of a list)
 SERVER_FIELDS: dict[str, str] = {
@@ -61,10 +60,8 @@ SERVER_FIELDS: dict[str, str] = {
     "rr_attributes.stop_reason": "text",
     "rr_attributes.significant": "flag",
     "rr_attributes.short_run": "flag",
-    **{f"oms_attributes.{name}": "number" for name in _OMS_NUMBERS},
-    **{f"oms_attributes.{name}": "text" for name in _OMS_TEXTS},
-    **{f"oms_attributes.{name}": "flag" for name in _OMS_FLAGS},
-    **{f"dataset_attributes.{name}_state": "text" for name in _WORKSPACES},
+    **{f"oms_attributes.{name}": kind for kind, names in _OMS_ATTRIBUTES.items() for name in names.split()},
+    **{f"dataset_attributes.{workspace}_state": "text" for workspace in _COLUMNS},
 }
 # Our names, and those of the official client, of fields that the server can decide on
 ALIASES = {
@@ -91,7 +88,7 @@ _OPERATORS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition: on a field of the server (``rules`` is what to send), or on a field of our record (no rules)."""
+    """One condition: on a field of the server (``rules`` is what to send) or, without rules, of records."""
 
     name: str
     operator: str
@@ -169,7 +166,9 @@ def parse(text: str, api: str = "v4") -> Condition:
         raise UsageError(f"--filter {text!r}: unknown operator {op!r}: known are {', '.join(SYMBOLS)}")
     if api == "v3":
         if name not in BASE_FIELDS:
-            raise UsageError(f"--filter {text!r}: unknown field {name!r}: --api v3 knows {', '.join(BASE_FIELDS)}")
+            raise UsageError(
+                f"--filter {text!r}: unknown field {name!r}: --api v3 knows {', '.join(BASE_FIELDS)}"
+            )
         return _on_record(text, name, op, value)
     path, kind = _server_field(text, name)
     if not path:
@@ -187,14 +186,13 @@ def _server_field(text: str, name: str) -> tuple[str, str]:
         return "", "record"
     column, _, status = name.removeprefix("triplet_summary.").rpartition(".")
     column = COMPONENTS.get(column, column)
-    if column in _COLUMNS:
+    if column in COLUMNS:
         if status in ("comments", "causes"):
             return f"triplet_summary.{column}.{status}", "texts"
         if status.upper() in STATUSES:
             return f"triplet_summary.{column}.{status.upper()}", "count"
-        raise UsageError(
-            f"--filter {text!r}: {column} counts {', '.join(STATUSES)} and has comments and causes, no {status!r}"
-        )
+        known = ", ".join((*STATUSES, "comments", "causes"))
+        raise UsageError(f"--filter {text!r}: {column} has no {status!r}: known are {known}")
     raise UsageError(f"--filter {text!r}: unknown field {name!r}: {_known_fields(name)}")
 
 
@@ -204,7 +202,7 @@ def _known_fields(name: str) -> str:
         if name.startswith(prefix):
             return "known are " + ", ".join(path for path in SERVER_FIELDS if path.startswith(prefix))
     if name.startswith("triplet_summary.") or "-" in name:
-        return f"known are COLUMN.STATUS with COLUMN one of {', '.join(_COLUMNS)}, such as tracker-strip.BAD__gt=0"
+        return f"known are counts such as tracker-strip.BAD__gt=0, of the columns {', '.join(COLUMNS)}"
     ours = dict.fromkeys([*BASE_FIELDS, *V4_FIELDS, *ALIASES, "version"])
     return (
         f"known are {', '.join(ours)}, tracker-strip.BAD and the like for counts of lumisections, "
@@ -276,13 +274,18 @@ def _rules(path: str, kind: str, op: str, value: Any) -> tuple[Rule, ...]:
 
 def server_filter(query: Query) -> Rule:
     """The v4 filter of a query: a superset of its rows, narrowed down by Query.keeps."""
-    rules = [*run_rules(query.selection), *_excluded_classes(query), *_reco_rules(query.recos), *_state_rules(query)]
+    rules = [
+        *run_rules(query.selection),
+        *_excluded_classes(query),
+        *_reco_rules(query.recos),
+        *_state_rules(query),
+    ]
     rules += [rule for condition in query.conditions for rule in condition.rules]
     return {"and": rules}
 
 
 def excluded_names_filter(query: Query) -> Rule:
-    """The v4 filter of the datasets that exclude their run by their name, beside those excluded by its class."""
+    """The v4 filter of the datasets that exclude their run by name, where its class doesn't do so already."""
     names = {"name": {"or": [{"like": f"%{part}%"} for part in query.excluded]}}
     return {"and": [*run_rules(query.selection), *_excluded_classes(query), names]}
 
@@ -334,7 +337,9 @@ def _state_rules(query: Query) -> list[Rule]:
     """The states of datasets; those of online rows are the run's, another table, and are decided here."""
     if query.states is None:
         return []
-    in_state = {f"dataset_attributes.{query.workspace}_state": {"or": [{"=": state} for state in query.states]}}
+    in_state = {
+        f"dataset_attributes.{query.workspace}_state": {"or": [{"=": state} for state in query.states]}
+    }
     if query.recos and "online" not in query.recos:
         return [in_state]
     return [{"or": [{"name": {"=": "online"}}, in_state]}]

@@ -1,4 +1,4 @@
-"""From what the Run Registry stores to flat records: names, reconstruction, and one word for each component."""
+"""From what the Run Registry stores to flat records: names, reconstruction, one word for each component."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def reco_of(name: str) -> str | None:
 
     Source: the tracker group's certification helper, extended by the online datasets of v3 and v4.
 
-    >>> [reco_of(n) for n in ("online", "/Global/Online/ALL", "/Express/Cosmics2018/DQM", "/PromptReco/TRKDelay")]
-    ['online', 'online', 'express', 'prompt']
-    >>> [reco_of(n) for n in ("/ReReco/Run2017B_UL2019/DQM", "/Run2012D-22Jan2013ReReco/DQM", "/Test/OwnOms/DQM")]
-    ['rerecoul', 'rereco', None]
+    >>> reco_of("online"), reco_of("/Global/Online/ALL"), reco_of("/PromptReco/TRKDelay")
+    ('online', 'online', 'prompt')
+    >>> reco_of("/ReReco/Run2017B_UL2019/DQM"), reco_of("/Run2012D-22Jan2013ReReco/DQM"), reco_of("/Test/DQM")
+    ('rerecoul', 'rereco', None)
     """
     lower = name.lower()
     if lower == "online" or lower.startswith("/global/online/"):
@@ -64,7 +64,7 @@ def run_type_of(run_class: str | None) -> str | None:
 
 
 def status_rule(text: str) -> StatusRule:
-    """How counts of lumisections by status become one word: a function of counts of which at least one is positive.
+    """How counts of lumisections by status become one word: a function of non-empty counts.
 
     ``any-good``: GOOD if there is any (what v3's word became when it was migrated), else the largest count;
     ``majority``: the largest count; ``worst``: the first present of BAD, STANDBY, EXCLUDED, NOTSET, GOOD;
@@ -104,7 +104,9 @@ def _fraction_rule(value: str) -> StatusRule:
     except ValueError:
         least = -1.0
     if not 0 <= least < 1:
-        raise UsageError(f"--status-rule fraction={value}: expected a number from 0 to below 1, such as fraction=0.95")
+        raise UsageError(
+            f"--status-rule fraction={value}: expected a number from 0 to below 1, such as fraction=0.95"
+        )
 
     def rule(counts: Counts) -> str:
         if counts.get("GOOD", 0) / sum(counts.values()) > least:
@@ -128,7 +130,7 @@ def status_word(status: str | None) -> str | None:
 
 
 def judged(entry: dict[str, Any] | None) -> Counts:
-    """How many lumisections have each status, out of an entry of ``triplet_summary``; those that nobody judged left out.
+    """How many lumisections have each status in an entry of ``triplet_summary``, but for those nobody judged.
 
     >>> judged({"BAD": 3, "GOOD": 4, "EMPTY": 3, "causes": ["y"], "comments": ["x bad"]})
     {'BAD': 3, 'GOOD': 4}
@@ -168,7 +170,9 @@ def v4_record(dataset: dict[str, Any], workspace: str, rule: StatusRule) -> Reco
         record[component] = rule(counts) if counts else None
         record[f"{component}_cause"] = " | ".join(entry.get("causes") or ()) or None
         record[f"{component}_comment"] = " | ".join(entry.get("comments") or ()) or None
-        fractions[f"{component}_good_fraction"] = counts.get("GOOD", 0) / sum(counts.values()) if counts else None
+        fractions[f"{component}_good_fraction"] = (
+            counts.get("GOOD", 0) / sum(counts.values()) if counts else None
+        )
     duration = (cache.get("dcs_summary") or {}).get("ls_duration") or {}
     record["lumisections"] = duration.get("TRUE")
     return {**record, **fractions, "gui_datasets": dataset.get("datasets_in_gui") or []}

@@ -1,6 +1,6 @@
 """Run Registry v3 behind a RestHub server: SQL in, rows out.
 
-Source: RestHub's server (query ids, typed parameters ``:n__name`` given by their plain names, paging, row limit).
+Source: RestHub's server (query ids, parameters ``:n__name`` that are given as ``name``, paging, row limit).
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def rows(
     Args:
         query: Which rows; its selection must be one of run numbers, classes and run type.
         raw: Read all columns of the table, not only those of our record.
-        add_lumis: Add lhc_fill, lumisections, run_lumi, run_live_lumi: sums over the lumisections with CMS active.
+        add_lumis: Add lhc_fill, lumisections, run_lumi, run_live_lumi: of the lumisections with CMS active.
 
     Raises:
         UsageError: The query would read the whole registry, or asks for what v3 doesn't know.
@@ -138,7 +138,9 @@ def rows(
         lumis = _luminosities(connection, found, workers) if add_lumis else None
         for run, members in found.items():
             records = [v3_record(row, query.workspace) for row in members]
-            if any(part in (text or "") for part in query.excluded for row in members for text in _names(row)):
+            if any(
+                part in (text or "") for part in query.excluded for row in members for text in _names(row)
+            ):
                 continue
             for row, record in zip(members, records, strict=True):
                 if query.keeps(record) and _is_selected(query, record):
@@ -187,7 +189,7 @@ def _rows_by_run(
     if not query.excluded:
         conditions, parameters = _class_conditions(query)
     fields = ", ".join(f"r.{name}" for name in columns)
-    start = f"select {fields} from runreg_{query.workspace}.datasets r"
+    start = f"select {fields} from runreg_{query.workspace}.datasets r"  # noqa: S608 (names of ours)
     end = "order by r.run_number, r.rda_name"
     queries = [
         _Query(connection, _sql(start, [*part, *conditions], end), {**numbers, **parameters})
@@ -210,7 +212,9 @@ def _order(row: dict[str, Any]) -> tuple[int, str]:
 
 
 def _sql(start: str, conditions: list[str], end: str) -> str:
-    return " ".join([start, "where " + " and ".join(conditions) if conditions else "", end]).replace("  ", " ")
+    return " ".join([start, "where " + " and ".join(conditions) if conditions else "", end]).replace(
+        "  ", " "
+    )
 
 
 def _class_conditions(query: Query) -> tuple[list[str], dict[str, Any]]:
@@ -257,6 +261,10 @@ def _luminosities(
         for part, numbers in _range_conditions(ranges, "l")
     ]
     listed = paging.read(
-        [one.page for one in queries], lambda row: row[0], size=PAGE_SIZE, workers=workers, what="luminosities"
+        [one.page for one in queries],
+        lambda row: row[0],
+        size=PAGE_SIZE,
+        workers=workers,
+        what="luminosities",
     )
     return {row[0]: dict(zip(_NO_LUMIS, row[1:], strict=True)) for row in listed}

@@ -107,7 +107,7 @@ def _listing(response: Response) -> paging.Page:
 
 
 def _own_words(response: Response) -> str | None:
-    """The server's reason for a 500 of its own; one that a restart of its database mends is worth waiting for."""
+    """The server's reason for a 500 of its own, unless it is one that passes when its database restarts."""
     try:
         reason = http.parse_json(response)["err"]
     except (http.Unusable, KeyError, TypeError):
@@ -121,7 +121,7 @@ def _own_words(response: Response) -> str | None:
 def lumisections(records: Iterable[Record], *, workers: int = WORKERS) -> Iterator[Record]:
     """Yield one record per lumisection of each dataset, out of records as ``rows`` gives them.
 
-    Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with their causes and comments:
+    Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with causes and comments:
     the statuses as they were set, None where nobody judged.
     """
     with http.Connection(http.RUNREG, workers=workers) as connection:

@@ -1,0 +1,174 @@
+"""Records as CSV cells and Parquet columns, and back without loss.
+
+CSV follows RFC 4180, with ``\\n`` as the line end. What a cell holds shows in its quotes:
+
+==================  =======================================================================
+cell                value
+==================  =======================================================================
+nothing             null (or a column that the record doesn't have)
+``321012`` ``0.5``  a number, digit by digit as in the record
+``true`` ``false``  a boolean
+``"GOOD"`` ``""``   a text: texts are always quoted, also those that look like numbers
+``"[1,""a""]"``     a list (or object) as JSON
+``\"""[1]\"""``       a text that would be read as JSON, as a JSON string
+==================  =======================================================================
+
+In a table that another program has written, an unquoted cell that is neither number nor boolean is a text.
+
+In Parquet a column of mixed types holds texts by the same rule (a number as JSON, a text as it is), and carries
+a mark by which they are read back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from tkstudies.jsonl import BadRecord, decode_value, encode
+
+Record = dict[str, Any]
+RawRecord = dict[str, msgspec.Raw]
+
+_JSON_BEGINS = ("[", "{", '"')
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]*))(,|$)')
+_PLAIN_NAME = re.compile(r'[^",\r\n\s](?:[^",\r\n]*[^",\r\n\s])?')
+
+_decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def raw_record(line: bytes) -> RawRecord:
+    """The encoded values of one line by column, for ``jsonl.Reader.lines``.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError: The line isn't plain JSON.
+    """
+    line.decode()  # raw members aren't checked for UTF-8
+    return _decode_raw(line)
+
+
+def raw_value(value: Any) -> bytes:
+    """An encoded value: of a raw record, or of one that ``jsonl.Reader`` had to decode."""
+    return bytes(value) if isinstance(value, msgspec.Raw) else encode(value)
+
+
+# --- CSV
+
+
+def csv_header(columns: Iterable[str]) -> bytes:
+    """The first line of a table; only names that need quotes have them.
+
+    >>> csv_header(["run_number", "a, b", ""])
+    b'run_number,"a, b",""'
+    """
+    return ",".join(
+        name if _PLAIN_NAME.fullmatch(name) else _quoted(name) for name in columns
+    ).encode()
+
+
+def csv_line(columns: Iterable[str], record: RawRecord) -> bytes:
+    """One record as a line of a table.
+
+    >>> csv_line("abcd", raw_record(b'{"a":"1","b":1.50,"d":["x"]}'))
+    b'"1",1.50,,"[""x""]"'
+    """
+    return b",".join([_cell(raw_value(record[name])) if name in record else b"" for name in columns])
+
+
+def _cell(raw: bytes) -> bytes:
+    first = raw[:1]
+    if first == b'"':
+        if b"\\" not in raw and raw[1:2] not in (b"[", b"{"):
+            return raw  # a JSON string without escapes is a quoted cell as it stands
+        return _quoted(readable(decode_value(raw))).encode()
+    if first in (b"[", b"{"):
+        return b'"' + raw.replace(b'"', b'""').replace(b"\n", b" ") + b'"'
+    return b"" if raw == b"null" else raw
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def readable(text: str) -> str:
+    """A text as itself, or as a JSON string where ``meant`` would take it for JSON or UTF-8 can't write it.
+
+    >>> readable("GOOD"), readable("[1]"), readable("[sic]")
+    ('GOOD', '"[1]"', '[sic]')
+    """
+    if text.startswith(_JSON_BEGINS) and _is_json(text):
+        return encode(text).decode()
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return encode(text).decode()
+    return text
+
+
+def meant(text: str) -> Any:
+    """What ``readable`` stands for, or a list or object given as JSON."""
+    if text.startswith(_JSON_BEGINS):
+        try:
+            return decode_value(text)
+        except BadRecord:
+            pass
+    return text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        decode_value(text)
+    except BadRecord:
+        return False
+    return True
+
+
+def csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[Any] | None]]:
+    """Yield each row of a table with the number of its first line; None for a row that isn't CSV.
+
+    A row goes on over line ends while a quote is open. A blank line is a row without cells.
+
+    Args:
+        lines: The bytes of the file, line by line.
+    """
+    held: list[bytes] = []
+    quotes = start = 0
+    for number, line in enumerate(lines, start=1):
+        start = start if held else number
+        held.append(line)
+        quotes += line.count(b'"')
+        if quotes % 2 == 0:
+            yield start, _cells(b"".join(held))
+            held, quotes = [], 0
+    if held:
+        yield start, None
+
+
+def _cells(row: bytes) -> list[Any] | None:
+    try:
+        text = row.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        return None
+    cells: list[Any] = []
+    position, separator = 0, "," if text else ""
+    while separator:
+        match = _CELL.match(text, position)
+        if match is None:
+            return None
+        quoted, bare, separator = match.groups()
+        cells.append(_bare(bare) if quoted is None else meant(quoted.replace('""', '"')))
+        position = match.end()
+    return cells
+
+
+def _bare(text: str) -> Any:
+    if not text:
+        return None
+    if _NUMBER.fullmatch(text):
+        return decode_value(text)
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return meant(text)

@@ -1,0 +1,106 @@
+"""``tkstudies doctor``: what shifters wrote down in TkDQMDoctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from tkstudies import console, jsonl
+from tkstudies.commands import options
+from tkstudies.errors import UsageError
+
+app = options.application(
+    no_args_is_help=True, help="Fetch certified runs, their problems and reference runs."
+)
+
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="FILE", help="Read the page saved from a browser instead of fetching it."),
+]
+Cookies = Annotated[
+    str | None, typer.Option("--cookies", metavar="FILE", help="Cookie file made with auth-get-sso-cookie.")
+]
+
+
+@app.command()
+def runs(saved: From = None, cookies: Cookies = None, output: options.Output = "-") -> None:
+    """Fetch the certified runs.
+
+    \b
+    Shift leaders only: pass a cookie file, or log in in a browser, save the page
+    https://tkdqmdoctor.web.cern.ch/json/runs/ and read it with --from.
+
+    \b
+    Examples:
+      tkstudies doctor runs --from tkdqmdoctor_runs.json > doctor.jsonl
+      tkstudies doctor runs --cookies cookies.txt > doctor.jsonl
+    """
+    from tkstudies.services import doctor
+
+    _write(doctor.runs(_source(saved, cookies, "type__reco"), cookies=cookies), output, "certified run")
+
+
+@app.command("problem-runs")
+def problem_runs(saved: From = None, cookies: Cookies = None, output: options.Output = "-") -> None:
+    """Fetch the certified runs with problems: the same with problem_names and problem_ids.
+
+    \b
+    Example:
+      tkstudies doctor problem-runs --from tkdqmdoctor_problem_runs.json > problems.jsonl
+    """
+    from tkstudies.services import doctor
+
+    _write(doctor.problem_runs(_source(saved, cookies, "problem_names"), cookies=cookies), output, "run")
+
+
+@app.command()
+def problems(saved: From = None, cookies: Cookies = None, output: options.Output = "-") -> None:
+    """Fetch the categories of problems.
+
+    \b
+    Example:
+      tkstudies doctor problems --from tkdqmdoctor_problems.json | jq .full_display_name
+    """
+    from tkstudies.services import doctor
+
+    _write(doctor.problems(_source(saved, cookies, "full_display_name"), cookies=cookies), output, "category")
+
+
+@app.command()
+def references(saved: From = None, output: options.Output = "-") -> None:
+    """Fetch the reference run of each certified run, from the Certification Helper (no login).
+
+    \b
+    Example:
+      tkstudies doctor references > references.jsonl
+    """
+    from tkstudies.services import doctor
+
+    _write(doctor.references(_source(saved, None, "reference_run_number")), output, "reference run")
+
+
+def _source(saved: str | None, cookies: str | None, column: str) -> Iterator[dict[str, Any]] | None:
+    """The records of a saved page; the wrong one of the three pages is noticed by ``column``."""
+    if saved is None:
+        return None
+    if cookies:
+        raise UsageError("--from and --cookies exclude each other: a saved page needs no login")
+    return _checked(saved, column)
+
+
+def _checked(saved: str, column: str) -> Iterator[dict[str, Any]]:
+    from tkstudies.errors import InputError
+
+    for record in jsonl.read(saved, expected="a saved page"):
+        if column not in record:
+            raise InputError(f"{jsonl.shown(saved)}: a record without {column}: is this the right page?")
+        yield record
+
+
+def _write(records: Iterator[dict[str, Any]], output: str, noun: str) -> None:
+    with jsonl.Writer(output, at_once=True) as writer:
+        for record in records:
+            writer.write(record)
+    console.say(console.counted(writer.written, noun))

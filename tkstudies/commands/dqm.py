@@ -1,0 +1,387 @@
+"""``tkstudies dqm``: histograms of the DQM GUI for the (run, reco) pairs of a table."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tkstudies import console, jsonl
+from tkstudies.commands import options
+from tkstudies.errors import ServiceError, UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.services.dqm_crawl import Outcome, Pair, Problem, Sample
+
+app = options.application()
+
+
+@app.command()
+def dqm(
+    files: options.Files = None,
+    run: Annotated[
+        list[str] | None,
+        typer.Option("--run", metavar="RUNS", help="Runs, e.g. 355100,355205-355210 (repeatable)."),
+    ] = None,
+    reco: Annotated[
+        list[str] | None,
+        typer.Option("--reco", metavar="RECO", help="Reco of these runs; of a table only its rows (repeatable)."),
+    ] = None,
+    plot: Annotated[
+        list[str] | None, typer.Option("--plot", metavar="PATH", help="Path of a plot (repeatable).")
+    ] = None,
+    collection: Annotated[
+        list[str] | None,
+        typer.Option("--collection", metavar="NAME", help="tracking, pixel, strip, all, cosmics (repeatable)."),
+    ] = None,
+    tracking_map: Annotated[bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="One record per run from the online GUI, whatever its reco.")
+    ] = False,
+    dataset: Annotated[
+        str, typer.Option("--dataset", metavar="NAME", help="Take this dataset instead of choosing one.")
+    ] = "",
+    primary_dataset: Annotated[
+        str, typer.Option("--primary-dataset", metavar="NAME", help="Choose among its datasets, e.g. JetHT.")
+    ] = "",
+    with_references: Annotated[
+        bool, typer.Option("--with-references", help="The reference runs that the records name, too.")
+    ] = False,
+    complete_only: Annotated[
+        bool, typer.Option("--complete-only", help="Leave out runs whose harvesting hasn't finished.")
+    ] = False,
+    check_complete: Annotated[
+        bool, typer.Option("--check-complete", help="Add run_is_complete: has the harvesting finished?")
+    ] = False,
+    datasets: Annotated[
+        bool, typer.Option("--datasets", help="Only tell which datasets would be taken.")
+    ] = False,
+    folder: Annotated[str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")] = "",
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Requests at once.")] = 16,
+    resume: Annotated[
+        str, typer.Option("--resume", metavar="FILE", help="Go on with what FILE or FILE.part holds.")
+    ] = "",
+    errors: Annotated[
+        str, typer.Option("--errors", metavar="FILE", help="Write there what is missing or failed.")
+    ] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if anything is missing.")] = False,
+    inputs: options.Inputs = None,
+    output: options.Output = "-",
+    skip_bad_lines: options.SkipBadLines = False,
+) -> None:
+    """Fetch DQM GUI histograms for the (run, reco) pairs of records or of a runs.txt.
+
+    \b
+    Input is any table with run_number and reco, or lines such as '321012 Express'.
+    Each pair is taken once. Cosmics runs get the cosmics plots in place of the
+    tracking ones; what isn't defined for a run is not asked for. What the server
+    doesn't have is counted, and is an error (exit code 3) only with --strict.
+
+    \b
+    Examples:
+      tkstudies dqm --collection tracking runs.jsonl | tkstudies features
+      tkstudies dqm --run 321012 --reco express --tracking-map
+      tkstudies dqm --datasets runs.txt
+      tkstudies dqm --run 321012 --reco prompt --ls /Tracking/TrackParameters
+
+    \b
+    A crawl that was stopped goes on with the same command and --resume:
+      tkstudies dqm --collection all runs.jsonl -o hists.jsonl
+      tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
+    """
+    from tkstudies.services import dqm_crawl
+    from tkstudies.services.dqmgui import DqmGui
+
+    recos = _checked_recos(reco or [])
+    primary_dataset = primary_dataset.strip("/")
+    _exclude_each_other(
+        {"--datasets": datasets, "--ls": folder, "--plot, --collection or --tracking-map": plot or collection or tracking_map}
+    )
+    _exclude_each_other({"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False)
+    _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
+    _check_files(resume, errors, output, is_crawl=not (datasets or folder))
+    selection = _Selection(plot or [], collection or [], tracking_map)
+
+    records = options.reader(
+        inputs,
+        files,
+        skip_bad_lines=skip_bad_lines,
+        expected="run records or lines such as '321012 Express'",
+        default=None if run else jsonl.STDIN,
+    )
+    pairs = _named_pairs(run, recos, online, dataset)
+    if records:
+        pairs += _pairs_of(records, recos, online, with_references)
+    pairs = dqm_crawl.distinct(pairs)
+
+    gui = DqmGui(workers=workers, primary_dataset=primary_dataset) if pairs else None
+    samples = dqm_crawl.samples(
+        gui,
+        pairs,
+        dataset=dataset,
+        primary_dataset=primary_dataset,
+        check_complete=check_complete,
+        complete_only=complete_only,
+    )
+    adds_completeness = check_complete or complete_only
+    with ExitStack() as stack:
+        tally = _Tally(stack.enter_context(jsonl.Writer(errors, at_once=True)) if errors else None)
+        samples = tally.watching(samples)
+        if datasets:
+            rows = ((sample, [{}], sample.problem) for sample in samples)
+            _write_rows(rows, output, tally, adds_completeness, len(pairs))
+        elif folder:
+            rows = dqm_crawl.listings(gui, samples, folder, workers=workers)
+            _write_rows(rows, output, tally, adds_completeness, len(pairs))
+        else:
+            from tkstudies.resume import Resumed
+
+            known = Resumed(resume, output) if resume else None
+            outcomes = dqm_crawl.histograms(gui, samples, selection.paths, workers=workers, known=known or ())
+            _write_histograms(outcomes, output, known, tally, adds_completeness, selection.expected(pairs))
+    tally.report("plot" if not (datasets or folder) else "record", strict)
+    if records:
+        options.report_skipped(records)
+
+
+# --- options
+
+
+def _checked_recos(names: list[str]) -> list[str]:
+    from tkstudies.services.dqm_datasets import RECOS
+
+    recos = [name.strip().lower() for value in names for name in value.split(",")]
+    for reco in recos:
+        if reco not in RECOS:
+            raise UsageError(f"--reco {reco!r}: there are {', '.join(RECOS)}")
+    return recos
+
+
+def _exclude_each_other(given: dict[str, Any], needed: bool = True) -> None:
+    names = [name for name, value in given.items() if value]
+    if len(names) > 1:
+        raise UsageError(f"{names[0]} and {names[1]} exclude each other")
+    if needed and not names:
+        raise UsageError(f"what shall it be? Give one of {'; '.join(reversed(given))}")
+
+
+def _check_files(resume: str, errors: str, output: str, is_crawl: bool) -> None:
+    if resume and not is_crawl:
+        raise UsageError("--resume goes on with a crawl of histograms: not with --datasets or --ls")
+    if resume == jsonl.STDIN:
+        raise UsageError("--resume needs the name of a file")
+    if errors == jsonl.STDOUT or (errors and os.path.realpath(errors) == os.path.realpath(output)):
+        raise UsageError("--errors needs a file of its own")
+
+
+class _Selection:
+    """Which plots are defined for a kind of sample."""
+
+    def __init__(self, named: list[str], collections: list[str], tracking_map: bool):
+        for path in named:
+            if not path.startswith("/"):
+                raise UsageError(f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/...")
+        self._paths = {
+            (is_online, is_cosmics): tuple(
+                dict.fromkeys(_defined(named, collections, tracking_map, is_online, is_cosmics))
+            )
+            for is_online in (False, True)
+            for is_cosmics in (False, True)
+        }
+
+    def paths(self, sample: Sample) -> tuple[str, ...]:
+        """The paths of the plots that are defined for a sample."""
+        return self._paths[sample.is_online, sample.is_cosmics]
+
+    def expected(self, pairs: list[Pair]) -> int:
+        """How many plots these pairs have, if all have a dataset."""
+        return sum(len(self._paths[pair.reco == "online", bool(pair.is_cosmics)]) for pair in pairs)
+
+
+def _defined(
+    named: list[str], collections: list[str], tracking_map: bool, is_online: bool, is_cosmics: bool
+) -> Iterator[str]:
+    from tkstudies.analysis import collections as known
+
+    for path in named:
+        translated = known.to_online(path) if is_online else known.to_offline(path) or path
+        if translated:
+            yield translated
+    plots = [plot for name in collections for plot in _members(name, is_cosmics)]
+    if tracking_map and not is_cosmics:
+        plots.append(known.TRACKING_MAP)
+    for plot in plots:
+        path = plot.online if is_online else plot.offline
+        if path:
+            yield path
+
+
+def _members(collection: str, is_cosmics: bool) -> list[Any]:
+    """The plots of a collection that a run has: the tracks of cosmics are in plots of their own."""
+    from tkstudies.analysis.collections import plots
+
+    members = plots(collection)
+    if not is_cosmics:
+        return [plot for plot in members if plot.collection != "cosmics"]
+    others = [plot for plot in members if plot.collection not in ("tracking", "cosmics")]
+    return others if len(others) == len(members) else [*plots("cosmics"), *others]
+
+
+# --- input
+
+
+def _named_pairs(run: list[str] | None, recos: list[str], online: bool, dataset: str) -> list[Pair]:
+    """The pairs that ``--run`` names."""
+    from tkstudies.services.dqm_crawl import Pair
+    from tkstudies.services.dqm_datasets import ONLINE, reco_of
+
+    if dataset and (not dataset.startswith("/") or dataset.count("/") != 3 or dataset == ONLINE):
+        raise UsageError(f"--dataset {dataset!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO")
+    numbers = options.split_numbers(run, "run")
+    if online:
+        recos = ["online"]
+    elif dataset and not recos:
+        recos = [reco_of(dataset)]
+    if numbers and not recos:
+        raise UsageError("--run needs --reco (or --online)")
+    return [Pair(n, name) for first, last in numbers for n in range(first, last + 1) for name in recos]
+
+
+def _pairs_of(records: jsonl.Reader, recos: list[str], online: bool, with_references: bool) -> list[Pair]:
+    """The pairs of a table, and behind them those of its reference runs."""
+    from tkstudies.services import dqm_crawl
+
+    pairs, references = [], []
+    for _, record in records.lines(dqm_crawl.parse_line):
+        pair = dqm_crawl.pair_of(record)
+        if recos and pair.reco not in recos:
+            continue
+        pairs.append(pair)
+        if with_references and (reference := dqm_crawl.reference_of(record)):
+            references.append(reference)
+    return [pair._replace(reco="online") if online else pair for pair in (*pairs, *references)]
+
+
+# --- output
+
+
+class _Tally:
+    """Counts what comes and what doesn't, and writes the latter to the file of errors."""
+
+    def __init__(self, errors: jsonl.Writer | None):
+        self._errors = errors
+        self._counts: Counter[str] = Counter()
+        self._warnings: dict[str, list[int]] = {}
+        self._first_failure = ""
+        self.written = self.kept = 0
+
+    def watching(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """The samples, with an eye on the warnings they bring."""
+        for sample in samples:
+            if sample.warning:
+                self._warnings.setdefault(sample.warning, []).append(sample.pair.run_number)
+            yield sample
+
+    def add(self, pair: Pair, plot: str | None, problem: Problem) -> None:
+        """Count something that isn't there."""
+        self._counts[problem.error] += 1
+        if problem.error == "failed" and not self._first_failure:
+            self._first_failure = f"run {pair.run_number} {pair.reco} {plot or ''}".rstrip() + f": {problem.message}"
+        if self._errors:
+            self._errors.write(
+                {
+                    "run_number": pair.run_number,
+                    "reco": pair.reco,
+                    "plot": plot,
+                    "error": problem.error,
+                    "message": problem.message,
+                }
+            )
+
+    def report(self, what: str, strict: bool) -> None:
+        """Say at the end how it went."""
+        for warning, runs in self._warnings.items():
+            console.warn(f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})")
+        failed = self._counts.pop("failed", 0)
+        absent = [
+            f"{count:,} incomplete" if error == "incomplete" else console.counted(count, error)
+            for error, count in sorted(self._counts.items())
+        ]
+        kept = f" and {self.kept:,} taken over" if self.kept else ""
+        console.say(
+            f"{console.counted(self.written, what)} fetched{kept}"
+            + "".join(f", {text}" for text in absent)
+            + (f", {failed:,} failed" if failed else "")
+        )
+        if failed:
+            console.left_out(f"{failed:,} failed, the first: {self._first_failure}")
+        if strict and absent:
+            console.left_out(f"--strict: {', '.join(absent)}")
+
+
+def _write_histograms(
+    outcomes: Iterable[Outcome], output: str, known: Any, tally: _Tally, adds_completeness: bool, expected: int
+) -> None:
+    from tkstudies.resume import Crawl
+
+    crawl = Crawl(output, known)
+    try:
+        with crawl, console.progress("plots", expected) as bar:
+            for outcome in outcomes:
+                if outcome.problem:
+                    tally.add(outcome.sample.pair, outcome.plot, outcome.problem)
+                elif outcome.hist is None:
+                    crawl.keep(outcome.key)
+                    tally.kept += 1
+                else:
+                    crawl.add(_line(outcome, outcome.hist, adds_completeness))
+                    tally.written += 1
+                bar.advance()
+    except (KeyboardInterrupt, ServiceError):
+        if tally.written or tally.kept:
+            file = "FILE" if output == jsonl.STDOUT else output
+            where = f"where FILE is what standard output went to: --resume {file} -o {file}"
+            how = where if output == jsonl.STDOUT else f"--resume {file}"
+            console.say(f"{console.counted(tally.written, 'plot')} fetched; go on with the same command and {how}")
+        raise
+
+
+def _line(outcome: Outcome, hist: bytes, adds_completeness: bool) -> bytes:
+    """The record of a histogram, with the text of the histogram as it is."""
+    sample, plot = outcome.sample, outcome.plot or ""
+    head = jsonl.encode(
+        {
+            "run_number": sample.pair.run_number,
+            "reco": sample.pair.reco,
+            "dataset": sample.dataset,
+            "plot": plot,
+            "name": plot.rpartition("/")[2],
+        }
+    )
+    tail = b',"run_is_complete":' + jsonl.encode(sample.run_is_complete) if adds_completeness else b""
+    return b"".join((head[:-1], b',"hist":', hist, tail, b"}"))
+
+
+def _write_rows(
+    rows: Iterable[tuple[Sample, list[dict[str, Any]], Problem | None]],
+    output: str,
+    tally: _Tally,
+    adds_completeness: bool,
+    expected: int,
+) -> None:
+    """One record per entry of each sample."""
+    with jsonl.Writer(output, at_once=True) as writer, console.progress("runs", expected) as bar:
+        for sample, entries, problem in rows:
+            if problem:
+                tally.add(sample.pair, None, problem)
+                entries = []
+            key = {"run_number": sample.pair.run_number, "reco": sample.pair.reco, "dataset": sample.dataset}
+            for entry in entries:
+                completeness = {"run_is_complete": sample.run_is_complete} if adds_completeness else {}
+                writer.write({**key, **entry, **completeness})
+                tally.written += 1
+            bar.advance()

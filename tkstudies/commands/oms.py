@@ -1,0 +1,316 @@
+"""``tkstudies oms``: runs, fills, lumisections and any other resource of OMS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tkstudies import console, jsonl
+from tkstudies.commands import options, selection
+from tkstudies.errors import UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.services.oms import Wanted
+
+app = options.application(no_args_is_help=True, help="Fetch runs, fills, lumisections and more from OMS.")
+
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--fields", metavar="NAMES", help="Only these attributes and the key: a,b,c (repeatable)."),
+]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter", metavar="ATTR[__OP]=VALUE", help="A condition for OMS (repeatable: all must hold)."
+    ),
+]
+Sequence = Annotated[str, typer.Option("--sequence", metavar="NAME", help="Kind of data taking, or all.")]
+Paths = Annotated[
+    list[str] | None,
+    typer.Option("--path", metavar="PATH", help="Trigger path; % stands for any text (repeatable)."),
+]
+SplitScheme = Annotated[
+    bool, typer.Option("--split-filling-scheme", help="Add what the name of the injection scheme says.")
+]
+
+
+@app.command()
+def runs(
+    minimum: selection.Min = None,
+    maximum: selection.Max = None,
+    run: selection.Run = None,
+    runs_from: selection.RunsFrom = None,
+    inputs: selection.Inputs = None,
+    fill: selection.Fill = None,
+    since: selection.Since = None,
+    until: selection.Until = None,
+    last: selection.Last = None,
+    era: selection.Era = None,
+    min_lumisections: selection.MinLumisections = None,
+    sequence: Sequence = "GLOBAL-RUN",
+    filters: Filters = None,
+    fields: Fields = None,
+    workers: selection.Workers = 4,
+    output: options.Output = "-",
+) -> None:
+    """Fetch runs, with units and with luminosities in inverse picobarns.
+
+    \b
+    Operators of --filter: eq ne lt lte gt gte like contains.
+
+    \b
+    Examples:
+      tkstudies oms runs --min 317500 --max 317600 > oms_runs.jsonl
+      tkstudies oms runs -i runs.jsonl --fields fill_number,recorded_lumi
+      tkstudies oms runs --last 24h --filter components__contains=TRACKER
+    """
+    from tkstudies.services import oms
+
+    selected = selection.runs(
+        minimum=minimum,
+        maximum=maximum,
+        run=run,
+        runs_from=runs_from,
+        inputs=inputs,
+        fill=fill,
+        since=since,
+        until=until,
+        last=last,
+        era=era,
+        min_lumisections=min_lumisections,
+        workers=workers,
+    )
+    wanted = _wanted(filters, fields, workers)
+    chosen = None if sequence == "all" else sequence
+    _write(oms.runs(selected, wanted, sequence=chosen), output, "run")
+
+
+@app.command()
+def fills(
+    minimum: Annotated[int | None, typer.Option("--min", min=0, help="First fill number.")] = None,
+    maximum: Annotated[int | None, typer.Option("--max", min=0, help="Last fill number.")] = None,
+    fill: selection.Fill = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-i", "--input", metavar="FILE", help="The fills of these records; - is standard input."
+        ),
+    ] = None,
+    since: selection.Since = None,
+    until: selection.Until = None,
+    last: selection.Last = None,
+    filters: Filters = None,
+    fields: Fields = None,
+    split_scheme: SplitScheme = False,
+    workers: selection.Workers = 4,
+    output: options.Output = "-",
+) -> None:
+    """Fetch fills, by their numbers or for the fill_number of records.
+
+    \b
+    Examples:
+      tkstudies oms fills -i oms_runs.jsonl > oms_fills.jsonl
+      tkstudies oms fills --min 6762 --max 6769 --split-filling-scheme
+    """
+    from tkstudies.services import oms
+    from tkstudies.services.runselection import Numbers, intersected
+
+    first, end = selection.times(since, until, last)
+    ranges = None
+    if minimum is not None or maximum is not None:
+        ranges = [selection.bounds(minimum, maximum)]
+    if fill or inputs:
+        listed = options.split_numbers(fill, "fill")
+        if inputs:
+            listed += ((number, number) for number in selection.numbers_of_records(inputs, "fill_number"))
+        ranges = listed if ranges is None else intersected(ranges, listed)
+    if ranges is None and not (first or end or filters):
+        raise UsageError("select fills: --min, --max, --fill, -i, --since, --until, --last or --filter")
+    wanted = _wanted(filters, fields, workers, split_scheme=split_scheme)
+    numbers = None if ranges is None else Numbers(ranges)
+    _write(oms.fills(numbers, wanted, since=first, until=end), output, "fill")
+
+
+@app.command()
+def lumisections(
+    minimum: selection.Min = None,
+    maximum: selection.Max = None,
+    run: selection.Run = None,
+    runs_from: selection.RunsFrom = None,
+    inputs: selection.Inputs = None,
+    fill: selection.Fill = None,
+    since: selection.Since = None,
+    until: selection.Until = None,
+    last: selection.Last = None,
+    era: selection.Era = None,
+    filters: Filters = None,
+    fields: Fields = None,
+    workers: selection.Workers = 4,
+    output: options.Output = "-",
+) -> None:
+    """Fetch lumisections: luminosity, pileup and detector flags of each.
+
+    \b
+    Examples:
+      tkstudies oms lumisections --run 317527
+      tkstudies oms lumisections -i runs.jsonl --fields pileup,tob_ready > lumisections.jsonl
+    """
+    from tkstudies.services import oms
+
+    selected = selection.runs(
+        minimum=minimum,
+        maximum=maximum,
+        run=run,
+        runs_from=runs_from,
+        inputs=inputs,
+        fill=fill,
+        since=since,
+        until=until,
+        last=last,
+        era=era,
+        workers=workers,
+    )
+    _write(oms.lumisections(selected, _wanted(filters, fields, workers)), output, "lumisection")
+
+
+@app.command()
+def hltpaths(
+    minimum: selection.Min = None,
+    maximum: selection.Max = None,
+    run: selection.Run = None,
+    runs_from: selection.RunsFrom = None,
+    inputs: selection.Inputs = None,
+    fill: selection.Fill = None,
+    path: Paths = None,
+    filters: Filters = None,
+    fields: Fields = None,
+    workers: selection.Workers = 4,
+    output: options.Output = "-",
+) -> None:
+    """Fetch the trigger paths of runs.
+
+    \b
+    Examples:
+      tkstudies oms hltpaths --run 317527
+      tkstudies oms hltpaths -i runs.jsonl --path 'HLT_ZeroBias%'
+    """
+    from tkstudies.services import oms
+
+    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, workers)
+    _write(oms.hlt_paths(numbers, path or (), _wanted(filters, fields, workers)), output, "path")
+
+
+@app.command()
+def hltrates(
+    path: Paths = None,
+    minimum: selection.Min = None,
+    maximum: selection.Max = None,
+    run: selection.Run = None,
+    runs_from: selection.RunsFrom = None,
+    inputs: selection.Inputs = None,
+    fill: selection.Fill = None,
+    filters: Filters = None,
+    fields: Fields = None,
+    workers: selection.Workers = 4,
+    output: options.Output = "-",
+) -> None:
+    """Fetch the rates of trigger paths in each lumisection of runs.
+
+    \b
+    Example:
+      tkstudies oms hltrates --run 317527 --path HLT_ZeroBias_v6
+    """
+    from tkstudies.services import oms
+
+    if not path:
+        raise UsageError(
+            "name the trigger paths: --path HLT_ZeroBias_v6 ('oms hltpaths --run RUN' lists them)"
+        )
+    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, workers)
+    _write(oms.hlt_rates(numbers, path, _wanted(filters, fields, workers)), output, "rate")
+
+
+@app.command()
+def get(
+    resource: Annotated[
+        str, typer.Argument(metavar="RESOURCE", help="runs, fills, eras, l1triggerrates, ...")
+    ],
+    filters: Filters = None,
+    fields: Fields = None,
+    sort: Annotated[
+        list[str] | None,
+        typer.Option("--sort", metavar="NAMES", help="Sort by these attributes; -a descending (repeatable)."),
+    ] = None,
+    workers: selection.Workers = 4,
+    output: options.Output = "-",
+) -> None:
+    """Fetch the rows of any resource of OMS.
+
+    \b
+    Examples:
+      tkstudies oms get eras --sort start_run
+      tkstudies oms get fills --filter era=2018B --filter stable_beams=true --sort=-peak_lumi
+    """
+    from tkstudies.services import oms
+
+    _write(oms.resource(resource, _wanted(filters, fields, workers, sort=sort)), output, "row")
+
+
+def _wanted(
+    filters: list[str] | None,
+    fields: list[str] | None,
+    workers: int,
+    sort: list[str] | None = None,
+    split_scheme: bool = False,
+) -> Wanted:
+    from tkstudies.services import oms
+
+    return oms.Wanted(
+        filters=tuple(oms.parse_filter(text) for text in filters or []),
+        fields=_names(fields),
+        sort=_names(sort),
+        split_scheme=split_scheme,
+        workers=workers,
+    )
+
+
+def _names(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(name.strip() for value in values or [] for name in value.split(",") if name.strip())
+
+
+def _run_numbers(
+    minimum: int | None,
+    maximum: int | None,
+    run: list[str] | None,
+    runs_from: list[str] | None,
+    inputs: list[str] | None,
+    fill: list[str] | None,
+    workers: int,
+) -> list[int]:
+    """The numbers of the selected runs, one by one; those of ranges are looked up."""
+    from tkstudies.services import oms
+
+    selected = selection.runs(
+        minimum=minimum,
+        maximum=maximum,
+        run=run,
+        runs_from=runs_from,
+        inputs=inputs,
+        fill=fill,
+        workers=workers,
+    )
+    if not selected.is_bounded:
+        raise UsageError("select runs: --run, --min, --max, --runs-from, -i or --fill")
+    is_list = selected.runs is not None and all(first == last for first, last in selected.runs.ranges)
+    if is_list and selected.fills is None:
+        return list(selected.runs)
+    return list(oms.run_numbers(selected, sequence=oms.GLOBAL_RUN, workers=workers))
+
+
+def _write(records: Iterator[dict[str, Any]], output: str, noun: str) -> None:
+    with jsonl.Writer(output, at_once=True) as writer:
+        for record in records:
+            writer.write(record)
+    console.say(f"{console.counted(writer.written, noun)} of OMS")

@@ -1,0 +1,176 @@
+"""``tkstudies outliers``: scores and flags for the rows that differ from the others."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tkstudies import console, jsonl
+from tkstudies.commands import options
+from tkstudies.commands.pca import Missing
+from tkstudies.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.analysis.outliers import Findings
+
+app = options.application()
+
+
+class Method(str, Enum):
+    """How outliers are found."""
+
+    envelope = "envelope"
+    one_class_svm = "one-class-svm"
+    isolation_forest = "isolation-forest"
+    lof = "lof"
+    svc = "svc"
+    all = "all"
+
+
+@app.command()
+def outliers(
+    files: options.Files = None,
+    methods: Annotated[
+        list[Method] | None, typer.Option("--method", "-m", help="Repeatable; default: envelope.")
+    ] = None,
+    contamination: Annotated[
+        float | None,
+        typer.Option(
+            "--contamination",
+            help="Part of the training rows that are outliers (envelope, isolation-forest, lof) [0.05].",
+        ),
+    ] = None,
+    nu: Annotated[
+        float | None,
+        typer.Option("--nu", help="Part of the training rows left outside (one-class-svm) [0.07]."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns", metavar="PATTERN", help="Columns to look at, e.g. 'Hits.*.mean' (repeatable)."
+        ),
+    ] = None,
+    train_where: Annotated[
+        list[str] | None,
+        typer.Option("--train-where", metavar="EXPR", help="Learn from the rows for which this holds."),
+    ] = None,
+    missing: Annotated[
+        Missing, typer.Option("--missing", help="Fill gaps in a row, or leave it without a score (drop).")
+    ] = Missing.zero,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, max=2**32 - 1, help="For envelope and isolation-forest [42]."),
+    ] = None,
+    inputs: options.Inputs = None,
+    output: options.Output = "-",
+    skip_bad_lines: options.SkipBadLines = False,
+) -> None:
+    """Score each row by how much it differs from the others, and flag outliers.
+
+    \b
+    Adds METHOD_score and METHOD_outlier (with _ for -). For all methods a larger
+    score is more anomalous, and above 0 the row is an outlier. Scores of different
+    methods don't compare. All rows and columns stay; a row without values in the
+    columns gets nulls, and is counted.
+
+    \b
+    Looks at pc1, pc2, ... if the rows have them, else at the features of pca,
+    standardised. Methods, and what they learn from unless --train-where tells:
+      envelope          robust Gaussian (minimum covariance determinant); all rows
+      one-class-svm     boundary of the good; rows with tracking GOOD
+      isolation-forest  random cuts; all rows
+      lof               local outlier factor, 20 neighbours; all rows
+                        (with --train-where: novelty among the training rows)
+      svc               boundary between good and bad; tracking GOOD and BAD,
+                        in a table without tracking is_bad
+      all               all of them
+
+    \b
+    Examples:
+      tkstudies pca study.jsonl | tkstudies outliers | tkstudies filter 'envelope_outlier = true'
+      tkstudies outliers -m one-class-svm -m lof --train-where 'is_bad = false' study.jsonl
+      tkstudies outliers --columns 'Hits.*' --contamination 0.02 study.jsonl | head
+    """
+    from tkstudies.analysis import outliers as analysis
+
+    chosen = _chosen(methods)
+    settings = _settings(chosen, contamination, nu, seed)
+    conditions = _conditions(train_where)
+    records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
+    rows = list(records)
+
+    import numpy as np
+
+    from tkstudies.analysis.points import points
+
+    where = points(rows, columns or (), missing.value)
+    training = None
+    if conditions:
+        training = np.array([all(condition(row) for condition in conditions) for row in rows], dtype=bool)
+        if not training.any():
+            raise InputError(f"--train-where {' '.join(train_where)}: no row to learn from")
+    findings = [analysis.detect(method, where, rows, training, **settings) for method in chosen]
+    with jsonl.Writer(output) as writer:
+        for number, row in enumerate(rows):
+            for found in findings:
+                row.update(_verdict(found, number))
+            writer.write(row)
+    _report(findings, len(rows), int(where.usable.sum()), missing)
+    options.report_skipped(records)
+
+
+def _chosen(methods: list[Method] | None) -> list[str]:
+    from tkstudies.analysis.outliers import METHODS
+
+    names = [method.value for method in methods or [Method.envelope]]
+    return list(METHODS) if "all" in names else list(dict.fromkeys(names))
+
+
+def _settings(
+    chosen: list[str], contamination: float | None, nu: float | None, seed: int | None
+) -> dict[str, Any]:
+    from tkstudies.analysis.outliers import CONTAMINATED, SEEDED
+
+    if contamination is not None and not 0 < contamination <= 0.5:
+        raise UsageError(f"--contamination {contamination:g}: expected a part above 0, and at most 0.5")
+    if nu is not None and not 0 < nu <= 1:
+        raise UsageError(f"--nu {nu:g}: expected a part above 0, and at most 1")
+    given = {
+        "contamination": (contamination, CONTAMINATED),
+        "nu": (nu, ("one-class-svm",)),
+        "seed": (seed, SEEDED),
+    }
+    for name, (value, users) in given.items():
+        if value is not None and not set(users) & set(chosen):
+            raise UsageError(f"--{name} is for --method {', '.join(users)}; chosen: {', '.join(chosen)}")
+    return {name: value for name, (value, _) in given.items() if value is not None}
+
+
+def _conditions(expressions: list[str] | None) -> list[Any]:
+    from tkstudies.analysis.expressions import parse
+
+    return [parse(text) for text in expressions or []]
+
+
+def _verdict(found: Findings, number: int) -> dict[str, float | bool | None]:
+    score_column, flag_column = found.columns
+    score = float(found.scores[number])
+    if score != score:  # NaN: no score
+        return {score_column: None, flag_column: None}
+    return {score_column: score, flag_column: score > 0}
+
+
+def _report(findings: list[Findings], rows: int, scored: int, missing: Missing) -> None:
+    if scored < rows:
+        why = "a gap" if missing is Missing.drop else "no value"
+        console.warn(
+            f"{console.counted(rows - scored, 'row')} without a score (null): {why} in the columns"
+        )
+    for found in findings:
+        for text in found.warnings:
+            console.warn(f"{found.method}: {text}")
+        outliers = console.counted(int((found.scores > 0).sum()), "outlier")
+        learned = console.counted(found.trained, "row")
+        console.say(f"{found.method}: {outliers} among {scored:,} rows; learned from {learned}")

@@ -1,0 +1,100 @@
+"""TkDQMDoctor, where shifters certify run by run, and the Certification Helper, its successor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from requests import Response
+
+from tkstudies import jsonl
+from tkstudies.services import http
+
+Record = dict[str, Any]
+
+_REFERENCE = ("runtype", "bfield", "beamtype", "beamenergy", "dataset")
+NAMES = {
+    "type__reco": "reco",
+    "type__runtype": "doctor_runtype",
+    "type__bfield": "bfield_class",
+    "type__beamtype": "beamtype",
+    "type__beamenergy": "beamenergy",
+    "type__dataset": "dataset",
+    "reference_run__reference_run": "reference_run_number",
+    "reference_run__reco": "reference_reco",
+    **{f"reference_run__{name}": f"reference_{name}" for name in _REFERENCE},
+    "pixel": "doctor_pixel",
+    "sistrip": "doctor_strip",
+    "tracking": "doctor_tracking",
+    "pixel_lowstat": "doctor_pixel_lowstat",
+    "sistrip_lowstat": "doctor_strip_lowstat",
+    "tracking_lowstat": "doctor_tracking_lowstat",
+    "date": "certification_date",
+}
+_CERTHELPER_NAMES = {
+    "run_number": "run_number",
+    "run_reconstruction_type": "reco",
+    "reference_run_number": "reference_run_number",
+    "reference_run_reconstruction_type": "reference_reco",
+    "dataset": "dataset",
+}
+_RECO_COLUMNS = ("reco", "reference_reco")
+
+
+def runs(source: Iterable[Record] | None = None, *, cookies: str | None = None) -> Iterator[Record]:
+    """Yield the certified runs, one record for each certification.
+
+    Args:
+        source: What was saved from the page in a browser; without it the page is fetched.
+        cookies: A Netscape cookie file of a session at TkDQMDoctor.
+
+    Raises:
+        LoginError: The session has ended, or there is none.
+        ServiceError: The page can't be used.
+    """
+    return map(run_record, _page("/json/runs/", source, cookies))
+
+
+def problem_runs(source: Iterable[Record] | None = None, *, cookies: str | None = None) -> Iterator[Record]:
+    """Yield the runs with problems: as ``runs``, with problem_names and problem_ids."""
+    return map(run_record, _page("/json/problem_runs/", source, cookies))
+
+
+def problems(source: Iterable[Record] | None = None, *, cookies: str | None = None) -> Iterator[Record]:
+    """Yield the categories of problems, with the runs that have them, as the service sends them."""
+    return iter(_page("/json/problems/", source, cookies))
+
+
+def references(source: Iterable[Record] | None = None) -> Iterator[Record]:
+    """Yield the reference run of each certified run, from the Certification Helper (no login)."""
+    if source is None:
+        with http.Connection(http.CERTHELPER) as connection:
+            source = connection.request("GET", "/certify/allRunsRefRuns/", parse=_parse_array)
+    return (_renamed(row, _CERTHELPER_NAMES) for row in source)
+
+
+def run_record(row: Record) -> Record:
+    """A run of TkDQMDoctor under our names; values stay as they were sent, int_luminosity a text."""
+    return _renamed(row, NAMES)
+
+
+def _renamed(row: Record, names: dict[str, str]) -> Record:
+    record = {names.get(key, key): value for key, value in row.items()}
+    for column in _RECO_COLUMNS:
+        if isinstance(record.get(column), str):
+            record[column] = record[column].lower().replace("promptreco", "prompt")
+    return record
+
+
+def _page(path: str, source: Iterable[Record] | None, cookies: str | None) -> Iterable[Record]:
+    if source is not None:
+        return source
+    with http.Connection(http.DOCTOR, cookies=cookies) as connection:
+        return connection.request("GET", path, parse=_parse_array)
+
+
+def _parse_array(response: Response) -> list[Record]:
+    rows = http.parse_json(response)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise http.Unusable(f"sent no array of records: {jsonl.quoted(response.content)}")
+    return rows
