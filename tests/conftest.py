@@ -92,4 +92,4 @@ def to_lines(records):
 
 def from_lines(text):
     """JSON Lines as records."""
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.split("\n") if line]

@@ -29,7 +29,11 @@ def leaves(command, name=""):
     members = getattr(command, "commands", None)
     if not members:
         return {name: command}
-    return {k: v for child, member in members.items() for k, v in leaves(member, f"{name} {child}".strip()).items()}
+    return {
+        k: v
+        for child, member in members.items()
+        for k, v in leaves(member, f"{name} {child}".strip()).items()
+    }
 
 
 def command(name):
@@ -37,7 +41,9 @@ def command(name):
 
 
 def python(code, *arguments):
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60
+    )
 
 
 def test_version_imports_nothing_heavy():
@@ -65,7 +71,9 @@ def test_a_command_imports_nothing_heavy_before_it_works(name):
 def test_streaming_commands_never_import_pandas_or_numpy(tmp_path):
     (tmp_path / "right.jsonl").write_text('{"run_number":1,"b":2}\n')
     for arguments in (["merge", "right.jsonl"], ["filter", "a = 1"], ["label"], ["features"]):
-        record = {"features": '{"run_number":1,"plot":"/p","hist":{}}'}.get(arguments[0], '{"run_number":1,"a":1}')
+        record = {"features": '{"run_number":1,"plot":"/p","hist":{}}'}.get(
+            arguments[0], '{"run_number":1,"a":1}'
+        )
         code = (
             f"import os, sys\nos.chdir({str(tmp_path)!r})\nsys.argv = ['tkstudies', *{arguments!r}]\n"
             "import io\nsys.stdin = io.TextIOWrapper(io.BytesIO(" + repr(record.encode()) + "))\n"
@@ -105,7 +113,9 @@ def test_every_command_takes_the_global_options(name):
     for path, leaf in leaves(command(name), name).items():
         options = {option for parameter in leaf.params for option in parameter.opts}
         assert {"-q", "--quiet", "-v", "--verbose", "--replay", "--record"} <= options, path
-        assert len([o for p in leaf.params for o in p.opts]) == len(options), f"{path}: an option is there twice"
+        assert len([o for p in leaf.params for o in p.opts]) == len(options), (
+            f"{path}: an option is there twice"
+        )
 
 
 def test_no_command_is_a_usage_error(shell):
@@ -183,7 +193,7 @@ class TestEveryReader:
 
     def test_a_terminal(self, name, shell, study_folder):
         arguments = " ".join(f"'{argument}'" for argument in READS_RECORDS[name])
-        result = shell(f"script -qec \"tkstudies {name} {arguments}\" /dev/null < /dev/null", cwd=study_folder)
+        result = shell(f'script -qec "tkstudies {name} {arguments}" /dev/null < /dev/null', cwd=study_folder)
         assert result.returncode == 2
         assert "standard input is a terminal" in result.stdout
         assert "Traceback" not in result.stdout

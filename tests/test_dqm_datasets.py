@@ -26,12 +26,20 @@ def chosen(names, reco, **known):
     [
         ("express", False, "/StreamExpress/Run2018D-Express-v1/DQMIO", []),
         ("prompt", True, "/Cosmics/Run2018E-PromptReco-v1/DQMIO", ["/ZeroBias/Run2018E-PromptReco-v1/DQMIO"]),
-        ("prompt", False, "/ZeroBias/Run2018C-PromptReco-v3/DQMIO", ["/Cosmics/Run2018C-PromptReco-v3/DQMIO"]),
+        (
+            "prompt",
+            False,
+            "/ZeroBias/Run2018C-PromptReco-v3/DQMIO",
+            ["/Cosmics/Run2018C-PromptReco-v3/DQMIO"],
+        ),
         (
             "prompt",
             False,
             "/HIMinimumBias1/HIRun2018A-PromptReco-v2/DQMIO",
-            ["/HIMinimumBias0/HIRun2018A-PromptReco-v2/DQMIO", "/HIMinimumBias1/HIRun2018A-PromptReco-v1/DQMIO"],
+            [
+                "/HIMinimumBias0/HIRun2018A-PromptReco-v2/DQMIO",
+                "/HIMinimumBias1/HIRun2018A-PromptReco-v1/DQMIO",
+            ],
         ),
         (
             "rereco",
@@ -59,7 +67,7 @@ def chosen(names, reco, **known):
 def test_known_answers(reco, is_cosmics, answer, others):
     assert chosen([*others, answer], reco, is_cosmics=is_cosmics) == answer
     assert chosen([answer, *others], reco, is_cosmics=is_cosmics) == answer
-    assert chosen(others and [], reco, is_cosmics=is_cosmics) is None
+    assert chosen([], reco, is_cosmics=is_cosmics) is None
 
 
 def named(reco, *primaries, processing=""):
@@ -70,8 +78,18 @@ def named(reco, *primaries, processing=""):
 @pytest.mark.parametrize(
     ("reco", "is_cosmics", "primaries", "best"),
     [
-        ("prompt", False, ("Cosmics", "HIPhysicsRawPrime0", "HIMinimumBias9", "MinimumBias", "ZeroBias1", "ZeroBias"), 5),
-        ("prompt", False, ("Cosmics", "HIPhysicsRawPrime0", "HIMinimumBias9", "MinimumBias", "ZeroBias10", "ZeroBias9"), 5),
+        (
+            "prompt",
+            False,
+            ("Cosmics", "HIPhysicsRawPrime0", "HIMinimumBias9", "MinimumBias", "ZeroBias1", "ZeroBias"),
+            5,
+        ),
+        (
+            "prompt",
+            False,
+            ("Cosmics", "HIPhysicsRawPrime0", "HIMinimumBias9", "MinimumBias", "ZeroBias10", "ZeroBias9"),
+            5,
+        ),
         ("prompt", False, ("Cosmics", "HIPhysicsRawPrime0", "HIMinimumBias9", "MinimumBias"), 3),
         ("prompt", False, ("Cosmics", "HIPhysicsRawPrime0", "HIMinimumBias9", "HIMinimumBias11"), 3),
         ("prompt", False, ("Cosmics", "HIPhysicsRawPrime10", "HIPhysicsRawPrime9"), 2),
@@ -91,13 +109,20 @@ def test_primary_datasets_in_their_order(reco, is_cosmics, primaries, best):
 
 def test_a_primary_dataset_that_only_begins_like_one_is_another():
     assert chosen(named("prompt", "ZeroBiasBunchTrains0", "ZeroBias_0T", "MinimumBiasX"), "prompt") is None
-    assert chosen(named("express", "StreamExpressAlignment", "StreamExpressCosmics"), "express", is_cosmics=False) is None
+    assert (
+        chosen(
+            named("express", "StreamExpressAlignment", "StreamExpressCosmics"), "express", is_cosmics=False
+        )
+        is None
+    )
 
 
 def test_the_express_stream_tells_cosmics_when_the_class_does_not():
     prompt = named("prompt", "ZeroBias", "Cosmics")
     assert chosen([*prompt, *named("express", "StreamExpressCosmics")], "prompt") == prompt[1]
-    assert chosen([*prompt, *named("express", "StreamExpressCosmics", "StreamExpress")], "prompt") == prompt[0]
+    assert (
+        chosen([*prompt, *named("express", "StreamExpressCosmics", "StreamExpress")], "prompt") == prompt[0]
+    )
     assert not looks_like_cosmics([])
 
 
@@ -171,7 +196,14 @@ def test_reco_of_a_dataset(dataset, reco):
 
 def test_the_look_up_asks_for_all_that_the_rules_know():
     found = re.compile(match_expression())
-    for primary in ("StreamExpress", "StreamExpressCosmics", "ZeroBias", "ZeroBias12", "HIMinimumBias10", "SingleTrack"):
+    for primary in (
+        "StreamExpress",
+        "StreamExpressCosmics",
+        "ZeroBias",
+        "ZeroBias12",
+        "HIMinimumBias10",
+        "SingleTrack",
+    ):
         assert found.search(f"/{primary}/Run2018D-X-v1/DQMIO")
     assert not found.search("/JetHT/Run2018D-PromptReco-v1/DQMIO")
     assert not found.search("/StreamExpressAlignment/Run2018D-Express-v1/ALCAPROMPT")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tkstudies.analysis.histogramlines import line_adder
 from tkstudies.analysis.histograms import STATISTICS, FeatureTable, contents, statistics
 from tkstudies.errors import InputError, UsageError
+from tkstudies.jsonl import BadRecord
 
 REAL_MAP = Path(__file__).parent / "data" / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
 PIXEL = (
@@ -296,5 +297,5 @@ def test_an_encoded_line_that_is_no_histogram_record():
         line_adder(FeatureTable())(b'{"run_number": "x", "plot": "/a"}')
     with pytest.raises(InputError, match="not a histogram record"):
         line_adder(FeatureTable())(b'{"run_number": 1}')
-    with pytest.raises(ValueError, match="Expecting"):
+    with pytest.raises(BadRecord, match="Expecting"):
         line_adder(FeatureTable())(b'{"run_number": 1')

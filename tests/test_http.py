@@ -15,7 +15,12 @@ from tkstudies.services import http
 from tkstudies.settings import current
 
 RUNS = {"sort": "run_number", "page[limit]": 20, "filter[sequence][EQ]": "GLOBAL-RUN"}
-DATASETS = {"page": 0, "page_size": 10, "filter": {"run_number": {"=": 317297}}, "sortings": [["name", "ASC"]]}
+DATASETS = {
+    "page": 0,
+    "page_size": 10,
+    "filter": {"run_number": {"=": 317297}},
+    "sortings": [["name", "ASC"]],
+}
 RETRIED = ["reset", "truncated", "slow", "429", "500", "502", "503", "bad_json", "empty", "html_error"]
 LOGINS = ["login_page", "login_redirect", "token_expiry"]
 
@@ -51,7 +56,9 @@ def ask(service):
     with http.Connection(service) as connection:
         if service is http.OMS:
             return [row["attributes"]["run_number"] for row in connection.get_json("/runs", RUNS)["data"]]
-        return [row["name"] for row in connection.post_json("/datasets_filtered_ordered", DATASETS)["datasets"]]
+        return [
+            row["name"] for row in connection.post_json("/datasets_filtered_ordered", DATASETS)["datasets"]
+        ]
 
 
 @pytest.mark.parametrize("service", [http.OMS, http.RUNREG], ids=["oms", "runreg"])
@@ -171,7 +178,9 @@ def test_credentials_come_from_a_dotenv_file_above_the_folder(serve, monkeypatch
 def test_one_token_serves_all_threads(serve):
     server = serve()
     with http.Connection(http.OMS, workers=8) as connection:
-        results = http.in_order(lambda n: connection.get_json(f"/runs/{n}"), [315257, 315259, 315265] * 10, workers=8)
+        results = http.in_order(
+            lambda n: connection.get_json(f"/runs/{n}"), [315257, 315259, 315265] * 10, workers=8
+        )
         assert all(not isinstance(result, Exception) for _, result in results)
     assert sum(entry.service == "sso" for entry in server.log) == 1
     assert server.peak_connections <= 9
@@ -267,11 +276,16 @@ def test_recordings_replay_without_a_socket(serve, tmp_path, monkeypatch):
 def test_a_request_that_was_not_recorded_is_named(tmp_path):
     (tmp_path / "tape.json").write_text('{"version": 1, "interactions": []}')
     current.use_replay(str(tmp_path))
-    with pytest.raises(ServiceError, match=r"not in the cassettes of .*: GET https://cmsoms\.cern\.ch/agg/api/v1/runs\?filter"):
+    with pytest.raises(
+        ServiceError,
+        match=r"not in the cassettes of .*: GET https://cmsoms\.cern\.ch/agg/api/v1/runs\?filter",
+    ):
         ask(http.OMS)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"interactions": [1]}', "{", '{"interactions": [{"request": {}}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"interactions": [1]}', "{", '{"interactions": [{"request": {}}]}']
+)
 def test_what_is_not_a_cassette_is_named(text, tmp_path, tkstudies):
     (tmp_path / "tape.json").write_text(text)
     result = tkstudies("oms", "runs", "--run", "315257", "--replay", tmp_path)
@@ -294,8 +308,17 @@ def test_yaml_cassettes_of_vcrpy_replay_too(tmp_path, serve, monkeypatch):
 def test_replay_is_safe_with_threads_and_order_of_repeats(tmp_path):
     def exchange(number, body):
         return {
-            "request": {"method": "GET", "uri": f"{http.OMS.default}/runs/{number}", "body": None, "headers": {}},
-            "response": {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": json.dumps(body)}},
+            "request": {
+                "method": "GET",
+                "uri": f"{http.OMS.default}/runs/{number}",
+                "body": None,
+                "headers": {},
+            },
+            "response": {
+                "status": {"code": 200, "message": "OK"},
+                "headers": {},
+                "body": {"string": json.dumps(body)},
+            },
         }
 
     tape = [exchange(n, {"n": n}) for n in range(500)] + [exchange(0, {"n": "second"})]

@@ -54,6 +54,19 @@ def decode(line: bytes | str) -> Record:
     return value
 
 
+def decode_strictly(line: bytes) -> Record:
+    """One record from one line of strict JSON.
+
+    Raises:
+        BadRecord: The line isn't a JSON object.
+        msgspec.DecodeError: It isn't strict JSON.
+    """
+    value = _decode_any(line)
+    if type(value) is not dict:
+        raise BadRecord("not a JSON object")
+    return value
+
+
 def decode_value(text: bytes | str) -> Any:
     """Any JSON value, otherwise as decode."""
     try:
@@ -93,6 +106,9 @@ def finite(value: Any) -> Any:
     return value
 
 
+_NOT_STRICT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRecord)
+
+
 # --- reading
 
 
@@ -125,17 +141,16 @@ class Reader:
     def lines(self, decoder: Callable[[bytes], Any] | None = None) -> Iterator[tuple[bytes, Any]]:
         """Yield each line, stripped of its line end, with what ``decoder`` makes of it.
 
-        ``decoder`` may raise ``msgspec.DecodeError`` for what it can't read; such a line is read in full by
-        ``decode`` and handed out as a dict. A line with NaN or Infinity comes rewritten with nulls.
+        ``decoder`` raises ``msgspec.DecodeError`` or BadRecord for what isn't strict JSON. A line with NaN or
+        Infinity is rewritten with nulls and given to it again; if it still refuses, the record is a dict.
         """
         for source in self.sources:
             with _opened(source) as stream:
-                yield from self._lines(source, stream, decoder or _decode_any)
+                yield from self._lines(source, stream, decoder or decode_strictly)
 
     def _lines(
         self, source: str, stream: BinaryIO, decoder: Callable[[bytes], Any]
     ) -> Iterator[tuple[bytes, Any]]:
-        strict = decoder is _decode_any
         number = 0
         try:
             for number, raw in enumerate(_lines_or_array(source, stream), start=1):
@@ -144,15 +159,15 @@ class Reader:
                     continue
                 try:
                     record = decoder(line)
-                    if strict and type(record) is not dict:
-                        raise BadRecord("not a JSON object")
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRecord):
+                except _NOT_STRICT:
                     try:
                         record = decode(line)
                     except BadRecord:
                         self._bad(source, number, line)
                         continue
                     line = encode(record)
+                    with suppress(*_NOT_STRICT):
+                        record = decoder(line)
                 yield line, record
         except (OSError, EOFError) as error:
             raise InputError(

@@ -1,8 +1,8 @@
 """Going on with a crawl that was stopped: the records that are there stay, the rest is added.
 
-The unfinished output of ``-o FILE`` is ``FILE.part``; a killed ``> FILE`` leaves FILE itself. While a crawl goes on
-its file only grows, so that nothing is lost however often it is stopped. What an earlier crawl had left out comes
-behind what it had, and the file is put in order at the end.
+The unfinished output of ``-o FILE`` is ``FILE.part``; a killed ``> FILE`` leaves FILE itself. While a crawl
+goes on its file only grows, so that nothing is lost however often it is stopped. What that crawl didn't
+get comes behind what it got, and the file is put in order at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tkstudies.jsonl import STDOUT, Writer
 
 _PART, _KEPT = ".part", ".resumed"
 
-Key = tuple[int, "str | None", "str | None", str]
+Key = tuple[int, str | None, str | None, str]
 
 
 class _Named(msgspec.Struct):
@@ -51,14 +51,14 @@ class Resumed:
         self.in_place = output != STDOUT and os.path.realpath(output) == self._final
         self._source = self._find(name)
         self.places: dict[Key, int] = {}
-        """By key: the number of the line, from 0, and of its bytes the first."""
+        """The number of the line of each record, from 0."""
         self._offsets = array("q")
         for line, offset in _whole_lines(self._source) if self._source else ():
             self._learn(line, offset)
 
     def _find(self, name: str) -> str:
         kept, part = self._final + _KEPT, self._final + _PART
-        if self.in_place and os.path.exists(kept):
+        if os.path.exists(kept):
             return kept  # stopped while its lines were copied
         candidates = [part] if name.endswith(_PART) else [part, self._final]
         candidates = [file for file in candidates if os.path.isfile(file)]
@@ -153,7 +153,9 @@ class Crawl:
 
     def _put_in_order(self, surplus: int) -> None:
         if surplus:
-            console.warn(f"{console.counted(surplus, 'record')} of the earlier crawl weren't asked for: left out")
+            console.warn(
+                f"{console.counted(surplus, 'record')} of the earlier crawl weren't asked for: left out"
+            )
         starts = array("q", (offset for _, offset in _whole_lines(self._output)))
         with open(self._output, "rb") as stream, Writer(self._output) as writer:
             for number in self._order:

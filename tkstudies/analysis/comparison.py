@@ -1,8 +1,8 @@
 """How much a histogram differs in shape from that of a reference run: chi-square, Kolmogorov-Smirnov, pulls.
 
-Counts (TH1 and TH2 of non-negative integers) are compared as two samples of unknown, possibly different size:
+Counts (TH1 and TH2 of non-negative integers) are compared as two samples whose sizes may differ:
 
-- chi-square of two unweighted histograms n and m with totals N and M over the bins in which either has counts,
+- chi-square of two unweighted histograms n and m with totals N and M over the bins that aren't empty in both,
   sum (M n - N m)^2 / (n + m) / (N M), with one degree of freedom less than bins. Source: ROOT,
   ``TH1::Chi2Test`` (Gagunashvili, arXiv:physics/0605123).
 - Kolmogorov-Smirnov distance of the two cumulative distributions, in 2-D the mean of the distances that
@@ -15,7 +15,8 @@ distribution with a = r + 1, b = R - r + 1. Then the probability of d of D entri
 beta-binomial, and its ratio to the largest possible one (d next to D r / R) is a likelihood ratio, which is
 read as the p-value of a chi-square with one degree of freedom: pull = sqrt(chi2.isf(ratio, 1)), positive for
 an excess. A tolerance t on the reference stands for changes that don't matter: r and R are multiplied by
-1 / sqrt(1 + (r t^2)^2), so that the relative error of r never falls much below t. AutoDQM stops at 37
+1 / sqrt(1 + (r t^2)^2), so that the relative error of r never falls much below t. Pulls of equal shapes have
+a mean square of about 0.5, and not 1, for a likelihood ratio isn't quite a p-value. AutoDQM stops at 37
 standard deviations, this module doesn't.
 
 Profiles, and histograms whose contents aren't counts, are compared bin by bin with their errors (the latter
@@ -245,13 +246,15 @@ def _largest(pulls: Array, bins: int) -> dict[str, Any]:
     from scipy.special import log_ndtr, ndtri_exp
 
     pull = float(pulls.ravel()[np.argmax(np.abs(pulls))])
-    log_p = log_ndtr(-abs(pull)) + np.log(2)
-    log_any = np.log(-np.expm1(bins * np.log1p(-np.exp(log_p)))) if log_p > -30 else log_p + np.log(bins)
-    corrected = float(max(-ndtri_exp(log_any - np.log(2)), 0.0) * np.sign(pull)) if pull else 0.0
+    corrected = 0.0
+    if pull:
+        log_p = log_ndtr(-abs(pull)) + np.log(2)  # of one bin
+        log_any = log_p + np.log(bins) if log_p < -30 else np.log(-np.expm1(bins * np.log1p(-np.exp(log_p))))
+        corrected = float(np.copysign(max(-ndtri_exp(log_any - np.log(2)), 0.0), pull)) + 0.0
     return {
         "max_pull": pull,
         "max_pull_corrected": corrected,
-        "pull_chi2": float((pulls**2).sum() / bins) if bins else None,
+        "pull_chi2": float((pulls**2).sum() / bins),
     }
 
 

@@ -43,9 +43,7 @@ def largest_perplexity(rows: int) -> float:
     return max((rows - 1) / 3, 1.0)
 
 
-def embed(
-    points: Points, dimensions: int = 2, perplexity: float = PERPLEXITY, seed: int = SEED
-) -> Embedding:
+def embed(points: Points, dimensions: int = 2, perplexity: float = PERPLEXITY, seed: int = SEED) -> Embedding:
     """Lay out the rows by t-SNE, starting from their principal components.
 
     Args:
@@ -62,7 +60,9 @@ def embed(
     usable = points.usable
     rows = int(usable.sum())
     if rows < 4:
-        raise InputError(f"{rows} rows with values in the columns are too few for a map: at least 4 are needed")
+        raise InputError(
+            f"{rows} rows with values in the columns are too few for a map: at least 4 are needed"
+        )
     if len(points.columns) < dimensions:
         raise InputError(
             f"{len(points.columns)} columns ({', '.join(points.columns)}) don't make "

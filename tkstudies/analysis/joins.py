@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tkstudies.errors import UsageError
-from tkstudies.jsonl import decode, encode
+from tkstudies.jsonl import decode, decode_strictly, encode
 
 AUTOMATIC_KEYS = (
     ("run_number", "lumisection_number"),
@@ -163,11 +163,12 @@ class LeftRows:
                 return {column: getattr(row, name) for column, name in self._names.items()}
             except msgspec.ValidationError:
                 self._decode = None
-        record = decode(line)
-        self._learn(record)
+        record = decode_strictly(line)
+        self.learn(record)
         return record
 
-    def _learn(self, record: dict[str, Any]) -> None:
+    def learn(self, record: dict[str, Any]) -> None:
+        """Note the columns of a whole record."""
         self._seen += 1
         new = record.keys() - self.columns.keys()
         if new:
@@ -215,6 +216,8 @@ class Join:
         """Yield the joined lines of left-hand (line, what ``left.decode`` made of it) pairs."""
         for line, row in left:
             self.rows += 1
+            if not row.keys() <= self._left.columns.keys():
+                self._left.learn(row)
             if len(self._left.columns) != self._known_columns:
                 self._look_for_collisions()
             yield from self._joined(line, row, 0)

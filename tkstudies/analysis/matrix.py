@@ -117,7 +117,9 @@ class MatrixBuilder:
         if self._rows:
             self._pack()
         features = list(self._places)
-        telling = np.array([bool(self._patterns) or name not in FEATURE_NAMES for name in features], dtype=bool)
+        telling = np.array(
+            [bool(self._patterns) or name not in FEATURE_NAMES for name in features], dtype=bool
+        )
         if not telling.any():
             telling[:] = True
         kept, chunks = [], []

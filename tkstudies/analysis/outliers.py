@@ -1,8 +1,8 @@
 """Which rows of a table differ from the others: five detectors on one scale.
 
-Scores of all methods have one orientation: larger is more anomalous, and above zero the row is an outlier. They
-are the negative of scikit-learn's ``decision_function`` (for the two-class machine, its distance to the side of
-the bad rows). The size of a score compares rows of one method, not methods.
+Scores of all methods have one orientation: larger is more anomalous, and above zero the row is an outlier.
+They are the negative of scikit-learn's ``decision_function`` (for the two-class machine, its distance to the
+side of the bad rows). The size of a score compares rows of one method, not methods.
 """
 
 from __future__ import annotations
@@ -172,7 +172,8 @@ def _require_both(bad: Mask) -> None:
         good_count, bad_count = int((~bad).sum()), int(bad.sum())
         raise InputError(
             f"svc learns the difference of good and bad rows and needs both: {good_count} good, "
-            f"{bad_count} bad (tracking GOOD or BAD, in a table without tracking is_bad); --method names others"
+            f"{bad_count} bad (tracking GOOD or BAD, in a table without tracking is_bad); "
+            "--method chooses others"
         )
 
 

@@ -1,4 +1,4 @@
-"""Rows of a table as points in the space of some of their numeric columns: what outliers and embeddings look at."""
+"""Rows as points in the space of some of their numeric columns: what outliers and embeddings look at."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Records as CSV cells and Parquet columns, and back without loss.
+"""Records as CSV, and back without loss.
 
-CSV follows RFC 4180, with ``\\n`` as the line end. What a cell holds shows in its quotes:
+Tables follow RFC 4180, with ``\\n`` as the line end. What a cell holds shows in its quotes:
 
 ==================  =======================================================================
 cell                value
@@ -14,15 +14,12 @@ nothing             null (or a column that the record doesn't have)
 ==================  =======================================================================
 
 In a table that another program has written, an unquoted cell that is neither number nor boolean is a text.
-
-In Parquet a column of mixed types holds texts by the same rule (a number as JSON, a text as it is), and carries
-a mark by which they are read back.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -31,6 +28,9 @@ from tkstudies.jsonl import BadRecord, decode_value, encode
 
 Record = dict[str, Any]
 RawRecord = dict[str, msgspec.Raw]
+Cell = tuple["str | None", str]  # what stands in quotes if there are any, and what stands without
+
+BOM = b"\xef\xbb\xbf"
 
 _JSON_BEGINS = ("[", "{", '"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -64,9 +64,7 @@ def csv_header(columns: Iterable[str]) -> bytes:
     >>> csv_header(["run_number", "a, b", ""])
     b'run_number,"a, b",""'
     """
-    return ",".join(
-        name if _PLAIN_NAME.fullmatch(name) else _quoted(name) for name in columns
-    ).encode()
+    return ",".join(name if _PLAIN_NAME.fullmatch(name) else _quoted(name) for name in columns).encode()
 
 
 def csv_line(columns: Iterable[str], record: RawRecord) -> bytes:
@@ -85,7 +83,7 @@ def _cell(raw: bytes) -> bytes:
             return raw  # a JSON string without escapes is a quoted cell as it stands
         return _quoted(readable(decode_value(raw))).encode()
     if first in (b"[", b"{"):
-        return b'"' + raw.replace(b'"', b'""').replace(b"\n", b" ") + b'"'
+        return b'"' + raw.replace(b'"', b'""') + b'"'
     return b"" if raw == b"null" else raw
 
 
@@ -99,26 +97,17 @@ def readable(text: str) -> str:
     >>> readable("GOOD"), readable("[1]"), readable("[sic]")
     ('GOOD', '"[1]"', '[sic]')
     """
-    if text.startswith(_JSON_BEGINS) and _is_json(text):
-        return encode(text).decode()
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair
-        return encode(text).decode()
-    return text
+    ambiguous = text.startswith(_JSON_BEGINS) and is_json(text)
+    return encode(text).decode() if ambiguous or not is_unicode(text) else text
 
 
 def meant(text: str) -> Any:
     """What ``readable`` stands for, or a list or object given as JSON."""
-    if text.startswith(_JSON_BEGINS):
-        try:
-            return decode_value(text)
-        except BadRecord:
-            pass
-    return text
+    return _from_json(text) if text.startswith(_JSON_BEGINS) else text
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Does the text read as a JSON value?"""
     try:
         decode_value(text)
     except BadRecord:
@@ -126,19 +115,65 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[Any] | None]]:
-    """Yield each row of a table with the number of its first line; None for a row that isn't CSV.
+def is_unicode(text: str) -> bool:
+    """False for a text with half a surrogate pair, which UTF-8 can't hold."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
-    A row goes on over line ends while a quote is open. A blank line is a row without cells.
+
+def _from_json(text: str) -> Any:
+    try:
+        return decode_value(text)
+    except BadRecord:
+        return text
+
+
+def csv_records(lines: Iterable[bytes]) -> Iterator[tuple[int, Record | None]]:
+    """Yield the records of a table, each with the number of its first line; None for a row that isn't one.
+
+    A row goes on over line ends while a quote is open. Blank lines count only in a table of one column, where
+    they are a null.
 
     Args:
         lines: The bytes of the file, line by line.
+
+    Raises:
+        BadRecord: The first row can't be a header.
     """
+    rows = _csv_rows(lines)
+    number, cells = next(rows, (0, []))
+    if not number:
+        return
+    columns = _names(cells)
+    for number, cells in rows:
+        if cells == []:
+            if len(columns) > 1:
+                continue
+            cells = [(None, "")] * len(columns)
+        if cells is None or len(cells) != len(columns):
+            yield number, None
+        else:
+            yield number, dict(zip(columns, map(_value, cells), strict=True))
+
+
+def _names(cells: list[Cell] | None) -> list[str]:
+    if cells is None:
+        raise BadRecord("its first line is no header")
+    names = [bare if quoted is None else quoted for quoted, bare in cells]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BadRecord(f"its header repeats {', '.join(repeated)}")
+    return names
+
+
+def _csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[Cell] | None]]:
     held: list[bytes] = []
     quotes = start = 0
     for number, line in enumerate(lines, start=1):
         start = start if held else number
-        held.append(line)
+        held.append(line.removeprefix(BOM) if number == 1 else line)
         quotes += line.count(b'"')
         if quotes % 2 == 0:
             yield start, _cells(b"".join(held))
@@ -147,28 +182,30 @@ def csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[Any] | None]]:
         yield start, None
 
 
-def _cells(row: bytes) -> list[Any] | None:
+def _cells(row: bytes) -> list[Cell] | None:
+    """The cells of a row; None if it isn't UTF-8, or has text beside a quoted cell."""
     try:
         text = row.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         return None
-    cells: list[Any] = []
+    cells: list[Cell] = []
     position, separator = 0, "," if text else ""
     while separator:
         match = _CELL.match(text, position)
         if match is None:
             return None
         quoted, bare, separator = match.groups()
-        cells.append(_bare(bare) if quoted is None else meant(quoted.replace('""', '"')))
+        cells.append((quoted and quoted.replace('""', '"'), bare))
         position = match.end()
     return cells
 
 
-def _bare(text: str) -> Any:
-    if not text:
+def _value(cell: Cell) -> Any:
+    quoted, bare = cell
+    if quoted is not None:
+        return meant(quoted)
+    if not bare:
         return None
-    if _NUMBER.fullmatch(text):
-        return decode_value(text)
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return meant(text)
+    if bare.lower() in ("true", "false"):
+        return bare.lower() == "true"
+    return _from_json(bare) if _NUMBER.fullmatch(bare) else meant(bare)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,25 +64,33 @@ def compare(
     if reference == jsonl.STDIN and not (inputs or files):
         raise UsageError("standard input can't be both sides: name a file for one of them")
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
-    readers = [records]
     if reference:
-        readers.append(jsonl.Reader([reference], skip_bad_lines=skip_bad_lines, expected="histogram records"))
-        known = _References(readers[1], reference_run)
+        readers = [
+            records,
+            jsonl.Reader([reference], skip_bad_lines=skip_bad_lines, expected="histogram records"),
+        ]
+        references = _References(_plots(readers[1]), reference_run)
+        references.require(reference)
+        default = reference_run if reference_run is not None else references.only_run()
         plots = _plots(records)
     else:
+        readers = [records]
         held = list(_plots(records))
-        known = _References(held, reference_run)
+        references = _References(held, reference_run)
+        if held:
+            references.require("the input")
+            _require_reference(held, reference_run)
+        default = reference_run
         plots = (plot for plot in held if plot.run_number != reference_run)
-    counts: Counter[str] = Counter()
+    reasons: Counter[str | None] = Counter()
     with jsonl.Writer(output) as writer:
         for plot in plots:
             if not runs or any(first <= plot.run_number <= last for first, last in runs):
-                result = _compared(plot, known.run_of(plot), known, tolerance)
-                counts[result["reason"] or ""] += 1
+                own = plot.reference_run_number if reference_run is None else None
+                result = _compared(plot, own or default, references, tolerance)
+                reasons[result["reason"]] += 1
                 writer.write(result)
-    if runs and not counts and known.plots:
-        raise InputError(f"no histogram of run {', '.join(run)} in {_names(records)}")
-    _report(counts, known)
+    _report(reasons, references)
     for reader in readers:
         options.report_skipped(reader)
 
@@ -98,7 +106,7 @@ class _Plot:
     reference_run_number: int | None
     histogram: Histogram | str
 
-    def key(self, run_number: int) -> Key:
+    def key(self, run_number: int | None) -> Key:
         """What the plot is found by, were it one of that run; online and offline paths are the same plot."""
         from tkstudies.analysis.collections import to_offline
 
@@ -117,50 +125,91 @@ def _plots(records: Iterable[dict[str, Any]]) -> Iterator[_Plot]:
             histogram: Histogram | str = comparison.read(record.get("hist"))
         except comparison.Incomparable as reason:
             histogram = str(reason)
-        of_reference = record.get("reference_run_number")
+        own = record.get("reference_run_number")
         name = record.get("name") or plot.rstrip("/").rpartition("/")[2]
-        yield _Plot(
-            run_number, reco, plot, name, of_reference if type(of_reference) is int else None, histogram
-        )
+        yield _Plot(run_number, reco, plot, name, own if type(own) is int else None, histogram)
 
 
 class _References:
-    """The histograms of reference runs, and which run is whose reference.
+    """The histograms of reference runs.
+
+    Args:
+        plots: Histograms of any runs.
+        run_number: Keep those of this run only; all if None.
 
     Attributes:
-        plots: The histograms by run, reco and plot; the first usable one of several stays.
-        repeated: How many more there were.
-        unused: Keys of reference histograms that no histogram has been compared with.
+        repeated: Histograms dropped because their run, reco and plot had come before.
     """
 
-    def __init__(self, source: jsonl.Reader | list[_Plot], given: int | None) -> None:
-        self.plots: dict[Key, Histogram | str] = {}
+    def __init__(self, plots: Iterable[_Plot], run_number: int | None) -> None:
         self.repeated = 0
-        self._given = given
-        self._is_file = isinstance(source, jsonl.Reader)
-        name = _names(source) if self._is_file else "the input"
-        for plot in _plots(source) if self._is_file else source:
-            if given is not None and plot.run_number != given:
+        self._run_number = run_number
+        self._histograms: dict[Key, Histogram | str] = {}
+        for plot in plots:
+            if run_number not in (None, plot.run_number):
                 continue
             key = plot.key(plot.run_number)
-            known = self.plots.get(key)
-            self.repeated += not isinstance(known, str | None)
-            if isinstance(known, str | None):
-                self.plots[key] = plot.histogram
-        if not self.plots and (given is not None or self._is_file) and (source or self._is_file):
-            of_run = f" of run {given}" if given is not None else ""
-            raise InputError(f"{name}: no histogram{of_run} to compare with")
-        self._runs = {run_number for run_number, _, _ in self.plots}
+            if isinstance(self._histograms.get(key), str | None):  # none yet, or none that can be used
+                self._histograms[key] = plot.histogram
+            else:
+                self.repeated += 1
 
-    def run_of(self, plot: _Plot) -> int | None:
-        """The reference run of a histogram."""
-        if self._given is not None:
-            return self._given
-        if plot.reference_run_number is not None:
-            return plot.reference_run_number
-        if not self._is_file:
-            return None
-        if len(self._runs) > 1:
-            runs = console.listed(map(str, sorted(self._runs)))
-            raise UsageError(f"the reference file holds several runs ({runs}): choose with --reference-run")
-        return next(iter(self._runs))
+    def find(self, plot: _Plot, run_number: int) -> Histogram | str:
+        """The same plot of a reference run, or the reason why there is none."""
+        found = self._histograms.get(plot.key(run_number), NOT_IN_REFERENCE)
+        return f"reference: {found}" if isinstance(found, str) and found != NOT_IN_REFERENCE else found
+
+    def require(self, source: str) -> None:
+        """Raise an InputError if there are no histograms."""
+        if not self._histograms:
+            of_run = "" if self._run_number is None else f" of run {self._run_number}"
+            raise InputError(f"{jsonl.shown(source)}: no histogram{of_run} to compare with")
+
+    def only_run(self) -> int | None:
+        """The run of all histograms; None if they are of several."""
+        runs = {run_number for run_number, _, _ in self._histograms}
+        return runs.pop() if len(runs) == 1 else None
+
+
+def _require_reference(plots: Iterable[_Plot], run_number: int | None) -> None:
+    if run_number is None and all(plot.reference_run_number is None for plot in plots):
+        raise UsageError(
+            "which run is the reference? Name it with --reference-run or its file with --reference, "
+            "or merge a table with reference_run_number onto the histograms"
+        )
+
+
+def _compared(
+    plot: _Plot, reference_run: int | None, references: _References, tolerance: float
+) -> dict[str, Any]:
+    from tkstudies.analysis import comparison
+
+    record = {
+        "run_number": plot.run_number,
+        "reco": plot.reco,
+        "reference_run_number": reference_run,
+        "plot": plot.plot,
+        "name": plot.name,
+    }
+    if isinstance(plot.histogram, str):
+        return record | comparison.nothing(plot.histogram)
+    reference = NO_REFERENCE_RUN if reference_run is None else references.find(plot, reference_run)
+    if isinstance(reference, str):
+        return record | comparison.nothing(reference)
+    try:
+        return record | comparison.compare(plot.histogram, reference, tolerance)
+    except comparison.Incomparable as reason:
+        return record | comparison.nothing(str(reason))
+
+
+def _report(reasons: Counter[str | None], references: _References) -> None:
+    if references.repeated:
+        dropped = console.counted(references.repeated, "histogram")
+        console.warn(f"{dropped} dropped as references: same run, reco and plot as before")
+    total = sum(reasons.values())
+    not_compared = [f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=str) if reason]
+    console.say(f"{reasons[None]:,} of {console.counted(total, 'histogram')} compared")
+    for text in not_compared:
+        console.say(f"  not compared: {text}")
+    if total and not reasons[None]:
+        console.warn("nothing could be compared: see the column reason")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.commands import options
-from tkstudies.errors import ServiceError, UsageError
+from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.services.dqm_crawl import Outcome, Pair, Problem, Sample
+    from tkstudies.services.dqm_crawl import Pair, Sample
 
 app = options.application()
 
@@ -29,16 +28,22 @@ def dqm(
     ] = None,
     reco: Annotated[
         list[str] | None,
-        typer.Option("--reco", metavar="RECO", help="Reco of these runs; of a table only its rows (repeatable)."),
+        typer.Option(
+            "--reco", metavar="RECO", help="Reco of these runs; of a table only its rows (repeatable)."
+        ),
     ] = None,
     plot: Annotated[
         list[str] | None, typer.Option("--plot", metavar="PATH", help="Path of a plot (repeatable).")
     ] = None,
     collection: Annotated[
         list[str] | None,
-        typer.Option("--collection", metavar="NAME", help="tracking, pixel, strip, all, cosmics (repeatable)."),
+        typer.Option(
+            "--collection", metavar="NAME", help="tracking, pixel, strip, all, cosmics (repeatable)."
+        ),
     ] = None,
-    tracking_map: Annotated[bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")] = False,
+    tracking_map: Annotated[
+        bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")
+    ] = False,
     online: Annotated[
         bool, typer.Option("--online", help="One record per run from the online GUI, whatever its reco.")
     ] = False,
@@ -60,10 +65,15 @@ def dqm(
     datasets: Annotated[
         bool, typer.Option("--datasets", help="Only tell which datasets would be taken.")
     ] = False,
-    folder: Annotated[str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")] = "",
+    folder: Annotated[
+        str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")
+    ] = "",
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Requests at once.")] = 16,
     resume: Annotated[
-        str, typer.Option("--resume", metavar="FILE", help="Go on with what FILE or FILE.part holds.")
+        str,
+        typer.Option(
+            "--resume", metavar="FILE", help="Take over what FILE or FILE.part holds, fetch the rest."
+        ),
     ] = "",
     errors: Annotated[
         str, typer.Option("--errors", metavar="FILE", help="Write there what is missing or failed.")
@@ -93,15 +103,23 @@ def dqm(
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
     """
+    from tkstudies.commands.dqm_output import Tally, write_histograms, write_rows
+    from tkstudies.resume import Resumed
     from tkstudies.services import dqm_crawl
     from tkstudies.services.dqmgui import DqmGui
 
     recos = _checked_recos(reco or [])
     primary_dataset = primary_dataset.strip("/")
     _exclude_each_other(
-        {"--datasets": datasets, "--ls": folder, "--plot, --collection or --tracking-map": plot or collection or tracking_map}
+        {
+            "--datasets": datasets,
+            "--ls": folder,
+            "--plot, --collection or --tracking-map": plot or collection or tracking_map,
+        }
     )
-    _exclude_each_other({"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False)
+    _exclude_each_other(
+        {"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False
+    )
     _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
     _check_files(resume, errors, output, is_crawl=not (datasets or folder))
     selection = _Selection(plot or [], collection or [], tracking_map)
@@ -129,20 +147,18 @@ def dqm(
     )
     adds_completeness = check_complete or complete_only
     with ExitStack() as stack:
-        tally = _Tally(stack.enter_context(jsonl.Writer(errors, at_once=True)) if errors else None)
+        tally = Tally(stack.enter_context(jsonl.Writer(errors, at_once=True)) if errors else None)
         samples = tally.watching(samples)
         if datasets:
             rows = ((sample, [{}], sample.problem) for sample in samples)
-            _write_rows(rows, output, tally, adds_completeness, len(pairs))
+            write_rows(rows, output, tally, adds_completeness, len(pairs))
         elif folder:
             rows = dqm_crawl.listings(gui, samples, folder, workers=workers)
-            _write_rows(rows, output, tally, adds_completeness, len(pairs))
+            write_rows(rows, output, tally, adds_completeness, len(pairs))
         else:
-            from tkstudies.resume import Resumed
-
             known = Resumed(resume, output) if resume else None
             outcomes = dqm_crawl.histograms(gui, samples, selection.paths, workers=workers, known=known or ())
-            _write_histograms(outcomes, output, known, tally, adds_completeness, selection.expected(pairs))
+            write_histograms(outcomes, output, known, tally, adds_completeness, selection.expected(pairs))
     tally.report("plot" if not (datasets or folder) else "record", strict)
     if records:
         options.report_skipped(records)
@@ -184,7 +200,9 @@ class _Selection:
     def __init__(self, named: list[str], collections: list[str], tracking_map: bool):
         for path in named:
             if not path.startswith("/"):
-                raise UsageError(f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/...")
+                raise UsageError(
+                    f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/..."
+                )
         self._paths = {
             (is_online, is_cosmics): tuple(
                 dict.fromkeys(_defined(named, collections, tracking_map, is_online, is_cosmics))
@@ -240,7 +258,9 @@ def _named_pairs(run: list[str] | None, recos: list[str], online: bool, dataset:
     from tkstudies.services.dqm_datasets import ONLINE, reco_of
 
     if dataset and (not dataset.startswith("/") or dataset.count("/") != 3 or dataset == ONLINE):
-        raise UsageError(f"--dataset {dataset!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO")
+        raise UsageError(
+            f"--dataset {dataset!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO"
+        )
     numbers = options.split_numbers(run, "run")
     if online:
         recos = ["online"]
@@ -264,124 +284,3 @@ def _pairs_of(records: jsonl.Reader, recos: list[str], online: bool, with_refere
         if with_references and (reference := dqm_crawl.reference_of(record)):
             references.append(reference)
     return [pair._replace(reco="online") if online else pair for pair in (*pairs, *references)]
-
-
-# --- output
-
-
-class _Tally:
-    """Counts what comes and what doesn't, and writes the latter to the file of errors."""
-
-    def __init__(self, errors: jsonl.Writer | None):
-        self._errors = errors
-        self._counts: Counter[str] = Counter()
-        self._warnings: dict[str, list[int]] = {}
-        self._first_failure = ""
-        self.written = self.kept = 0
-
-    def watching(self, samples: Iterable[Sample]) -> Iterator[Sample]:
-        """The samples, with an eye on the warnings they bring."""
-        for sample in samples:
-            if sample.warning:
-                self._warnings.setdefault(sample.warning, []).append(sample.pair.run_number)
-            yield sample
-
-    def add(self, pair: Pair, plot: str | None, problem: Problem) -> None:
-        """Count something that isn't there."""
-        self._counts[problem.error] += 1
-        if problem.error == "failed" and not self._first_failure:
-            self._first_failure = f"run {pair.run_number} {pair.reco} {plot or ''}".rstrip() + f": {problem.message}"
-        if self._errors:
-            self._errors.write(
-                {
-                    "run_number": pair.run_number,
-                    "reco": pair.reco,
-                    "plot": plot,
-                    "error": problem.error,
-                    "message": problem.message,
-                }
-            )
-
-    def report(self, what: str, strict: bool) -> None:
-        """Say at the end how it went."""
-        for warning, runs in self._warnings.items():
-            console.warn(f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})")
-        failed = self._counts.pop("failed", 0)
-        absent = [
-            f"{count:,} incomplete" if error == "incomplete" else console.counted(count, error)
-            for error, count in sorted(self._counts.items())
-        ]
-        kept = f" and {self.kept:,} taken over" if self.kept else ""
-        console.say(
-            f"{console.counted(self.written, what)} fetched{kept}"
-            + "".join(f", {text}" for text in absent)
-            + (f", {failed:,} failed" if failed else "")
-        )
-        if failed:
-            console.left_out(f"{failed:,} failed, the first: {self._first_failure}")
-        if strict and absent:
-            console.left_out(f"--strict: {', '.join(absent)}")
-
-
-def _write_histograms(
-    outcomes: Iterable[Outcome], output: str, known: Any, tally: _Tally, adds_completeness: bool, expected: int
-) -> None:
-    from tkstudies.resume import Crawl
-
-    crawl = Crawl(output, known)
-    try:
-        with crawl, console.progress("plots", expected) as bar:
-            for outcome in outcomes:
-                if outcome.problem:
-                    tally.add(outcome.sample.pair, outcome.plot, outcome.problem)
-                elif outcome.hist is None:
-                    crawl.keep(outcome.key)
-                    tally.kept += 1
-                else:
-                    crawl.add(_line(outcome, outcome.hist, adds_completeness))
-                    tally.written += 1
-                bar.advance()
-    except (KeyboardInterrupt, ServiceError):
-        if tally.written or tally.kept:
-            file = "FILE" if output == jsonl.STDOUT else output
-            where = f"where FILE is what standard output went to: --resume {file} -o {file}"
-            how = where if output == jsonl.STDOUT else f"--resume {file}"
-            console.say(f"{console.counted(tally.written, 'plot')} fetched; go on with the same command and {how}")
-        raise
-
-
-def _line(outcome: Outcome, hist: bytes, adds_completeness: bool) -> bytes:
-    """The record of a histogram, with the text of the histogram as it is."""
-    sample, plot = outcome.sample, outcome.plot or ""
-    head = jsonl.encode(
-        {
-            "run_number": sample.pair.run_number,
-            "reco": sample.pair.reco,
-            "dataset": sample.dataset,
-            "plot": plot,
-            "name": plot.rpartition("/")[2],
-        }
-    )
-    tail = b',"run_is_complete":' + jsonl.encode(sample.run_is_complete) if adds_completeness else b""
-    return b"".join((head[:-1], b',"hist":', hist, tail, b"}"))
-
-
-def _write_rows(
-    rows: Iterable[tuple[Sample, list[dict[str, Any]], Problem | None]],
-    output: str,
-    tally: _Tally,
-    adds_completeness: bool,
-    expected: int,
-) -> None:
-    """One record per entry of each sample."""
-    with jsonl.Writer(output, at_once=True) as writer, console.progress("runs", expected) as bar:
-        for sample, entries, problem in rows:
-            if problem:
-                tally.add(sample.pair, None, problem)
-                entries = []
-            key = {"run_number": sample.pair.run_number, "reco": sample.pair.reco, "dataset": sample.dataset}
-            for entry in entries:
-                completeness = {"run_is_complete": sample.run_is_complete} if adds_completeness else {}
-                writer.write({**key, **entry, **completeness})
-                tally.written += 1
-            bar.advance()

@@ -71,7 +71,9 @@ def embed(
     for text in mapped.warnings:
         console.warn(text)
     if mapped.perplexity < perplexity:
-        console.say(f"perplexity lowered from {perplexity:g} to {mapped.perplexity:.4g}: only {placed:,} rows")
+        console.say(
+            f"perplexity lowered from {perplexity:g} to {mapped.perplexity:.4g}: only {placed:,} rows"
+        )
     console.say(
         f"{placed:,} rows, {console.counted(len(where.columns), 'column')}; "
         f"Kullback-Leibler divergence {mapped.divergence:.3g}"

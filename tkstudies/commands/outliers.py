@@ -165,9 +165,7 @@ def _verdict(found: Findings, number: int) -> dict[str, float | bool | None]:
 def _report(findings: list[Findings], rows: int, scored: int, missing: Missing) -> None:
     if scored < rows:
         why = "a gap" if missing is Missing.drop else "no value"
-        console.warn(
-            f"{console.counted(rows - scored, 'row')} without a score (null): {why} in the columns"
-        )
+        console.warn(f"{console.counted(rows - scored, 'row')} without a score (null): {why} in the columns")
     for found in findings:
         for text in found.warnings:
             console.warn(f"{found.method}: {text}")

@@ -161,9 +161,9 @@ def runreg(
         rows = runregistry.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers)
         if add_lumis:
             console.say(
-                "v4 keeps no sums over active lumisections: lhc_fill, run_lumi and run_live_lumi are the fill, "
-                "delivered and recorded luminosity that OMS has for the run, in its unit; lumisections is "
-                "the number of the dataset"
+                "v4 keeps no sums over active lumisections: lhc_fill, run_lumi and run_live_lumi are the "
+                "fill, delivered and recorded luminosity that OMS has for the run, in its unit; "
+                "lumisections is the number of the dataset"
             )
     else:
         rows = _v3_rows(query, raw, add_lumis, workers)

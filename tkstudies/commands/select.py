@@ -15,7 +15,9 @@ app = options.application()
 
 @app.command()
 def select(
-    patterns: Annotated[list[str], typer.Argument(metavar="PATTERN...", help="Column names, e.g. pixel 'Hits.*'.")],
+    patterns: Annotated[
+        list[str], typer.Argument(metavar="PATTERN...", help="Column names, e.g. pixel 'Hits.*'.")
+    ],
     drop: Annotated[bool, typer.Option("--drop", help="Drop these columns and keep the others.")] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",

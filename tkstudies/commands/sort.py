@@ -17,11 +17,16 @@ app = options.application()
 def sort(
     files: options.Files = None,
     by: Annotated[
-        list[str] | None, typer.Option("--by", metavar="COLUMN", help="Order by this (repeatable; default: keys).")
+        list[str] | None,
+        typer.Option("--by", metavar="COLUMN", help="Order by this (repeatable; default: keys)."),
     ] = None,
     descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
-    one_per: Annotated[str, typer.Option("--one-per", metavar="COLUMN", help="Only the first row of each value.")] = "",
-    top: Annotated[int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N rows.")] = None,
+    one_per: Annotated[
+        str, typer.Option("--one-per", metavar="COLUMN", help="Only the first row of each value.")
+    ] = "",
+    top: Annotated[
+        int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N rows.")
+    ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
@@ -40,7 +45,9 @@ def sort(
     columns = by or ["run_number", "reco", "lumisection_number"]
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines)
     rows = list(records.lines())
-    missing = [column for column in (*(by or ()), one_per) if column and not any(column in row for _, row in rows)]
+    missing = [
+        column for column in (*(by or ()), one_per) if column and not any(column in row for _, row in rows)
+    ]
     if rows and missing:
         known = ", ".join(list(rows[0][1])[:30])
         raise InputError(f"no record has a column {' or '.join(missing)}; columns are {known}")

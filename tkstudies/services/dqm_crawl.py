@@ -1,4 +1,4 @@
-"""A crawl through the DQM GUI: from (run, reco) pairs to datasets to histograms, in the order of the pairs."""
+"""A crawl through the DQM GUI: from (run, reco) pairs to their datasets, to histograms, all in order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from tkstudies import jsonl
+from tkstudies import console, jsonl
 from tkstudies.errors import InputError, LoginError, ServiceError
 from tkstudies.services import dqm_datasets
 from tkstudies.services.dqmgui import DqmGui
@@ -20,7 +20,7 @@ _SYNONYMS = {"promptreco": "prompt"}
 _COSMICS_PRIMARIES = ("/Cosmics/", "/StreamExpressCosmics/")
 _CLASS_FIELDS = ("run_class_name", "run_type", "runtype", "rda_name", "doctor_runtype")
 
-Key = tuple[int, "str | None", "str | None", str]
+Key = tuple[int, str | None, str | None, str]
 """What tells one histogram record from another: run_number, reco, dataset, plot."""
 
 
@@ -104,10 +104,8 @@ def pair_of(record: dict[str, Any]) -> Pair:
     Raises:
         InputError: It has no run number.
     """
-    run_number = record.get("run_number")
-    if isinstance(run_number, (str, float)) and re.fullmatch(r"\d+(\.0*)?", str(run_number)):
-        run_number = int(float(run_number))
-    if type(run_number) is not int:
+    run_number = _number(record.get("run_number"))
+    if run_number is None:
         raise InputError(f"a record without run_number: {jsonl.quoted(jsonl.encode(record))}")
     gui_datasets = record.get("gui_datasets")
     return Pair(
@@ -121,20 +119,39 @@ def pair_of(record: dict[str, Any]) -> Pair:
 
 def reference_of(record: dict[str, Any]) -> Pair | None:
     """The pair of the reference run that a record names, in the reconstruction of the record itself."""
-    reference = record.get("reference_run_number")
+    reference = _number(record.get("reference_run_number"))
     if reference is None:
         return None
-    pair = pair_of({"run_number": reference, "reco": record.get("reco")})
     is_cosmics = _is_cosmics([str(record.get("reference_runtype") or "")])
-    return pair._replace(is_cosmics=pair_of(record).is_cosmics if is_cosmics is None else is_cosmics)
+    return Pair(
+        reference,
+        _reco(record.get("reco")),
+        pair_of(record).is_cosmics if is_cosmics is None else is_cosmics,
+    )
 
 
 def distinct(pairs: Iterable[Pair]) -> list[Pair]:
-    """Each (run, reco) once, in order; the first record of a pair counts."""
+    """Each (run, reco) once, in order; the first record of a pair counts.
+
+    Two re-reconstructions of a run share its key: that the second is left out is told.
+    """
     found: dict[tuple[int, str | None], Pair] = {}
+    others = 0
     for pair in pairs:
-        found.setdefault((pair.run_number, pair.reco), pair)
+        first = found.setdefault((pair.run_number, pair.reco), pair)
+        others += pair.reco != "online" and bool(pair.rda_name) and pair.rda_name != first.rda_name
+    if others:
+        rows = console.counted(others, "row")
+        console.warn(f"{rows} of a (run, reco) that came before under another rda_name: the first is taken")
     return list(found.values())
+
+
+def _number(value: Any) -> int | None:
+    """A run number; tables that went through other tools have it as a text or with a fraction."""
+    if type(value) is int:
+        return value
+    is_whole = isinstance(value, (str, float)) and re.fullmatch(r"\d+(\.0*)?", str(value))
+    return int(float(value)) if is_whole else None
 
 
 def _reco(value: Any) -> str | None:
@@ -215,7 +232,9 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
     choice = choose(pair.gui_datasets) or choose(gui.datasets(pair.run_number))
     if choice is None:
         wanted = f"{primary_dataset} dataset" if primary_dataset else "dataset"
-        problem = Problem("missing dataset", f"run {pair.run_number} has no {pair.reco} {wanted} in the DQM GUI")
+        problem = Problem(
+            "missing dataset", f"run {pair.run_number} has no {pair.reco} {wanted} in the DQM GUI"
+        )
         return Sample(pair, problem=problem)
     return Sample(pair, choice.dataset, choice.warning)
 
@@ -320,7 +339,11 @@ def listings(
             patience.worked()
             yield sample, entries, None
         else:
-            yield sample, [], sample.problem or Problem("missing folder", f"{folder} is not in {sample.dataset}")
+            yield (
+                sample,
+                [],
+                sample.problem or Problem("missing folder", f"{folder} is not in {sample.dataset}"),
+            )
 
 
 def _entry(folder: str, item: dict[str, Any]) -> dict[str, Any]:

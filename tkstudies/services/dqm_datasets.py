@@ -15,8 +15,8 @@ class Rule(NamedTuple):
     Attributes:
         contains: Texts that its processing string has, all of them.
         lacks: Texts that its processing string doesn't have.
-        collisions: Primary datasets, the best first; ``<lowest>`` and ``<highest>`` stand for a number, of which
-            the lowest or the highest is taken.
+        collisions: Primary datasets, the best first; ``<lowest>`` and ``<highest>`` stand for a number, and
+            which of the numbers is taken.
         cosmics: The same for cosmics runs.
         has_campaigns: Is the data processed again and again, in campaigns with a date?
     """
@@ -46,14 +46,14 @@ RULES: dict[str, Rule] = {
     "rereco": Rule((), (*_FIRST_PASS, "UL"), _RERECO, _RERECO, has_campaigns=True),
     "rerecoul": Rule(("UL",), _FIRST_PASS, _RERECO, _RERECO, has_campaigns=True),
 }
-"""By reconstruction. All datasets are of the data tier DQM or DQMIO, and of several versions the highest is taken."""
+"""By reconstruction. The data tier is always DQM or DQMIO, and of several versions the highest is taken."""
 
 ERA_PRIMARIES = {"Run2017G": ("SingleTrack",)}
 """Eras whose re-reconstructions are looked at in other primary datasets."""
 
 RECOS = ("online", *RULES)
 
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _PROCESSING = re.compile(r"(?P<era>[^-]+)-(?P<campaign>.+)-v(?P<version>\d+)")
 _DATE = re.compile(r"(\d{1,2})([a-z]{3})(\d{4})")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -91,7 +91,8 @@ def choose(
         primary_dataset: Take this one instead of those of the rule.
 
     Example:
-        >>> choose(["/ZeroBias/Run2018C-PromptReco-v2/DQMIO", "/ZeroBias/Run2018C-PromptReco-v10/DQMIO"], "prompt")
+        >>> versions = [f"/ZeroBias/Run2018C-PromptReco-v{version}/DQMIO" for version in (2, 10, 9)]
+        >>> choose(versions, "prompt")
         Choice(dataset='/ZeroBias/Run2018C-PromptReco-v10/DQMIO', warning='')
     """
     rule = RULES[reco]
@@ -99,7 +100,9 @@ def choose(
     if is_cosmics is None:
         is_cosmics = looks_like_cosmics(names)
     primaries = (primary_dataset,) if primary_dataset else rule.cosmics if is_cosmics else rule.collisions
-    candidates = [c for name in names if (c := _candidate(name, rule, primaries, is_fixed=bool(primary_dataset)))]
+    candidates = [
+        c for name in names if (c := _candidate(name, rule, primaries, is_fixed=bool(primary_dataset)))
+    ]
     if not candidates:
         return None
     warning = ""
@@ -116,7 +119,7 @@ def looks_like_cosmics(names: Iterable[str]) -> bool:
     >>> looks_like_cosmics(["/StreamExpressCosmics/Run2018E-Express-v1/DQMIO"])
     True
     """
-    primaries = {name.split("/")[1] for name in names if name.startswith("/")}
+    primaries = {name.split("/")[1] for name in names if "/DQM" in name}
     if primaries.intersection(_EXPRESS):
         return False
     return _EXPRESS_COSMICS in primaries or primaries == {"Cosmics"}
@@ -144,7 +147,9 @@ def match_expression(primary_dataset: str = "") -> str:
 
 
 def _fits(processing: str, rule: Rule) -> bool:
-    return all(text in processing for text in rule.contains) and not any(text in processing for text in rule.lacks)
+    return all(text in processing for text in rule.contains) and not any(
+        text in processing for text in rule.lacks
+    )
 
 
 def _candidate(name: str, rule: Rule, primaries: tuple[str, ...], is_fixed: bool) -> _Candidate | None:
@@ -165,7 +170,11 @@ def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, int] | None:
         stem, _, which = wanted.partition("<")
         if primary == wanted:
             return place, 0
-        if which and re.fullmatch(r"[0-9]+", number := primary.removeprefix(stem)) and primary.startswith(stem):
+        if (
+            which
+            and re.fullmatch(r"[0-9]+", number := primary.removeprefix(stem))
+            and primary.startswith(stem)
+        ):
             return place, -int(number) if which == "highest>" else int(number)
     return None
 
@@ -173,7 +182,9 @@ def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, int] | None:
 def _choose_campaign(campaigns: set[str], rda_name: str) -> tuple[str, str]:
     """The campaign that the registry names, else the latest; and a warning if that is a guess."""
     named = set(re.split(r"[/_-]", rda_name.lower().replace("sept", "sep").replace("rereco", "")))
-    by_parts = {c: sum(part in named for part in c.lower().replace("sept", "sep").split("_")) for c in campaigns}
+    by_parts = {
+        c: sum(part in named for part in c.lower().replace("sept", "sep").split("_")) for c in campaigns
+    }
     best = max(sorted(campaigns), key=lambda c: (by_parts[c], _date(c)))
     names_another = any(_DATE.fullmatch(part) for part in named)
     if by_parts[best] or (len(campaigns) == 1 and not names_another):
@@ -186,6 +197,6 @@ def _date(campaign: str) -> tuple[int, int, int]:
     """Year, month and day of a campaign such as ``17Sep2018`` or ``12Nov2019_UL2018``."""
     if found := _DATE.search(campaign.lower().replace("sept", "sep")):
         day, month, year = found.groups()
-        return int(year), _MONTHS.get(month, 0), int(day)
+        return int(year), _MONTHS.index(month) if month in _MONTHS else -1, int(day)
     year = _YEAR.search(campaign)
     return int(year.group()) if year else 0, 0, 0

@@ -91,7 +91,7 @@ def _follows(pieces: list[str], key: str) -> bool:
 
 
 def _end_of_string(text: str, start: int, is_value: bool) -> int:
-    """Where a string that begins at ``start`` ends: of a value, at the first quote that JSON goes on behind."""
+    """The end of a string that begins at ``start``; a value ends at the first quote that JSON follows."""
     at = start
     while end := _STRING_END.match(text, at):
         at = end.end()
@@ -110,12 +110,13 @@ def without_texts_for_numbers(value: Any) -> Any:
     Titles, names and labels stay, whatever they say.
 
     Example:
-        >>> without_texts_for_numbers({"title": "nan", "stats": {"mean": "NaN", "rms": 2}, "content": ["inf", 1]})
-        {'title': 'nan', 'stats': {'mean': None, 'rms': 2}, 'content': [None, 1]}
+        >>> without_texts_for_numbers({"title": "nan", "stats": {"mean": "NaN"}, "content": ["inf", 1]})
+        {'title': 'nan', 'stats': {'mean': None}, 'content': [None, 1]}
     """
     if isinstance(value, dict):
         return {
-            key: member if key in _TEXTS else without_texts_for_numbers(member) for key, member in value.items()
+            key: member if key in _TEXTS else without_texts_for_numbers(member)
+            for key, member in value.items()
         }
     if isinstance(value, list):
         return [without_texts_for_numbers(member) for member in value]

@@ -1,7 +1,7 @@
 """The DQM GUI: histograms, folders, and the datasets that a run has.
 
-Its answers come as HTML whatever they are, say 200 whether or not they found anything, and are not always JSON
-(see dqm_repair): everything is decided by content.
+Its answers call themselves HTML whatever they are, have status 200 whether or not anything was found, and
+are not always JSON (see dqm_repair): everything is decided by content.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tkstudies.services import dqm_datasets, dqm_repair
 from tkstudies.services.http import DQM, Connection, Unusable
 
 BLOCK = 50
-"""Run numbers per look-up of datasets: blocks are fixed, so that a subset of runs asks what the whole set asked."""
+"""Run numbers per look-up of datasets; blocks are fixed: a part of the runs asks what all of them asked."""
 
 _NOT_FOUND = "unsupported type"
 _NEEDS_DECODING = re.compile(rb'"-?(?:nan|inf)"|\de\+?\d{3}', re.IGNORECASE)
@@ -254,7 +254,7 @@ def _session_name(response: requests.Response) -> str:
 
 
 def _literal(response: requests.Response) -> Datasets | None:
-    """The datasets in a JavaScript literal such as ``([{...}, {'items': [{'type': 'offline_data', ...}]}])``."""
+    """The datasets in JavaScript such as ``([{...}, {'items': [{'type': 'offline_data', ...}]}])``."""
     if response.content.lstrip()[:1] == b"<":
         return None
     try:

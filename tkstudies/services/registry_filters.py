@@ -36,16 +36,16 @@ _OMS_ATTRIBUTES = {
     "recorded_lumi delivered_lumi hlt_physics_rate hlt_physics_size hlt_physics_counter l1_triggers_counter "
     "hlt_physics_throughput initial_prescale_index",
     "text": "l1_key hlt_key l1_menu end_time sequence clock_type start_time l1_hlt_mode last_update "
-    "trigger_mode cmssw_version l1_key_stripped fill_type_party1 fill_type_party2 injection_scheme fill_type_runtime "
-    "l1_hlt_mode_stripped",
+    "trigger_mode cmssw_version l1_key_stripped fill_type_party1 fill_type_party2 injection_scheme "
+    "fill_type_runtime l1_hlt_mode_stripped",
     "flag": "dt_included es_included csc_included daq_included dcs_included dqm_included rpc_included "
     "trg_included ecal_included hcal_included scal_included tcds_included pixel_included tracker_included "
     "stable_beam tier0_transfer beams_present_and_stable",
 }
 _COLUMNS = {  # by workspace
     "dc": "lowlumi", "dt": "dt", "cms": "cms", "csc": "csc", "hlt": "hlt", "l1t": "l1t l1tmu l1tcalo",
-    "rpc": "rpc", "tau": "tau", "btag": "btag", "ecal": "ecal es", "hcal": "hcal", "lumi": "lumi", "muon": "muon",
-    "egamma": "egamma", "global": "", "jetmet": "jetmet", "tracker": "pixel strip track",
+    "rpc": "rpc", "tau": "tau", "btag": "btag", "ecal": "ecal es", "hcal": "hcal", "lumi": "lumi",
+    "muon": "muon", "egamma": "egamma", "global": "", "jetmet": "jetmet", "tracker": "pixel strip track",
 }  # fmt: skip
 COLUMNS = [f"{workspace}-{name}" for workspace, names in _COLUMNS.items() for name in names.split()]
 

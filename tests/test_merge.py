@@ -1,0 +1,158 @@
+"""``merge`` against a join written from its definition, and its promises to users."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests import studies
+from tests.conftest import from_lines, to_lines
+
+KEYS = [("run_number", "lumisection_number"), ("run_number", "reco"), ("run_number",), ("fill_number",)]
+
+
+def reference_join(left, right, *, on=None, how="left", prefix="", many=False):
+    """Every left row with the first (or every) right row of its key; left columns are never overwritten."""
+    left_columns = {column for row in left for column in row}
+    keys = on or next(
+        keys for keys in KEYS if left_columns.issuperset(keys) and all(key in right[0] for key in keys)
+    )
+    joined = []
+    for row in left:
+        key = [row.get(name) for name in keys]
+        matches = [r for r in right if None not in key and [r.get(name) for name in keys] == key]
+        if not matches:
+            joined += [row] if how == "left" else []
+        for match in matches if many else matches[:1]:
+            new = dict(row)
+            for column, value in match.items():
+                if column in keys:
+                    continue
+                column = f"fill__{column}" if keys == ("fill_number",) else column
+                if column not in new:
+                    new[column] = value
+                elif prefix:
+                    new.setdefault(prefix + column, value)
+            joined.append(new)
+    return joined
+
+
+def write(tmp_path, **tables):
+    files = []
+    for name, rows in tables.items():
+        files.append(tmp_path / f"{name}.jsonl")
+        files[-1].write_text(to_lines(rows))
+    return files
+
+
+@pytest.mark.parametrize("options", [{}, {"how": "inner"}, {"prefix": "oms_"}, {"many": True}], ids=str)
+def test_a_study_equals_the_definition(options, tmp_path, tkstudies):
+    runs, oms, fills, features = studies.runs(), studies.oms_runs(), studies.fills(), studies.features()
+    runs[5]["recorded_lumi"] = 1.5  # on both sides, in one row only, long after the columns seemed known
+    runs[1500]["recorded_lumi"] = None
+    expected = runs
+    for right in (oms, fills, features):
+        expected = reference_join(expected, right, **options)
+    arguments = []
+    for name, value in options.items():
+        arguments += [f"--{name}"] if value is True else [f"--{name}", value]
+    result = tkstudies(
+        "merge", *arguments, *write(tmp_path, oms=oms, fills=fills, features=features), input=runs
+    )
+    assert result.exit_code == 0, result.stderr
+    assert from_lines(result.stdout) == expected
+
+
+def test_the_order_of_columns_is_left_then_right(tmp_path, tkstudies):
+    files = write(
+        tmp_path, a=[{"x": 1, "run_number": 1, "y": 2}], b=[{"run_number": 1, "reco": "express", "z": 3}]
+    )
+    result = tkstudies("merge", *files, input='{"q":0,"run_number":1,"reco":"express"}\n')
+    assert result.stdout == '{"q":0,"run_number":1,"reco":"express","x":1,"y":2,"z":3}\n'
+
+
+def test_values_pass_to_the_last_digit(tmp_path, tkstudies):
+    left = '{"run_number":1,"reco":"é","big":123456789012345678901234567890,"f":0.1000,"t":"2018-06-21T02:11:05Z"}'
+    (tmp_path / "right.jsonl").write_text('{"run_number":1,"reco":"é","n":1.50,"m":[1,null]}\n')
+    result = tkstudies("merge", tmp_path / "right.jsonl", input=left + "\n")
+    assert result.stdout == left[:-1] + ',"n":1.50,"m":[1,null]}\n'
+
+
+@pytest.mark.parametrize("right", ["", "[]"])
+def test_an_empty_right_side_joins_nothing(right, tmp_path, tkstudies):
+    (tmp_path / "right.jsonl").write_text(right)
+    result = tkstudies("merge", tmp_path / "right.jsonl", input='{"run_number":1}\n')
+    assert (result.stdout, result.stderr, result.exit_code) == ('{"run_number":1}\n', "", 0)
+
+
+def test_repeated_keys_are_counted(tmp_path, tkstudies):
+    files = write(
+        tmp_path, right=[{"run_number": 1, "a": 1}, {"run_number": 1, "a": 2}, {"run_number": None, "a": 3}]
+    )
+    result = tkstudies("merge", *files, input=[{"run_number": 1}])
+    assert from_lines(result.stdout) == [{"run_number": 1, "a": 1}]
+    assert "right.jsonl: 1 row with a repeated run_number dropped" in result.stderr
+
+
+def test_a_column_on_both_sides_is_told_once(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": n, "a": n} for n in range(5)])
+    result = tkstudies("merge", *files, input=[{"run_number": n, "a": -n} for n in range(5)])
+    assert [row["a"] for row in from_lines(result.stdout)] == [0, -1, -2, -3, -4]
+    assert result.stderr == "warning: a is on both sides: the right one is dropped (--prefix keeps it)\n"
+
+
+def test_keys_may_be_named(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"reference_run_number": 7, "a": 1}])
+    left = [{"run_number": 1, "reference_run_number": 7}, {"run_number": 2, "reference_run_number": 8}]
+    result = tkstudies("merge", "--on", "reference_run_number", *files, input=left)
+    assert from_lines(result.stdout) == [{**left[0], "a": 1}, left[1]]
+    assert result.exit_code == 0
+
+
+def test_no_common_key_names_the_columns(tmp_path, tkstudies):
+    result = tkstudies("merge", *write(tmp_path, right=[{"b": 1}]), input=[{"run_number": 1}])
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert "no key in common with the left side" in result.stderr
+    assert "it has b; the left side has run_number" in result.stderr
+
+
+def test_nothing_matched_is_told(tmp_path, tkstudies):
+    result = tkstudies(
+        "merge", *write(tmp_path, right=[{"run_number": 2, "a": 1}]), input=[{"run_number": 1}]
+    )
+    assert from_lines(result.stdout) == [{"run_number": 1}]
+    assert "no left row has a run_number that is in it" in result.stderr
+
+
+def test_types_of_keys_do_not_mix(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": "1", "a": "text"}, {"run_number": 1.0, "a": "number"}])
+    result = tkstudies("merge", *files, input=[{"run_number": 1}])
+    assert from_lines(result.stdout) == [{"run_number": 1, "a": "number"}]
+
+
+def test_both_sides_cannot_be_standard_input(tkstudies):
+    result = tkstudies("merge", "-", input="")
+    assert (result.stdout, result.exit_code) == ("", 2)
+
+
+def test_bad_lines_on_either_side_are_counted(tmp_path, tkstudies):
+    (tmp_path / "right.jsonl").write_text('{"run_number":1,"a":1}\n{"run_number":\n')
+    result = tkstudies(
+        "merge", "--skip-bad-lines", tmp_path / "right.jsonl", input='oops\n{"run_number":1}\n'
+    )
+    assert (from_lines(result.stdout), result.exit_code) == ([{"run_number": 1, "a": 1}], 3)
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_a_row_wider_than_any_before_it_joins_too(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": n, "late": n} for n in range(500)])
+    left = [{"run_number": n, **({f"c{n}": n, "late": -1} if n % 50 == 49 else {})} for n in range(500)]
+    rows = from_lines(tkstudies("merge", *files, input=left).stdout)
+    assert rows == [{**{"run_number": n}, **l, "late": l.get("late", n)} for n, l in enumerate(left)]
+
+
+def test_nan_on_either_side_becomes_null(tmp_path, tkstudies):
+    (tmp_path / "right.jsonl").write_text('{"run_number":1,"a":NaN}\n')
+    result = tkstudies("merge", tmp_path / "right.jsonl", input='{"run_number":1,"b":Infinity}\n')
+    assert json.loads(result.stdout) == {"run_number": 1, "b": None, "a": None}

@@ -1,0 +1,129 @@
+"""``tkstudies diff``: where two tables with the same keys disagree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tkstudies import console, jsonl, settings
+from tkstudies.commands import options
+from tkstudies.errors import UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.analysis.differences import Side, Summary
+    from tkstudies.analysis.expressions import Condition
+
+app = options.application()
+
+
+@app.command()
+def diff(
+    right: Annotated[str, typer.Argument(metavar="RIGHT", help="The other table.")],
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--columns",
+            metavar="NAME,...",
+            help="Columns to compare, LEFT=RIGHT where names differ (repeatable; default: all in common).",
+        ),
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", metavar="COLUMN", help="Key column (repeatable; default: automatic)."),
+    ] = None,
+    left_where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--left-where", metavar="EXPR", help="Only left rows for which this holds (repeatable)."
+        ),
+    ] = None,
+    right_where: Annotated[
+        list[str] | None,
+        typer.Option("--right-where", metavar="EXPR", help="The same for right rows."),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", help="Numbers may differ by this part of the larger one.")
+    ] = 0.0,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 if anything differs.")] = False,
+    inputs: options.Inputs = None,
+    output: options.Output = "-",
+    skip_bad_lines: options.SkipBadLines = False,
+) -> None:
+    """Compare the records of standard input (left) with those of RIGHT.
+
+    \b
+    Writes one record for each value that differs: the keys, column, left, right,
+    and side = both. A row that only one table has gives one record, with its side
+    (left or right) and null for column, left and right.
+    Keys are those of merge; of rows with the same key the first counts. Case
+    doesn't matter; null and absent are the same; numbers compare as numbers.
+    pixel, strip and tracking also find doctor_pixel, doctor_strip (or sistrip) and
+    doctor_tracking. By default all columns in common are compared, but the keys
+    and those that both --left-where and --right-where read.
+
+    \b
+    Examples:
+      tkstudies diff doctor.jsonl --columns pixel,strip,tracking < runs.jsonl
+      tkstudies diff last_week.jsonl < today.jsonl | tkstudies filter 'column = tracking'
+      tkstudies diff -i study.jsonl study.jsonl --on run_number --columns tracking \\
+          --left-where 'reco = express' --right-where 'reco = prompt'
+    """
+    from tkstudies.analysis import differences as analysis
+    from tkstudies.analysis.expressions import parse
+
+    if not 0 <= tolerance < 1:
+        raise UsageError(f"--tolerance {tolerance:g}: expected a part of at least 0 and below 1")
+    left_conditions = [parse(text) for text in left_where or []]
+    right_conditions = [parse(text) for text in right_where or []]
+    left_reader = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
+    if right == jsonl.STDIN and jsonl.STDIN in left_reader.sources:
+        raise UsageError("standard input can't be both sides: name the left-hand file with -i")
+    right_reader = jsonl.Reader([right], skip_bad_lines=skip_bad_lines)
+
+    left_side = _load("the left side", left_reader, left_conditions)
+    right_side = _load(jsonl.shown(right), right_reader, right_conditions)
+    keys = analysis.shared_keys(left_side, right_side, _names(on))
+    chosen = {c.column for c in left_conditions} & {c.column for c in right_conditions}
+    compared = analysis.shared_columns(left_side, right_side, keys, _names(columns), chosen)
+    if left_side.lines and right_side.lines and not compared:
+        console.warn(f"no column in common but {', '.join(keys)}: only rows on one side are found")
+    summary = analysis.Summary()
+    found = analysis.differences(left_side, right_side, keys, compared, tolerance, summary)
+    jsonl.write(found, output)
+    _report(left_side, right_side, keys, summary)
+    if strict and summary.anything:
+        settings.current.partial = True
+    for reader in (left_reader, right_reader):
+        options.report_skipped(reader)
+
+
+def _names(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(name.strip() for value in values or [] for name in value.split(",") if name.strip())
+
+
+def _load(name: str, reader: jsonl.Reader, conditions: list[Condition]) -> Side:
+    from tkstudies.analysis.differences import Side
+
+    side = Side(name)
+    for line, record in reader.lines():
+        side.add(line, record, wanted=all(condition(record) for condition in conditions))
+    return side
+
+
+def _report(left: Side, right: Side, keys: tuple[str, ...], summary: Summary) -> None:
+    together = " and ".join(keys)
+    for side in (left, right):
+        if side.repeated:
+            rows = console.counted(side.repeated, "row")
+            console.warn(f"{side.name}: {rows} with a repeated {together} not compared (the first counts)")
+        if side.keyless:
+            console.warn(
+                f"{side.name}: {console.counted(side.keyless, 'row')} without {together} not compared"
+            )
+    columns = ", ".join(f"{name} {count:,}" for name, count in summary.cells.items())
+    console.say(
+        f"{console.counted(summary.common, 'row')} on both sides, {summary.differing:,} differ"
+        f"{f' ({columns})' if columns else ''}; only left {summary.only['left']:,}, "
+        f"only right {summary.only['right']:,}"
+    )

@@ -1,0 +1,138 @@
+"""What ``tkstudies dqm`` writes: records as they come, what is missing beside them, and how it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tkstudies import console, jsonl
+from tkstudies.errors import ServiceError
+from tkstudies.resume import Crawl, Resumed
+from tkstudies.services.dqm_crawl import Outcome, Pair, Problem, Sample
+
+
+class Tally:
+    """Counts what comes and what doesn't, and writes the latter to the file of errors."""
+
+    def __init__(self, errors: jsonl.Writer | None):
+        self._errors = errors
+        self._counts: Counter[str] = Counter()
+        self._warnings: dict[str, list[int]] = {}
+        self._first_failure = ""
+        self.written = self.kept = 0
+
+    def watching(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """The samples, with an eye on the warnings they bring."""
+        for sample in samples:
+            if sample.warning:
+                self._warnings.setdefault(sample.warning, []).append(sample.pair.run_number)
+            yield sample
+
+    def add(self, pair: Pair, plot: str | None, problem: Problem) -> None:
+        """Count something that isn't there."""
+        self._counts[problem.error] += 1
+        if problem.error == "failed" and not self._first_failure:
+            self._first_failure = (
+                f"run {pair.run_number} {pair.reco} {plot or ''}".rstrip() + f": {problem.message}"
+            )
+        if self._errors:
+            self._errors.write(
+                {
+                    "run_number": pair.run_number,
+                    "reco": pair.reco,
+                    "plot": plot,
+                    "error": problem.error,
+                    "message": problem.message,
+                }
+            )
+
+    def report(self, what: str, strict: bool) -> None:
+        """Say at the end how it went."""
+        for warning, runs in self._warnings.items():
+            console.warn(
+                f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})"
+            )
+        failed = self._counts.pop("failed", 0)
+        absent = [
+            f"{count:,} incomplete" if error == "incomplete" else console.counted(count, error)
+            for error, count in sorted(self._counts.items())
+        ]
+        kept = f" and {self.kept:,} taken over" if self.kept else ""
+        console.say(
+            f"{console.counted(self.written, what)} fetched{kept}"
+            + "".join(f", {text}" for text in absent)
+            + (f", {failed:,} failed" if failed else "")
+        )
+        if failed:
+            console.left_out(f"{failed:,} failed, the first: {self._first_failure}")
+        if strict and absent:
+            console.left_out(f"--strict: {', '.join(absent)}")
+
+
+def write_histograms(
+    outcomes: Iterable[Outcome],
+    output: str,
+    known: Resumed | None,
+    tally: Tally,
+    adds_completeness: bool,
+    expected: int,
+) -> None:
+    """One record per histogram, beside those that an earlier crawl left."""
+    crawl = Crawl(output, known)
+    try:
+        with crawl, console.progress("plots", expected) as bar:
+            for outcome in outcomes:
+                if outcome.problem:
+                    tally.add(outcome.sample.pair, outcome.plot, outcome.problem)
+                elif outcome.hist is None:
+                    crawl.keep(outcome.key)
+                    tally.kept += 1
+                else:
+                    crawl.add(_line(outcome, outcome.hist, adds_completeness))
+                    tally.written += 1
+                bar.advance()
+    except (KeyboardInterrupt, ServiceError):
+        how = f"--resume {output}"
+        if output == jsonl.STDOUT:
+            how = "--resume FILE -o FILE, FILE being where standard output went"
+        fetched = console.counted(tally.written, "plot")
+        console.say(f"stopped with {fetched} fetched: go on with the same command and {how}")
+        raise
+
+
+def _line(outcome: Outcome, hist: bytes, adds_completeness: bool) -> bytes:
+    """The record of a histogram, with the text of the histogram as it is."""
+    sample, plot = outcome.sample, outcome.plot or ""
+    head = jsonl.encode(
+        {
+            "run_number": sample.pair.run_number,
+            "reco": sample.pair.reco,
+            "dataset": sample.dataset,
+            "plot": plot,
+            "name": plot.rpartition("/")[2],
+        }
+    )
+    tail = b',"run_is_complete":' + jsonl.encode(sample.run_is_complete) if adds_completeness else b""
+    return b"".join((head[:-1], b',"hist":', hist, tail, b"}"))
+
+
+def write_rows(
+    rows: Iterable[tuple[Sample, list[dict[str, Any]], Problem | None]],
+    output: str,
+    tally: Tally,
+    adds_completeness: bool,
+    expected: int,
+) -> None:
+    """One record per entry of each sample."""
+    with jsonl.Writer(output, at_once=True) as writer, console.progress("runs", expected) as bar:
+        for sample, entries, problem in rows:
+            if problem:
+                tally.add(sample.pair, None, problem)
+                entries = []
+            key = {"run_number": sample.pair.run_number, "reco": sample.pair.reco, "dataset": sample.dataset}
+            for entry in entries:
+                completeness = {"run_is_complete": sample.run_is_complete} if adds_completeness else {}
+                writer.write({**key, **entry, **completeness})
+                tally.written += 1
+            bar.advance()

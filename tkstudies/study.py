@@ -1,0 +1,212 @@
+"""The table of a study for Python users: everything joined, labelled and sorted, as a DataFrame.
+
+``load_runs`` does on a folder what ``merge``, ``label`` and ``sort`` do in a pipe, with the same functions.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tkstudies import jsonl
+from tkstudies.analysis.joins import KEY_COLUMNS, Join, LeftRows, Line, Table, load_table
+from tkstudies.analysis.labels import RunLabels, is_special, label_record
+from tkstudies.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import pandas
+
+Record = dict[str, Any]
+
+RUNS = "runs.jsonl"
+GLOBAL_RUNS = "global_runs.jsonl"
+PROBLEMS = "doctor_problems.jsonl"
+FILLS = "oms_fills.jsonl"
+
+OPTIONAL_FILES = {
+    GLOBAL_RUNS: "online rows of the global workspace (runreg --workspace global --reco online)",
+    "doctor.jsonl": "reference runs and comments of shifters (doctor runs)",
+    PROBLEMS: "problem_names (doctor problem-runs)",
+    "oms_runs.jsonl": "OMS runs (oms runs)",
+    FILLS: "OMS fills (oms fills)",
+    "features.jsonl": "histogram features (features)",
+}
+"""What may be in the folder beside the tracker's rows, in the order in which it is joined."""
+
+TIMES = ("start_time", "end_time", "fill__start_time", "fill__end_time")
+
+_LABELS = ("tracking", "is_bad", "is_heavy_ion", "status_summary", "bad_reason")
+_TEXTS = ("reco", "pixel", "strip", "tracking", "runtype", "status_summary", "bad_reason")
+
+
+class StudyWarning(UserWarning):
+    """Something is missing from the table of a study, or was dropped on the way to it."""
+
+
+def load_runs(folder: str | os.PathLike[str] = "data") -> pandas.DataFrame:
+    """The runs of a study, one row per (run_number, reco), from the JSON Lines files of a folder.
+
+    The tracker's rows (``runs.jsonl``, from ``tkstudies runreg``) and, if there, the online rows of the
+    global workspace, joined with the other files of ``OPTIONAL_FILES``. Runs with a commissioning row,
+    special rows and rows whose state is OPEN are left out. Columns are those of the files (``fill__`` before
+    those of fills), runtype, is_special, is_commissioning, is_bad, is_heavy_ion, status_summary and
+    bad_reason; rows are sorted by run_number and reco.
+
+    Args:
+        folder: Where the files are; each may be gzip or one JSON array, whatever its name.
+
+    Returns:
+        Integers as Int64, truth values as boolean, texts as string (all nullable), other numbers as float64,
+        start_time, end_time, fill__start_time and fill__end_time as UTC timestamps, lists as they are.
+
+    Raises:
+        InputError: There is no ``runs.jsonl``, or a file can't be read or joined.
+
+    Warns:
+        StudyWarning: An optional file is missing (its columns are then missing too), or a row or column of
+            a file was dropped because the table had it already.
+            ``warnings.simplefilter("ignore", StudyWarning)`` silences it.
+
+    Example:
+        >>> import pathlib, tempfile, warnings
+        >>> row = '{"run_number": 317591, "reco": "express", "run_class_name": "Collisions18"}'
+        >>> with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", StudyWarning)  # of the other files
+        ...     _ = pathlib.Path(folder, "runs.jsonl").write_text(row)
+        ...     runs = load_runs(folder)
+        >>> runs[["run_number", "reco", "runtype"]].values.tolist()
+        [[317591, 'express', 'collisions']]
+    """
+    return to_frame(study_records(folder))
+
+
+def study_records(folder: str | os.PathLike[str]) -> list[Record]:
+    """The rows of `load_runs` as records, with the values as the services sent them."""
+    return _sorted(_labelled(_joined(Path(folder))))
+
+
+def to_frame(records: list[Record]) -> pandas.DataFrame:
+    """Records as a DataFrame with the types of `load_runs`; a column for every name in any record.
+
+    Example:
+        >>> to_frame([{"a": 1, "b": True, "c": 0.5}, {"a": None, "d": "x"}]).dtypes.astype(str).tolist()
+        ['Int64', 'string', 'Int64', 'boolean', 'float64', 'string']
+    """
+    import pandas
+
+    columns = dict.fromkeys(["run_number", "reco", *(column for record in records for column in record)])
+    return pandas.DataFrame(
+        {column: _series(column, [record.get(column) for record in records]) for column in columns}
+    )
+
+
+def _series(column: str, values: list[Any]) -> pandas.Series:
+    import pandas
+
+    kinds = {type(value) for value in values if value is not None}
+    if column in TIMES and kinds <= {str}:
+        return pandas.to_datetime(
+            pandas.Series(values, dtype="string"), utc=True, format="ISO8601", errors="coerce"
+        )
+    if not kinds:
+        return pandas.Series(values, dtype=_empty_dtype(column))
+    if kinds == {int} and not all(-(2**63) <= value < 2**63 for value in values if value is not None):
+        return pandas.Series(values, dtype="object")
+    dtypes = {bool: "boolean", int: "Int64", float: "float64", str: "string"}
+    dtype = dtypes.get(next(iter(kinds)), "object") if len(kinds) == 1 else "object"
+    return pandas.Series(values, dtype="float64" if kinds == {int, float} else dtype)
+
+
+def _empty_dtype(column: str) -> str:
+    """The type of a column in which nothing is known, so that one can write conditions on it all the same."""
+    if column in _TEXTS:
+        return "string"
+    if column.startswith(("is_", "has_")):
+        return "boolean"
+    return "Int64" if column in KEY_COLUMNS else "float64"
+
+
+def _joined(folder: Path) -> list[Record]:
+    """All rows of the tracker and the online ones of the global workspace, with the other files joined."""
+    if not (folder / RUNS).exists():
+        raise InputError(f"{folder / RUNS}: no such file (tkstudies runreg -o {RUNS} makes it)")
+    left = list(jsonl.Reader([str(folder / RUNS)]).lines())
+    missing = [name for name in OPTIONAL_FILES if not (folder / name).exists()]
+    if GLOBAL_RUNS not in missing:
+        lines = jsonl.Reader([str(folder / GLOBAL_RUNS)]).lines()
+        left += [(line, record) for line, record in lines if record.get("reco") == "online"]
+    left_rows = LeftRows(KEY_COLUMNS)
+    left_rows.columns.update(dict.fromkeys(column for _, record in left for column in record))
+    columns = dict(left_rows.columns)
+    tables = []
+    for name in OPTIONAL_FILES:
+        if name == GLOBAL_RUNS or name in missing or not left:
+            continue
+        if name == FILLS and "fill_number" not in columns:
+            missing.append(name)
+            continue
+        tables.append(_table(folder / name, columns))
+        columns.update(tables[-1].columns)
+    if missing:
+        names = ", ".join(f"{name} with {OPTIONAL_FILES[name]}" for name in missing)
+        warnings.warn(f"{folder}: the table goes without {names}", StudyWarning, stacklevel=4)
+    join = Join(left_rows, tables)
+    records = [jsonl.decode(line) for line in join.lines(left)]
+    _warn_of_losses(join, tables)
+    return records
+
+
+def _table(file: Path, columns: Iterable[str]) -> Table:
+    lines = jsonl.Reader([str(file)]).lines()
+    try:
+        return load_table(str(file), _problems(lines) if file.name == PROBLEMS else lines, columns)
+    except UsageError:
+        expected = OPTIONAL_FILES[file.name]
+        raise InputError(f"{file}: nothing to join the runs with; expected {expected}") from None
+
+
+def _problems(lines: Iterable[Line]) -> Iterator[Line]:
+    """What problem runs add to runs: their other columns are those of the doctor's runs."""
+    for _, record in lines:
+        kept = {key: record[key] for key in ("run_number", "reco", "problem_names") if key in record}
+        yield jsonl.encode(kept), kept
+
+
+def _warn_of_losses(join: Join, tables: list[Table]) -> None:
+    for table in tables:
+        if table.duplicates:
+            warnings.warn(
+                f"{table.name}: {table.duplicates} rows with a repeated {' and '.join(table.keys)} dropped",
+                StudyWarning,
+                stacklevel=5,
+            )
+    if join.collisions:
+        names = ", ".join(join.collisions)
+        warnings.warn(f"on both sides of a join, the first stays: {names}", StudyWarning, stacklevel=5)
+
+
+def _labelled(records: list[Record]) -> list[Record]:
+    """The rows of regular, certified runs with their labels."""
+    records = [label_record(record, ("runtype", "is_special")) for record in records]
+    of_run = RunLabels(["is_commissioning"])
+    for record in records:
+        of_run.observe(record)
+    of_run.finish()
+    return [
+        label_record(record, _LABELS)
+        for record in map(of_run.apply, records)
+        if not (record["is_commissioning"] or is_special(record) or record.get("rda_state") == "OPEN")
+    ]
+
+
+def _sorted(records: list[Record]) -> list[Record]:
+    """By run and reco, unknown ones last, the rows of both workspaces in their order."""
+
+    def key(record: Record) -> tuple[Any, ...]:
+        run_number, reco = record.get("run_number"), record.get("reco")
+        return run_number is None, run_number or 0, reco is None, reco or ""
+
+    return sorted(records, key=key)
