@@ -45,8 +45,8 @@ def test_names_and_values(cookies, tkstudies, world):
     assert set(row) == {
         "run_number", "reco", "doctor_runtype", "bfield_class", "beamtype", "beamenergy", "dataset",
         "reference_run_number", "reference_reco", "reference_runtype", "reference_bfield",
-        "reference_beamtype", "reference_beamenergy", "reference_dataset", "trackermap", "number_of_ls", "int_luminosity",
-        "doctor_pixel", "doctor_strip", "doctor_tracking",
+        "reference_beamtype", "reference_beamenergy", "reference_dataset", "trackermap",
+        "number_of_ls", "int_luminosity", "doctor_pixel", "doctor_strip", "doctor_tracking",
         "doctor_pixel_lowstat", "doctor_strip_lowstat", "doctor_tracking_lowstat", "comment",
         "certification_date",
     }  # fmt: skip

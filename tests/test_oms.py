@@ -178,7 +178,10 @@ def test_fills_of_runs_are_unique_in_order_and_without_nulls(asked, tkstudies):
         (["--fill", "6616,6762-6764"], lambda run: run.fill == 6616 or 6762 <= (run.fill or 0) <= 6764),
         (["--fill", "6764", "--min-ls", "100"], lambda run: run.fill == 6764 and run.last >= 100),
         (["--era", "Run2018A"], lambda run: 315257 <= run.number <= 316995),
-        (["--since", "2018-06-10T00:00", "--until", "2018-06-12"], lambda run: "2018-06-10" <= str(run.start) < "2018-06-13"),
+        (
+            ["--since", "2018-06-10T00:00", "--until", "2018-06-12"],
+            lambda run: "2018-06-10" <= str(run.start) < "2018-06-13",
+        ),
     ],
 )  # fmt: skip
 def test_selections(options, holds, live, tkstudies, world):
@@ -333,3 +336,10 @@ def test_without_a_login_it_says_what_to_do(live, monkeypatch, tkstudies):
     result = tkstudies("oms", "runs", "--run", "317527")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "not logged in to OMS" in result.stderr and "SSO_CLIENT_ID" in result.stderr
+
+
+def test_cookies_are_another_way_in(live, monkeypatch, tkstudies, tmp_path):
+    monkeypatch.delenv("SSO_CLIENT_ID")
+    cookies = live.write_cookies(tmp_path / "cookies.txt")
+    result = tkstudies("oms", "hltpaths", "--min", 317527, "--max", 317527, "--cookies", cookies)
+    assert len(rows(result)) == 3

@@ -332,6 +332,7 @@ def test_exclusions_take_whole_runs_before_the_other_options(live, tkstudies, wo
     ("condition", "holds"),
     [
         ("strip=BAD", lambda r: r["strip"] == "BAD"),
+        ("strip=bad", lambda r: r["strip"] == "BAD"),
         ("strip__ne=GOOD", lambda r: r["strip"] != "GOOD"),
         ("pixel_good_fraction__lt=0.9", lambda r: r["pixel"] is not None and r["pixel_good_fraction"] < 0.9),
         ("rda_name__like=%cosmics%", lambda r: "cosmics" in r["rda_name"].lower()),
@@ -425,7 +426,8 @@ def table(name):
         (["--filter", "strip__in=BAD"], "notlike"),
         (["--filter", "strip__!=BAD"], "notlike"),
         (["--filter", "strip"], "FIELD=VALUE"),
-        (["--filter", "strip=bad"], "EXCLUDED"),
+        (["--filter", "strip=FINE"], "EXCLUDED"),
+        (["--api", "v3", "--cookies", "x"], "v4"),
         (["--filter", "oms_attributes.nonsense=1"], "oms_attributes.b_field"),
         (["--filter", "rr_attributes=1"], "rr_attributes.X"),
         (["--filter", "tracker-strip.BADD__gt=0"], "STANDBY"),
@@ -596,3 +598,10 @@ def test_without_a_login_it_says_what_to_do(live, monkeypatch, tkstudies):
     result = tkstudies("runreg", "--run", "317292")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "not logged in to Run Registry" in result.stderr and "SSO_CLIENT_ID" in result.stderr
+
+
+def test_cookies_are_another_way_in(live, monkeypatch, tkstudies, tmp_path):
+    monkeypatch.delenv("SSO_CLIENT_ID")
+    cookies = live.write_cookies(tmp_path / "cookies.txt")
+    result = tkstudies("runreg", "--era", "2018B", "--run", 317292, "--lumisections", "--cookies", cookies)
+    assert len(rows(result)) == 5 * 40

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import math
 import os
 import stat
@@ -76,7 +75,9 @@ def decode_value(text: bytes | str) -> Any:
 
 
 def _decode_leniently(line: bytes | str) -> Any:
-    """What msgspec refuses but JSON writers produce: bare NaN and Infinity, lone surrogates, huge exponents."""
+    """What msgspec refuses but JSON writers produce: bare NaN and Infinity, lone surrogates, 1e999."""
+    import json
+
     try:
         return finite(json.loads(line))
     except (ValueError, RecursionError) as error:
@@ -88,6 +89,8 @@ def encode(record: Any) -> bytes:
     try:
         return _encode_any(record)
     except UnicodeEncodeError:
+        import json
+
         return json.dumps(finite(record), separators=(",", ":")).encode()
 
 
@@ -262,6 +265,8 @@ def _members(source: str, text: bytes) -> list[bytes]:
         return [bytes(member).replace(b"\n", b" ") for member in members]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
+    import json
+
     try:
         return [encode(member) for member in finite(json.loads(text))]
     except (ValueError, RecursionError) as error:

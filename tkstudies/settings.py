@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tkstudies.errors import InputError, UsageError
 
 
-@dataclass
 class Settings:
     """The global options, and whether something was left out on the way (exit code 3).
 
@@ -21,12 +19,11 @@ class Settings:
         partial: True once a record was skipped or could not be fetched.
     """
 
-    quiet: bool = False
-    verbose: bool = False
-    replay: Path | None = None
-    record: Path | None = None
-    partial: bool = False
-    command: str = field(default="tkstudies")
+    def __init__(self) -> None:
+        self.quiet = self.verbose = self.partial = False
+        self.replay: Path | None = None
+        self.record: Path | None = None
+        self.command = "tkstudies"
 
     def reset(self, command: str = "tkstudies") -> None:
         """Start afresh from the environment, as for a new process.

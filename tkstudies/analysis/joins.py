@@ -7,7 +7,6 @@ only as far as the keys need it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -33,8 +32,7 @@ Match = tuple[
 ]  # members of a right-hand row, and its key columns for later joins
 
 
-@dataclass
-class Table:
+class Table(msgspec.Struct):
     """A right-hand side: its rows by key, as JSON members without the key and without braces.
 
     Attributes:
@@ -49,8 +47,8 @@ class Table:
 
     name: str
     keys: tuple[str, ...]
-    columns: dict[str, None] = field(default_factory=dict)
-    rows: dict[Any, list[Match]] = field(default_factory=dict)
+    columns: dict[str, None] = {}
+    rows: dict[Any, list[Match]] = {}
     carried: tuple[str, ...] = ()
     duplicates: int = 0
     matched: int = 0

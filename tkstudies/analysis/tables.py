@@ -34,7 +34,7 @@ BOM = b"\xef\xbb\xbf"
 
 _JSON_BEGINS = ("[", "{", '"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]*))(,|$)')
+_CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|\Z)')
 _PLAIN_NAME = re.compile(r'[^",\r\n\s](?:[^",\r\n]*[^",\r\n\s])?')
 
 _decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

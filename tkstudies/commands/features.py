@@ -44,8 +44,8 @@ def features(
       tkstudies dqm --collection tracking runs.jsonl | tkstudies features > features.jsonl
       tkstudies features --stats mean --stats median,skewness histograms.jsonl
     """
-    from tkstudies.analysis.histograms import DEFAULT_STATISTICS, FeatureTable
     from tkstudies.analysis.histogramlines import line_adder
+    from tkstudies.analysis.histograms import DEFAULT_STATISTICS, FeatureTable
 
     chosen = [name.strip() for value in stats or [] for name in value.split(",")] or DEFAULT_STATISTICS
     table = FeatureTable(chosen, content=content, feature_names=_feature_names(names) if names else None)

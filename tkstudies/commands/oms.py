@@ -52,6 +52,7 @@ def runs(
     sequence: Sequence = "GLOBAL-RUN",
     filters: Filters = None,
     fields: Fields = None,
+    cookies: selection.Cookies = None,
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
@@ -80,9 +81,9 @@ def runs(
         last=last,
         era=era,
         min_lumisections=min_lumisections,
-        workers=workers,
+        cookies=cookies,
     )
-    wanted = _wanted(filters, fields, workers)
+    wanted = _wanted(filters, fields, workers, cookies)
     chosen = None if sequence == "all" else sequence
     _write(oms.runs(selected, wanted, sequence=chosen), output, "run")
 
@@ -104,6 +105,7 @@ def fills(
     filters: Filters = None,
     fields: Fields = None,
     split_scheme: SplitScheme = False,
+    cookies: selection.Cookies = None,
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
@@ -128,7 +130,7 @@ def fills(
         ranges = listed if ranges is None else intersected(ranges, listed)
     if ranges is None and not (first or end or filters):
         raise UsageError("select fills: --min, --max, --fill, -i, --since, --until, --last or --filter")
-    wanted = _wanted(filters, fields, workers, split_scheme=split_scheme)
+    wanted = _wanted(filters, fields, workers, cookies, split_scheme=split_scheme)
     numbers = None if ranges is None else Numbers(ranges)
     _write(oms.fills(numbers, wanted, since=first, until=end), output, "fill")
 
@@ -147,6 +149,7 @@ def lumisections(
     era: selection.Era = None,
     filters: Filters = None,
     fields: Fields = None,
+    cookies: selection.Cookies = None,
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
@@ -170,9 +173,9 @@ def lumisections(
         until=until,
         last=last,
         era=era,
-        workers=workers,
+        cookies=cookies,
     )
-    _write(oms.lumisections(selected, _wanted(filters, fields, workers)), output, "lumisection")
+    _write(oms.lumisections(selected, _wanted(filters, fields, workers, cookies)), output, "lumisection")
 
 
 @app.command()
@@ -186,6 +189,7 @@ def hltpaths(
     path: Paths = None,
     filters: Filters = None,
     fields: Fields = None,
+    cookies: selection.Cookies = None,
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
@@ -198,8 +202,9 @@ def hltpaths(
     """
     from tkstudies.services import oms
 
-    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, workers)
-    _write(oms.hlt_paths(numbers, path or (), _wanted(filters, fields, workers)), output, "path")
+    wanted = _wanted(filters, fields, workers, cookies)
+    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, wanted)
+    _write(oms.hlt_paths(numbers, path or (), wanted), output, "path")
 
 
 @app.command()
@@ -213,6 +218,7 @@ def hltrates(
     fill: selection.Fill = None,
     filters: Filters = None,
     fields: Fields = None,
+    cookies: selection.Cookies = None,
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
@@ -228,8 +234,9 @@ def hltrates(
         raise UsageError(
             "name the trigger paths: --path HLT_ZeroBias_v6 ('oms hltpaths --run RUN' lists them)"
         )
-    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, workers)
-    _write(oms.hlt_rates(numbers, path, _wanted(filters, fields, workers)), output, "rate")
+    wanted = _wanted(filters, fields, workers, cookies)
+    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, wanted)
+    _write(oms.hlt_rates(numbers, path, wanted), output, "rate")
 
 
 @app.command()
@@ -243,6 +250,7 @@ def get(
         list[str] | None,
         typer.Option("--sort", metavar="NAMES", help="Sort by these attributes; -a descending (repeatable)."),
     ] = None,
+    cookies: selection.Cookies = None,
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
@@ -255,13 +263,14 @@ def get(
     """
     from tkstudies.services import oms
 
-    _write(oms.resource(resource, _wanted(filters, fields, workers, sort=sort)), output, "row")
+    _write(oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row")
 
 
 def _wanted(
     filters: list[str] | None,
     fields: list[str] | None,
     workers: int,
+    cookies: str | None,
     sort: list[str] | None = None,
     split_scheme: bool = False,
 ) -> Wanted:
@@ -273,6 +282,7 @@ def _wanted(
         sort=_names(sort),
         split_scheme=split_scheme,
         workers=workers,
+        cookies=cookies,
     )
 
 
@@ -287,26 +297,19 @@ def _run_numbers(
     runs_from: list[str] | None,
     inputs: list[str] | None,
     fill: list[str] | None,
-    workers: int,
+    wanted: Wanted,
 ) -> list[int]:
-    """The numbers of the selected runs, one by one; those of ranges are looked up."""
+    """The numbers of the selected runs one by one: as listed, or looked up for open ranges and fills."""
     from tkstudies.services import oms
 
     selected = selection.runs(
-        minimum=minimum,
-        maximum=maximum,
-        run=run,
-        runs_from=runs_from,
-        inputs=inputs,
-        fill=fill,
-        workers=workers,
+        minimum=minimum, maximum=maximum, run=run, runs_from=runs_from, inputs=inputs, fill=fill
     )
     if not selected.is_bounded:
         raise UsageError("select runs: --run, --min, --max, --runs-from, -i or --fill")
-    is_list = selected.runs is not None and all(first == last for first, last in selected.runs.ranges)
-    if is_list and selected.fills is None:
-        return list(selected.runs)
-    return list(oms.run_numbers(selected, sequence=oms.GLOBAL_RUN, workers=workers))
+    if minimum is None and maximum is None and not fill:
+        return list(selected.runs or ())
+    return list(oms.run_numbers(selected, wanted, sequence=oms.GLOBAL_RUN))
 
 
 def _write(records: Iterator[dict[str, Any]], output: str, noun: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -165,11 +166,12 @@ def _number(value: Any) -> float:
 
 def _golden_runs(file: str) -> frozenset[int]:
     """The runs of a certification JSON, run -> ranges of good lumisections."""
-    contents = list(jsonl.Reader([file], expected="a certification JSON"))
     try:
-        [certified] = contents
+        certified = jsonl.decode_value(Path(file).read_bytes())
         return frozenset(int(number) for number, ranges in certified.items() if len(ranges))
-    except (ValueError, TypeError):
+    except OSError as error:
+        raise InputError(f"{file}: can't be read: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError):
         example = '{"315257": [[1, 88], [91, 92]]}'
         raise InputError(f"{file}: not a certification JSON such as {example}") from None
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options, selection
 from tkstudies.errors import UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.services.registry_filters import Query
 
 app = options.application()
 
@@ -100,6 +103,7 @@ def runreg(
     ] = False,
     runs_txt: Annotated[bool, typer.Option("--runs-txt", help="Plain lines: RUN RECO CLASS.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="The server's own object, flattened with __.")] = False,
+    cookies: selection.Cookies = None,
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
@@ -146,7 +150,7 @@ def runreg(
         classes=classes,
         runtype=runtype,
         min_lumisections=min_lumisections,
-        workers=workers,
+        cookies=cookies,
     )
     if not selected.is_bounded and not any(condition.rules for condition in conditions):
         raise UsageError(
@@ -158,7 +162,7 @@ def runreg(
     if api is Api.v4:
         from tkstudies.services import runregistry
 
-        rows = runregistry.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers)
+        rows = runregistry.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers, cookies=cookies)
         if add_lumis:
             console.say(
                 "v4 keeps no sums over active lumisections: lhc_fill, run_lumi and run_live_lumi are the "
@@ -166,8 +170,10 @@ def runreg(
                 "lumisections is the number of the dataset"
             )
     else:
-        rows = _v3_rows(query, raw, add_lumis, workers)
-    _write(rows, output, _shape(raw, runs_txt, lumisections, workers))
+        if cookies and not (selected.needs_oms or era):
+            raise UsageError("--cookies needs --api v4: v3 asks for no login")
+        rows = _v3_rows(query, raw, add_lumis, workers, cookies)
+    _write(rows, output, _shape(raw, runs_txt, lumisections, workers, cookies))
 
 
 def _check_shape(given: dict[str, bool]) -> None:
@@ -187,20 +193,23 @@ def _states(values: list[str] | None, is_filtered: bool) -> tuple[str, ...] | No
     return None if "all" in states else states
 
 
-def _v3_rows(query: Any, raw: bool, add_lumis: bool, workers: int) -> Iterator[tuple[dict, dict]]:
+def _v3_rows(
+    query: Query, raw: bool, add_lumis: bool, workers: int, cookies: str | None
+) -> Iterator[tuple[dict, dict]]:
     from dataclasses import replace
 
     from tkstudies.services import oms, resthub
 
     if query.selection.needs_oms:
-        query = replace(query, selection=oms.resolved(query.selection, workers=workers))
+        access = oms.Wanted(workers=workers, cookies=cookies)
+        query = replace(query, selection=oms.resolved(query.selection, access))
     return resthub.rows(query, raw=raw, add_lumis=add_lumis, workers=workers)
 
 
 Lines = Callable[[Iterator[tuple[dict, dict]]], Iterator[bytes]]
 
 
-def _shape(raw: bool, runs_txt: bool, lumisections: bool, workers: int) -> Lines:
+def _shape(raw: bool, runs_txt: bool, lumisections: bool, workers: int, cookies: str | None) -> Lines:
     """What becomes of (the server's object, our record): the lines to write."""
     if raw:
         from tkstudies.services.registry_records import flattened
@@ -211,7 +220,8 @@ def _shape(raw: bool, runs_txt: bool, lumisections: bool, workers: int) -> Lines
     if lumisections:
         from tkstudies.services import runregistry
 
-        return lambda rows: map(jsonl.encode, runregistry.lumisections((r for _, r in rows), workers=workers))
+        access = {"workers": workers, "cookies": cookies}
+        return lambda rows: map(jsonl.encode, runregistry.lumisections((r for _, r in rows), **access))
     return lambda rows: (jsonl.encode(record) for _, record in rows)
 
 

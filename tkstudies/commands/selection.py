@@ -47,11 +47,14 @@ Fill = Annotated[
     typer.Option("--fill", metavar="FILLS", help="Fills and ranges: 6759,6761-6763 (repeatable)."),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Started at or after this UTC date or time.")
+    str | None,
+    typer.Option("--since", "--start", metavar="TIME", help="Started at or after this UTC date or time."),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Started at or before it; a date includes its day."),
+    typer.Option(
+        "--until", "--end", metavar="TIME", help="Started at or before it; a date includes its day."
+    ),
 ]
 Last = Annotated[
     str | None, typer.Option("--last", metavar="TIME", help="Started in the last 90m, 24h, 7d, 2w.")
@@ -68,6 +71,10 @@ Type = Annotated[
 ]
 MinLumisections = Annotated[
     int | None, typer.Option("--min-ls", metavar="N", min=1, help="At least N lumisections.")
+]
+Cookies = Annotated[
+    str | None,
+    typer.Option("--cookies", metavar="FILE", help="Log in with a cookie file made by auth-get-sso-cookie."),
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=32, help="Requests under way at once.")]
 
@@ -87,7 +94,7 @@ def runs(
     classes: list[str] | None = None,
     runtype: RunType | None = None,
     min_lumisections: int | None = None,
-    workers: int = 4,
+    cookies: str | None = None,
 ) -> RunSelection:
     """The runs that fulfil all options given; lists of runs from different options add up.
 
@@ -97,7 +104,7 @@ def runs(
     """
     since, until = times(since, until, last)
     return RunSelection(
-        runs=_run_numbers(minimum, maximum, run, runs_from, inputs, era, workers),
+        runs=_run_numbers(minimum, maximum, run, runs_from, inputs, era, cookies),
         fills=Numbers(options.split_numbers(fill, "fill")) if fill else None,
         since=since,
         until=until,
@@ -114,7 +121,7 @@ def _run_numbers(
     runs_from: list[str] | None,
     inputs: list[str] | None,
     era: str | None,
-    workers: int,
+    cookies: str | None,
 ) -> Numbers | None:
     ranges: list[Range] | None = None
     if minimum is not None or maximum is not None:
@@ -129,7 +136,7 @@ def _run_numbers(
     if era:
         from tkstudies.services import oms
 
-        of_era = [oms.era_runs(era, workers=workers)]
+        of_era = [oms.era_runs(era, cookies=cookies)]
         ranges = of_era if ranges is None else intersected(ranges, of_era)
     return None if ranges is None else Numbers(ranges)
 

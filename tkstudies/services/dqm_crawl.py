@@ -218,7 +218,8 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
         return Sample(pair, dataset)
     if pair.reco not in dqm_datasets.RULES:
         known = ", ".join(dqm_datasets.RECOS)
-        return Sample(pair, problem=Problem("missing dataset", f"unknown reco {pair.reco}; known: {known}"))
+        what = f"unknown reco {pair.reco}" if pair.reco else "the record has no reco"
+        return Sample(pair, problem=Problem("missing dataset", f"{what}; known: {known}"))
 
     def choose(names: tuple[str, ...]) -> dqm_datasets.Choice | None:
         return dqm_datasets.choose(

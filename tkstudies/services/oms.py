@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from requests import Response
 
-from tkstudies import console
+from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError, UsageError
 from tkstudies.services import http, paging
 from tkstudies.services.injection import split_scheme
@@ -49,6 +49,7 @@ class Wanted:
         sort: Attributes to sort by, ``-`` in front for descending; empty for the key.
         split_scheme: Add what the injection scheme says (see injection.FIELDS).
         workers: Requests under way at once.
+        cookies: A Netscape cookie file to log in with, instead of a token.
     """
 
     filters: tuple[Filter, ...] = ()
@@ -56,6 +57,7 @@ class Wanted:
     sort: tuple[str, ...] = ()
     split_scheme: bool = False
     workers: int = WORKERS
+    cookies: str | None = None
 
 
 def parse_filter(text: str) -> Filter:
@@ -144,14 +146,14 @@ def resource(name: str, wanted: Wanted | None = None) -> Iterator[Record]:
     return _rows(name, [[]], wanted or Wanted())
 
 
-def era_runs(name: str, *, workers: int = WORKERS) -> Range:
+def era_runs(name: str, *, cookies: str | None = None) -> Range:
     """First and last run of an era, given with or without ``Run`` (``2018B``, ``Run2018B``, ``HIRun2018A``).
 
     Raises:
         UsageError: OMS has no such era.
     """
     known: dict[str, Record] = {}
-    for era in resource("eras", Wanted(workers=workers)):
+    for era in resource("eras", Wanted(cookies=cookies)):
         title = str(era.get("name") or era.get("era"))
         known[_era_key(title)] = era | {"title": title}
     found = known.get(_era_key(name))
@@ -168,18 +170,19 @@ def _era_key(name: str) -> str:
     return name.lower().replace("run", "", 1)
 
 
-def run_numbers(selection: RunSelection, *, sequence: str | None = None, workers: int = WORKERS) -> Numbers:
-    """The numbers of the selected runs: of all sequences unless one is named."""
-    wanted = Wanted(fields=("run_number",), workers=workers)
+def run_numbers(
+    selection: RunSelection, access: Wanted | None = None, *, sequence: str | None = None
+) -> Numbers:
+    """The numbers of the selected runs, of all sequences unless one is named; ``access`` is for the login."""
+    wanted = replace(access or Wanted(), filters=(), fields=("run_number",))
     found = runs(selection, wanted, sequence=sequence)
     return Numbers((run["run_number"], run["run_number"]) for run in found)
 
 
-def resolved(selection: RunSelection, *, workers: int = WORKERS) -> RunSelection:
+def resolved(selection: RunSelection, access: Wanted | None = None) -> RunSelection:
     """The same selection with everything that only OMS knows turned into run numbers."""
     asked = replace(selection, classes=(), runtype=None)
-    numbers = run_numbers(asked, workers=workers)
-    return RunSelection(runs=numbers, classes=selection.classes, runtype=selection.runtype)
+    return RunSelection(runs=run_numbers(asked, access), classes=selection.classes, runtype=selection.runtype)
 
 
 # --- selections as filters
@@ -252,7 +255,7 @@ def _rows(
         base["fields"] = ",".join(dict.fromkeys([*keys, *wanted.fields, *scheme]))
     if name in ("runs", "fills"):
         base["include"] = "meta"
-    with http.Connection(http.OMS, workers=wanted.workers) as connection:
+    with http.Connection(http.OMS, workers=wanted.workers, cookies=wanted.cookies) as connection:
         _check_attributes(connection, name, wanted)
         listings = [
             _listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups
@@ -298,7 +301,9 @@ def _parse_listing(response: Response) -> paging.Page:
 def _row_key(keys: tuple[str, ...]) -> Callable[[Record], Hashable]:
     if keys:
         return lambda row: tuple(row["attributes"].get(key) for key in keys)
-    return lambda row: (row.get("type"), row.get("id"))
+    return lambda row: hash(
+        (row.get("id"), jsonl.encode(row.get("attributes")))
+    )  # nothing less is known to do
 
 
 def _own_words(response: Response) -> str | None:

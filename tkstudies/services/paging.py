@@ -42,9 +42,9 @@ def read(
             page = _result(first)
             expected += page[1]
             bar.expect(expected)
-            for row in _complete(fetch, page, key, size, workers, what):
-                bar.advance()
-                yield row
+            for rows in _complete(fetch, page, key, size, workers, what):
+                bar.advance(len(rows))
+                yield from rows
 
 
 def _first_page(fetch: Fetch) -> Page:
@@ -53,7 +53,7 @@ def _first_page(fetch: Fetch) -> Page:
 
 def _complete(
     fetch: Fetch, first: Page, key: Callable[[Row], Hashable], size: int, workers: int, what: str
-) -> Iterator[Row]:
+) -> Iterator[list[Row]]:
     seen: set[Hashable] = set()
     announced = 0
     for attempt in range(1 + _REREADS):
@@ -62,11 +62,9 @@ def _complete(
             first = fetch(0)
         for rows, total in _pages(fetch, first, size, workers):
             announced = total
-            for row in rows:
-                identity = key(row)
-                if identity not in seen:
-                    seen.add(identity)
-                    yield row
+            fresh = {identity: row for row in rows if (identity := key(row)) not in seen}
+            seen.update(fresh)
+            yield list(fresh.values())
         if len(seen) >= announced:
             return
     console.left_out(

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tkstudies.errors import UsageError
-from tkstudies.services.registry_records import BASE_FIELDS, COMPONENTS, RECOS, STATUSES, V4_FIELDS, Record
+from tkstudies.services.registry_records import (
+    BASE_FIELDS,
+    COMPONENTS,
+    RECOS,
+    STATUSES,
+    V4_FIELDS,
+    WORDS,
+    Record,
+)
 from tkstudies.services.runselection import Numbers, RunSelection
 
 Rule = dict[str, Any]
@@ -221,15 +229,17 @@ def _on_record(text: str, name: str, op: str, value: str) -> Condition:
     if numeric:
         _check_operator(text, op, "number")
         _typed(text, "number", value)
-    if name in COMPONENTS or name in ("rda_state", "reco"):
-        _check_word(text, name, op, value)
+    if op in ("eq", "ne") and (name in COMPONENTS or name in ("rda_state", "reco")):
+        value = _known_word(text, name, value)
     return Condition(name, op, value)
 
 
-def _check_word(text: str, name: str, op: str, value: str) -> None:
-    known = {"rda_state": STATES, "reco": RECOS}.get(name, STATUSES)
-    if op in ("eq", "ne") and value not in known:
-        raise UsageError(f"--filter {text!r}: {name} is never {value!r}: known are {', '.join(known)}")
+def _known_word(text: str, name: str, value: str) -> str:
+    known = {"rda_state": STATES, "reco": RECOS}.get(name, WORDS)
+    for word in known:
+        if word.lower() == value.lower():
+            return word
+    raise UsageError(f"--filter {text!r}: {name} is never {value!r}: known are {', '.join(known)}")
 
 
 def _typed(text: str, kind: str, value: str) -> Any:

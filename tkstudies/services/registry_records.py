@@ -15,7 +15,8 @@ StatusRule = Callable[[Counts], str]
 WORKSPACES = ("tracker", "global")
 RECOS = ("online", "express", "prompt", "rereco", "rerecoul")
 COMPONENTS = {"pixel": "tracker-pixel", "strip": "tracker-strip", "tracking": "tracker-track"}
-STATUSES = ("BAD", "STANDBY", "EXCLUDED", "NOTSET", "GOOD", "EMPTY", "NO VALUE FOUND")
+WORDS = ("BAD", "STANDBY", "EXCLUDED", "NOTSET", "GOOD")
+STATUSES = (*WORDS, "EMPTY", "NO VALUE FOUND")  # as the server counts them
 LOW_FRACTION = 0.95  # GOOD below that deserves a word
 
 BASE_FIELDS = (
@@ -24,7 +25,7 @@ BASE_FIELDS = (
 )  # fmt: skip
 V4_FIELDS = ("lumisections", *(f"{name}_good_fraction" for name in COMPONENTS), "gui_datasets")
 
-_WORST_FIRST = ("BAD", "STANDBY", "EXCLUDED", "NOTSET")
+_WORST_FIRST = WORDS[:4]
 _TEXTS = ("causes", "comments")
 RULES = ("any-good", "majority", "worst", "fraction=X")
 

@@ -29,7 +29,12 @@ _ORDER = [["run_number", "ASC"], ["name", "ASC"]]  # total, and new runs come at
 
 
 def rows(
-    query: Query, rule: StatusRule | None = None, *, add_lumis: bool = False, workers: int = WORKERS
+    query: Query,
+    rule: StatusRule | None = None,
+    *,
+    add_lumis: bool = False,
+    workers: int = WORKERS,
+    cookies: str | None = None,
 ) -> Iterator[tuple[dict[str, Any], Record]]:
     """Yield (the server's own object, our flat record) by run number and dataset name.
 
@@ -37,6 +42,8 @@ def rows(
         query: Which rows.
         rule: How counts become one word (see registry_records.status_rule), any-good by default.
         add_lumis: Add OMS's numbers of the run: lhc_fill, run_lumi (delivered) and run_live_lumi (recorded).
+        workers: Requests under way at once.
+        cookies: A Netscape cookie file to log in with, instead of a token.
 
     Raises:
         UsageError: The query would read the whole registry.
@@ -48,7 +55,7 @@ def rows(
     if query.selection.is_empty:
         return
     rule = rule or status_rule("any-good")
-    with http.Connection(http.RUNREG, workers=workers) as connection:
+    with http.Connection(http.RUNREG, workers=workers, cookies=cookies) as connection:
         excluded = _excluded_runs(connection, query, workers) if query.excluded else set()
         for dataset in _datasets(connection, server_filter(query), workers):
             record = v4_record(dataset, query.workspace, rule)
@@ -118,13 +125,15 @@ def _own_words(response: Response) -> str | None:
 # --- lumisections
 
 
-def lumisections(records: Iterable[Record], *, workers: int = WORKERS) -> Iterator[Record]:
+def lumisections(
+    records: Iterable[Record], *, workers: int = WORKERS, cookies: str | None = None
+) -> Iterator[Record]:
     """Yield one record per lumisection of each dataset, out of records as ``rows`` gives them.
 
     Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with causes and comments:
     the statuses as they were set, None where nobody judged.
     """
-    with http.Connection(http.RUNREG, workers=workers) as connection:
+    with http.Connection(http.RUNREG, workers=workers, cookies=cookies) as connection:
 
         def fetch(record: Record) -> dict[str, Any]:
             body = {"run_number": record["run_number"], "dataset_name": record["rda_name"]}

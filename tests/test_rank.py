@@ -1,0 +1,250 @@
+import json
+import math
+import random
+import time
+
+import numpy as np
+import pytest
+
+from tests.conftest import from_lines, to_lines
+
+CONDITIONS = ["energy", "b_field", "fill__peak_pileup", "recorded_lumi", "fill__bunches_colliding"]
+GOOD = {"is_bad": False}
+
+
+def study(rows, seed=5, recos=("express", "prompt", None)):
+    """Runs of a year: constant energy but for a few, gaps, duplicates, statuses of all kinds."""
+    rng = random.Random(seed)
+    table = []
+    for number in range(rows):
+        table.append(
+            {
+                "run_number": 315000 + number // len(recos) + (rng.random() < 0.02),
+                "reco": recos[number % len(recos)],
+                "is_bad": rng.choice([False] * 7 + [True, None]),
+                "tracking": rng.choice(["GOOD", "good", "BAD", None]),
+                "energy": rng.choice([6499.32, 6500, 6500, 6500, 6500, 6500, 6500, 6500, 2510, None]),
+                "b_field": 3.8 if rng.random() < 0.97 else 0.0,
+                "fill__peak_pileup": None if rng.random() < 0.1 else rng.gauss(40, 9),
+                "recorded_lumi": rng.choice([None, rng.expovariate(0.02), 12.5]),
+                "fill__bunches_colliding": rng.choice([2544, 2544, 2544, 1868, 590]),
+                "pc1": rng.gauss(0, 5),
+                "pc2": rng.gauss(0, 2),
+                "pc10": None if rng.random() < 0.05 else rng.gauss(0, 1),
+                "comment": "naïve ☃",
+            }
+        )
+    rng.shuffle(table)
+    return table
+
+
+def expected_ranks(rows, columns, top):
+    """The specification as loops."""
+    distinct = {}
+    for row in rows:
+        distinct.setdefault((row["run_number"], row["reco"]), row)
+    records = []
+    for row in distinct.values():
+        good = [
+            other
+            for other in distinct.values()
+            if other["reco"] == row["reco"]
+            and (
+                other["is_bad"] is False
+                or (other["is_bad"] is None and (other["tracking"] or "").upper() == "GOOD")
+            )
+        ]
+        spreads = [expected_spread(good, column) for column in columns]
+        found = []
+        for other in good:
+            if other["run_number"] >= row["run_number"]:
+                continue
+            squares = [
+                None if None in (row[column], other[column]) else ((row[column] - other[column]) / width) ** 2
+                for column, width in zip(columns, spreads, strict=True)
+            ]
+            known = [square for square in squares if square is not None]
+            if known:
+                distance = math.sqrt(sum(known) / len(known))
+                found.append((distance, -other["run_number"], len(known), squares))
+        for place, (distance, number, known, squares) in enumerate(sorted(found)[:top], start=1):
+            shares = [None if square is None else square / known for square in squares]
+            records.append(
+                {
+                    "run_number": row["run_number"],
+                    "reco": row["reco"],
+                    "rank": place,
+                    "candidate_run_number": -number,
+                    "distance": distance,
+                    "columns_compared": known,
+                    **{f"contribution_{c}": share for c, share in zip(columns, shares, strict=True)},
+                }
+            )
+    return records
+
+
+def near(found, expected):
+    """Equal to 1e-9, where None is None."""
+    if found is None or expected is None:
+        return found is expected
+    return math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def expected_spread(good, column):
+    values = sorted(row[column] for row in good if row[column] is not None)
+    low, median, high = np.percentile(values, [15.865525393145707, 50, 84.13447460685429])
+    return max((high - low) / 2, 0.01 * abs(median)) or 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "columns", "top"),
+    [
+        ([], CONDITIONS, 3),
+        (["--by", "dqm", "--top", "2"], ["pc1", "pc2", "pc10"], 2),
+        (["--by", "both", "-n", "40"], [*CONDITIONS, "pc1", "pc2", "pc10"], 40),
+        (["--columns", "recorded_lumi,b_field"], ["recorded_lumi", "b_field"], 3),
+    ],
+)
+def test_against_loops(tkstudies, arguments, columns, top):
+    rows = study(600)
+    result = tkstudies("rank", *arguments, input=rows)
+    assert result.exit_code == 0, result.stderr
+    found, expected = from_lines(result.stdout), expected_ranks(rows, columns, top)
+    assert len(found) == len(expected) > 500
+    for record, wanted in zip(found, expected, strict=True):
+        assert list(record) == list(wanted)
+        assert {k: record[k] for k in ("run_number", "reco", "rank", "columns_compared")} == {
+            k: wanted[k] for k in ("run_number", "reco", "rank", "columns_compared")
+        }
+        assert near(record["distance"], wanted["distance"])
+        if record["candidate_run_number"] == wanted["candidate_run_number"]:  # else equal but for rounding
+            shares = [f"contribution_{column}" for column in columns]
+            assert all(near(record[name], wanted[name]) for name in shares)
+    agree = sum(
+        record["candidate_run_number"] == wanted["candidate_run_number"]
+        for record, wanted in zip(found, expected, strict=True)
+    )
+    assert agree > 0.999 * len(found)
+    repeated = len(rows) - len({(row["run_number"], row["reco"]) for row in rows})
+    assert f"{repeated} rows left out: same run and reco as before" in result.stderr
+
+
+def test_contributions_add_up_to_the_square_of_the_distance(tkstudies):
+    result = tkstudies("rank", "--by", "both", input=study(200))
+    for record in from_lines(result.stdout):
+        shares = [value for key, value in record.items() if key.startswith("contribution_") and value]
+        assert sum(shares) == pytest.approx(record["distance"] ** 2)
+
+
+def test_who_is_a_candidate(tkstudies, tmp_path):
+    rows = [
+        {"run_number": 10, "reco": "express", "energy": 1, **GOOD},
+        {"run_number": 11, "reco": "express", "energy": 1, "is_bad": True, "tracking": "GOOD"},
+        {"run_number": 12, "reco": "express", "energy": 1, "tracking": "GOOD"},
+        {"run_number": 13, "reco": "express", "energy": 1, "tracking": "BAD"},
+        {"run_number": 14, "reco": "prompt", "energy": 1, **GOOD},
+        {"run_number": 20, "reco": "express", "energy": 1, "is_bad": None},
+        {"run_number": 21, "reco": "express", "energy": 1, **GOOD},
+    ]
+
+    def candidates(*arguments):
+        result = tkstudies("rank", "--run", "20", *arguments, input=rows)
+        assert result.exit_code == 0, result.stderr
+        return [record["candidate_run_number"] for record in from_lines(result.stdout)]
+
+    assert candidates() == [12, 10]  # as far away as each other: the latest first
+    assert candidates("--top", "1") == [12]
+    golden = tmp_path / "golden.json"
+    golden.write_text(json.dumps({"11": [[1, 5]], "13": [[7, 9]], "12": [], "21": [[1, 2]]}, indent=1))
+    assert candidates("--golden", golden) == [13, 11]
+
+
+def test_the_nearest_is_first_and_units_of_spread_count(tkstudies):
+    rows = [
+        {"run_number": 1 + n, "reco": "prompt", "energy": 6500.0, "fill__peak_pileup": 20.0 + n, **GOOD}
+        for n in range(20)
+    ]
+    rows.append({"run_number": 50, "reco": "prompt", "energy": 2510.0, "fill__peak_pileup": 33.0, **GOOD})
+    rows.append({"run_number": 90, "reco": "prompt", "energy": 2510.0, "fill__peak_pileup": 30.0, **GOOD})
+    result = tkstudies("rank", "--run", "90", input=rows)
+    first, second, third = from_lines(result.stdout)
+    assert first["candidate_run_number"] == 50  # another beam energy is worse than three interactions more
+    assert second["candidate_run_number"] == 11
+    assert second["contribution_energy"] > 100 * second["contribution_fill__peak_pileup"] == 0
+    assert {third["candidate_run_number"]} < {10, 12}
+    assert "no row has it: b_field, recorded_lumi, fill__bunches_colliding" in result.stderr
+
+
+def test_mixed_units(tkstudies):
+    rows = [
+        {
+            "run_number": n,
+            "reco": "express",
+            "recorded_lumi": lumi,
+            "recorded_lumi_unit": unit,
+            "recorded_lumi_pb": lumi_pb,
+            **GOOD,
+        }
+        for n, lumi, unit, lumi_pb in [
+            (1, 50.0, "pb^{-1}", 50.0),
+            (2, 51.0, "{\\mu}b^{-1}", 51e-6),
+            (3, 90.0, "pb^{-1}", 90.0),
+            (4, 51.0, "pb^{-1}", 51.0),
+        ]
+    ]
+    result = tkstudies("rank", "--run", "4", "--columns", "recorded_lumi", input=rows)
+    found = from_lines(result.stdout)
+    assert [record["candidate_run_number"] for record in found] == [1, 3, 2]
+    assert "contribution_recorded_lumi_pb" in found[0]
+    assert "recorded_lumi_pb is compared instead" in result.stderr
+    for row in rows:
+        del row["recorded_lumi_pb"]
+    result = tkstudies("rank", "--run", "4", "--columns", "recorded_lumi", input=rows)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "there is no recorded_lumi_pb" in result.stderr
+
+
+def test_runs_without_a_candidate_are_counted(tkstudies):
+    rows = [{"run_number": n, "reco": "express", "energy": float(n), **GOOD} for n in (5, 6, 7)]
+    rows.append({"run_number": 9, "reco": "express", "energy": None, **GOOD})
+    result = tkstudies("rank", "--columns", "energy", input=rows)
+    assert [record["run_number"] for record in from_lines(result.stdout)] == [6, 7, 7]
+    assert result.stderr == "warning: 2 rows without a candidate: no earlier good run of that reco\n"
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows", "code", "message"),
+    [
+        ([], [], 1, "no runs to rank"),
+        ([], [{"run_number": 1, "reco": "x", "a": 1}], 1, "columns with numbers are a, run_number"),
+        (["--columns", "energies"], study(9), 1, "no numbers in energies"),
+        (["--by", "dqm"], [{"run_number": 1, "energy": 1, **GOOD}], 1, "no columns pc1, pc2"),
+        (["--by", "dqm", "--columns", "energy"], study(9), 2, "--by dqm doesn't compare"),
+        (["--run", "7"], study(9), 1, "--run 7: no such run"),
+        (["--run", "seven"], study(9), 2, "expected numbers"),
+        (["--top", "0"], study(9), 2, ""),
+        ([], [{"run_number": 1, "energy": 1, "tracking": "BAD"}], 1, "no run is certified good"),
+        ([], [{"run": 1}], 1, "not a run record"),
+    ],
+)
+def test_what_cannot_be_ranked(tkstudies, arguments, rows, code, message):
+    result = tkstudies("rank", *arguments, input=rows)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", '{"a": [[1, 2]]}', '{"1": 5}', '{"1": []}'])
+def test_a_file_that_is_no_certification(tkstudies, tmp_path, content):
+    (tmp_path / "golden.json").write_text(content)
+    result = tkstudies("rank", "--golden", tmp_path / "golden.json", input=study(9))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "golden.json" in result.stderr
+
+
+def test_a_year_takes_seconds(tkstudies, tmp_path):
+    (tmp_path / "study.jsonl").write_text(to_lines(study(2000, recos=("express",))))
+    start = time.perf_counter()
+    first = tkstudies("rank", "--by", "both", tmp_path / "study.jsonl")
+    assert time.perf_counter() - start < 5
+    assert first.stdout == tkstudies("rank", "--by", "both", tmp_path / "study.jsonl").stdout
