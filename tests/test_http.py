@@ -159,7 +159,7 @@ def test_wrong_credentials(serve, monkeypatch):
 def test_no_credentials(serve, monkeypatch):
     serve()
     monkeypatch.delenv("SSO_CLIENT_ID")
-    with pytest.raises(LoginError, match="not logged in to OMS: .* SSO_CLIENT_ID and SSO_CLIENT_SECRET"):
+    with pytest.raises(LoginError, match=r"not logged in to OMS: .* SSO_CLIENT_ID and SSO_CLIENT_SECRET"):
         ask(http.OMS)
 
 

@@ -149,7 +149,7 @@ def test_a_row_wider_than_any_before_it_joins_too(tmp_path, tkstudies):
     files = write(tmp_path, right=[{"run_number": n, "late": n} for n in range(500)])
     left = [{"run_number": n, **({f"c{n}": n, "late": -1} if n % 50 == 49 else {})} for n in range(500)]
     rows = from_lines(tkstudies("merge", *files, input=left).stdout)
-    assert rows == [{**{"run_number": n}, **l, "late": l.get("late", n)} for n, l in enumerate(left)]
+    assert rows == [{**row, "late": row.get("late", n)} for n, row in enumerate(left)]
 
 
 def test_nan_on_either_side_becomes_null(tmp_path, tkstudies):

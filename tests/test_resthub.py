@@ -180,3 +180,9 @@ def test_refused_sql_is_told_in_the_servers_words(live, monkeypatch, tkstudies):
     result = tkstudies("runreg", "--api", "v3", "--run", 317291)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "no such column: r.nonsense" in result.stderr
+
+
+def test_another_server_than_resthub_is_told(live, monkeypatch, tkstudies):
+    monkeypatch.setenv("TKSTUDIES_RESTHUB_URL", f"{live.url}/certhelper")
+    result = tkstudies("runreg", "--api", "v3", "--run", 317291)
+    assert (result.exit_code, result.stdout) == (1, "") and "404" in result.stderr

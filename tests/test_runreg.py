@@ -7,13 +7,17 @@ import re
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.cernserver import CernServer
 from tests.cernserver_faults import Faults
 from tests.conftest import from_lines
+from tkstudies.errors import UsageError
 from tkstudies.services import http, runregistry
 from tkstudies.services.registry_filters import parse
 from tkstudies.services.registry_records import status_rule, v4_record
+from tkstudies.services.runselection import Numbers, coarse, intersected
 
 PROMPT, EXPRESS = "/PromptReco/Collisions2018B/DQM", "/Express/Collisions2018/DQM"
 ZERO_BIAS = "/ZeroBias/Run2018B-PromptReco-v1/DQMIO"
@@ -475,6 +479,33 @@ def test_parse_gives_typed_rules():
     assert parse("oms_attributes.b_field__gte=3.8").rules == ({"oms_attributes.b_field": {">=": 3.8}},)
     assert parse("run_class_name=Collisions18").rules == ({"rr_attributes.class": {"=": "Collisions18"}},)
     assert parse("strip_comment__like=%a=b%").value == "%a=b%"
+
+
+@given(st.text(max_size=30), st.sampled_from(["", "__gt", "__like", "__x"]), st.text(max_size=8))
+def test_any_text_is_a_condition_or_a_wrong_command_line(name, operator, value):
+    for field in (name, "strip", "tracker-strip.BAD", "run_number", "oms_attributes.b_field"):
+        try:
+            condition = parse(f"{field}{operator}={value}")
+        except UsageError:
+            continue
+        assert condition.rules or condition.holds({condition.name: None}) is (condition.operator == "ne")
+
+
+RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9)).map(lambda pair: (pair[0], sum(pair))))
+
+
+@given(RANGES, RANGES, st.integers(0, 5))
+def test_ranges_are_sets_of_numbers(left, right, gap):
+    def numbers(ranges):
+        return {number for first, last in ranges for number in range(first, last + 1)}
+
+    chosen = Numbers(left)
+    assert list(chosen) == sorted(numbers(left)) and len(chosen) == len(numbers(left))
+    assert all((number in chosen) == (number in numbers(left)) for number in range(-1, 72))
+    assert numbers(intersected(left, right)) == numbers(left) & numbers(right)
+    covering = coarse(left, gap)
+    assert numbers(covering) >= numbers(left)
+    assert all(first - last > gap + 1 for (_, last), (first, _) in pairwise(covering))
 
 
 # --- other shapes

@@ -148,7 +148,7 @@ class Reader:
         Infinity is rewritten with nulls and given to it again; if it still refuses, the record is a dict.
         """
         for source in self.sources:
-            with _opened(source) as stream:
+            with opened(source) as stream:
                 yield from self._lines(source, stream, decoder or decode_strictly)
 
     def _lines(
@@ -222,10 +222,10 @@ def _check_source(source: str, expected: str) -> None:
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[BinaryIO]:
+def opened(source: str) -> Iterator[BinaryIO]:
     """The plain bytes of a source, whatever it is packed in; standard input stays open."""
     try:
-        stream: Any = sys.stdin.buffer if source == STDIN else open(source, "rb")
+        stream: Any = sys.stdin.buffer if source == STDIN else open(source, "rb")  # noqa: SIM115
         if not hasattr(stream, "peek"):
             stream = io.BufferedReader(stream)
         packed = stream.peek(1)[:1] == b"\x1f"  # gzip's first byte, which begins no JSON text
@@ -307,7 +307,7 @@ class Writer:
         if output == STDOUT:
             if sys.stdout is None or sys.stdout.closed:
                 raise OutputError("standard output is closed: name a file with -o")
-            self._stream = sys.stdout.buffer
+            self.stream = sys.stdout.buffer
         else:
             self._open_file(output)
 
@@ -317,13 +317,13 @@ class Writer:
             if mode is not None and stat.S_ISDIR(mode):
                 raise OutputError(f"{output}: is a folder: name a file")
             if mode is not None and not stat.S_ISREG(mode):
-                self._stream = open(output, "wb")  # a device or a named pipe: nothing to rename
+                self.stream = open(output, "wb")  # noqa: SIM115  # a device or a pipe
                 return
             self._final = os.path.realpath(output)
             folder, base = os.path.split(self._final)
             unfinished = f"{base}.part" if self._resumable else f".{base}.{os.getpid()}.tmp"
             self._temporary = os.path.join(folder, unfinished)
-            self._stream = open(self._temporary, "wb")
+            self.stream = open(self._temporary, "wb")  # noqa: SIM115
             if mode is not None:
                 os.chmod(self._temporary, stat.S_IMODE(mode))
         except OSError as error:
@@ -336,7 +336,7 @@ class Writer:
     def write_line(self, line: bytes) -> None:
         """Write one encoded record, given without its line end."""
         try:
-            self._stream.write(line + b"\n")
+            self.stream.write(line + b"\n")
             if self._at_once or time.monotonic() - self._flushed > _FLUSH_SECONDS:
                 self.flush()
         except (OSError, ValueError) as error:
@@ -346,7 +346,7 @@ class Writer:
     def flush(self) -> None:
         """Hand on what is buffered."""
         try:
-            self._stream.flush()
+            self.stream.flush()
         except (OSError, ValueError) as error:
             self._failed(error)
         self._flushed = time.monotonic()
@@ -365,7 +365,7 @@ class Writer:
         if self._name == STDOUT:
             return
         try:
-            self._stream.close()
+            self.stream.close()
             if self._final:
                 os.replace(self._temporary, self._final)
         except OSError as error:
@@ -374,9 +374,9 @@ class Writer:
     def _abandon(self) -> None:
         """The work failed: whole lines that are out stay out, a file that isn't finished doesn't appear."""
         try:
-            self._stream.flush()
+            self.stream.flush()
             if self._name != STDOUT:
-                self._stream.close()
+                self.stream.close()
         except (OSError, ValueError):
             self._silence()
         if self._temporary and not self._resumable and os.path.exists(self._temporary):
@@ -394,8 +394,8 @@ class Writer:
         """Keep the interpreter's last flush from failing once more, where nobody can catch it."""
         if self._name != STDOUT:
             with suppress(OSError, ValueError):
-                self._stream.close()
-        elif self._stream is getattr(sys.__stdout__, "buffer", None):
+                self.stream.close()
+        elif self.stream is getattr(sys.__stdout__, "buffer", None):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.__stdout__.fileno())
             os.close(nowhere)

@@ -71,7 +71,7 @@ def compare(
         ]
         references = _References(_plots(readers[1]), reference_run)
         references.require(reference)
-        default = reference_run if reference_run is not None else references.only_run()
+        default = reference_run or references.only_run()
         plots = _plots(records)
     else:
         readers = [records]
@@ -212,4 +212,6 @@ def _report(reasons: Counter[str | None], references: _References) -> None:
     for text in not_compared:
         console.say(f"  not compared: {text}")
     if total and not reasons[None]:
-        console.warn("nothing could be compared: see the column reason")
+        console.warn(
+            "nothing could be compared: see the column reason, or name the reference with --reference-run"
+        )

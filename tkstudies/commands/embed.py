@@ -8,7 +8,6 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.commands.pca import Missing
 from tkstudies.errors import UsageError
 
 app = options.application()
@@ -28,8 +27,9 @@ def embed(
         float, typer.Option("--perplexity", help="Neighbours of a row, roughly; lowered when rows are few.")
     ] = 30.0,
     missing: Annotated[
-        Missing, typer.Option("--missing", help="Fill gaps in a row, or leave it without a place (drop).")
-    ] = Missing.zero,
+        options.Missing,
+        typer.Option("--missing", help="Fill gaps in a row, or leave it without a place (drop)."),
+    ] = options.Missing.zero,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the random numbers.")] = 42,
     inputs: options.Inputs = None,
     output: options.Output = "-",
@@ -64,7 +64,7 @@ def embed(
 
     placed = int(where.usable.sum())
     if placed < len(rows):
-        why = "a gap" if missing is Missing.drop else "no value"
+        why = "a gap" if missing is options.Missing.drop else "no value"
         console.warn(
             f"{console.counted(len(rows) - placed, 'row')} without a place (null): {why} in the columns"
         )

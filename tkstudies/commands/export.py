@@ -181,7 +181,7 @@ def _to_parquet(source: jsonl.Reader, output: str) -> None:
     layout, texts = parquet.schema(columns)
     with jsonl.Writer(output) as writer:
         try:
-            parquet.write(lines.again(columns), layout, writer._stream)
+            parquet.write(lines.again(columns), layout, writer.stream)
         except OSError as error:
             raise OutputError(f"{output}: can't be written: {error.strerror or error}") from None
     if texts:
@@ -227,7 +227,7 @@ def _to_jsonl(source: jsonl.Reader, output: str, drop_nulls: bool, skip_bad_line
 def _records(name: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
     from tkstudies.analysis import parquet, tables
 
-    with jsonl._opened(name) as stream:
+    with jsonl.opened(name) as stream:
         try:
             beginning = stream.peek(4)[:4]
             if beginning == parquet.MAGIC:

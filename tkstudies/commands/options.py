@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -13,6 +14,14 @@ from tkstudies.errors import UsageError
 def application(**settings: object) -> typer.Typer:
     """The typer application of one command, plain and quick to start."""
     return typer.Typer(rich_markup_mode=None, add_completion=False, **settings)
+
+
+class Missing(str, Enum):
+    """What stands for a missing feature."""
+
+    zero = "zero"
+    mean = "mean"
+    drop = "drop"
 
 
 Inputs = Annotated[

@@ -9,7 +9,6 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.commands.pca import Missing
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -57,8 +56,9 @@ def outliers(
         typer.Option("--train-where", metavar="EXPR", help="Learn from the rows for which this holds."),
     ] = None,
     missing: Annotated[
-        Missing, typer.Option("--missing", help="Fill gaps in a row, or leave it without a score (drop).")
-    ] = Missing.zero,
+        options.Missing,
+        typer.Option("--missing", help="Fill gaps in a row, or leave it without a score (drop)."),
+    ] = options.Missing.zero,
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, max=2**32 - 1, help="For envelope and isolation-forest [42]."),
@@ -162,9 +162,9 @@ def _verdict(found: Findings, number: int) -> dict[str, float | bool | None]:
     return {score_column: score, flag_column: score > 0}
 
 
-def _report(findings: list[Findings], rows: int, scored: int, missing: Missing) -> None:
+def _report(findings: list[Findings], rows: int, scored: int, missing: options.Missing) -> None:
     if scored < rows:
-        why = "a gap" if missing is Missing.drop else "no value"
+        why = "a gap" if missing is options.Missing.drop else "no value"
         console.warn(f"{console.counted(rows - scored, 'row')} without a score (null): {why} in the columns")
     for found in findings:
         for text in found.warnings:

@@ -29,14 +29,6 @@ class Keep(str, Enum):
     all = "all"
 
 
-class Missing(str, Enum):
-    """What stands for a missing feature."""
-
-    zero = "zero"
-    mean = "mean"
-    drop = "drop"
-
-
 @app.command()
 def pca(
     files: options.Files = None,
@@ -48,8 +40,8 @@ def pca(
         ),
     ] = None,
     missing: Annotated[
-        Missing, typer.Option("--missing", help="Fill gaps in a row, or drop it.")
-    ] = Missing.zero,
+        options.Missing, typer.Option("--missing", help="Fill gaps in a row, or drop it.")
+    ] = options.Missing.zero,
     fit_where: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,7 +106,7 @@ def pca(
     else:
         model = _fit(matrix, fitted, components, missing.value, list(patterns))
     _warn_of_mixtures(rows, matrix, model)
-    _write_scores(output, model, matrix, rows, drop=model.missing == Missing.drop.value)
+    _write_scores(output, model, matrix, rows, drop=model.missing == options.Missing.drop.value)
     if model_file:
         jsonl.write([analysis.to_json(model)], model_file)
     if loadings_file:

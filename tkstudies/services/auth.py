@@ -27,7 +27,7 @@ _CERTIFICATE_ADVICE = (
     "put usercert.pem and a passwordless userkey.pem into ~/.globus or ~/private, "
     "or run voms-proxy-init, or set CERN_CERTIFICATE_PATH"
 )
-TOKEN_ADVICE = (
+SSO_ADVICE = (
     "register an application at https://application-portal.web.cern.ch and set SSO_CLIENT_ID and SSO_CLIENT_SECRET"
     " (environment or a .env file)"
 )
@@ -186,7 +186,7 @@ class Tokens:
             )
         raise LoginError(
             f"no token for {audience}: {self._endpoint} can't be used ({type(answer).__name__}): "
-            f"check SSO_CLIENT_ID and SSO_CLIENT_SECRET; {TOKEN_ADVICE}"
+            f"check SSO_CLIENT_ID and SSO_CLIENT_SECRET; {SSO_ADVICE}"
         )
 
     def _ask(self, audience: str) -> object:

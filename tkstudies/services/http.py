@@ -59,7 +59,7 @@ class Service:
     default: str
     audience: str = ""
     certificate: bool = False
-    advice: str = auth.TOKEN_ADVICE
+    advice: str = auth.SSO_ADVICE
     route: str = "check the network"
     patience: float = 120.0
 
@@ -201,7 +201,9 @@ class Connection:
         """
         return self.request("GET", path, params=params, parse=_expecting(expect))
 
-    def post_json(self, path: str, payload: Any, expect: Callable[[Any], Result] | None = None, **how: Any) -> Any:
+    def post_json(
+        self, path: str, payload: Any, expect: Callable[[Any], Result] | None = None, **how: Any
+    ) -> Any:
         """The JSON answer to a POST of JSON; only for requests that read (they may be repeated)."""
         body = jsonl.encode(payload)
         parse = _expecting(expect)

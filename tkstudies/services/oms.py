@@ -301,9 +301,7 @@ def _parse_listing(response: Response) -> paging.Page:
 def _row_key(keys: tuple[str, ...]) -> Callable[[Record], Hashable]:
     if keys:
         return lambda row: tuple(row["attributes"].get(key) for key in keys)
-    return lambda row: hash(
-        (row.get("id"), jsonl.encode(row.get("attributes")))
-    )  # nothing less is known to do
+    return lambda row: hash(jsonl.encode([row.get("id"), row.get("attributes")]))  # ids alone may repeat
 
 
 def _own_words(response: Response) -> str | None:

@@ -26,7 +26,8 @@ def read(
     """Yield the rows of one listing after the other, in the server's order.
 
     Rows that appear or go while pages are read shift the pages behind them: what then comes twice is dropped,
-    and when less came than was announced, the pages are read again for what is missing (it comes at the end).
+    and when less came than was announced, or something else is announced in the end than at the beginning, the
+    pages are read again for what is missing (it comes at the end).
     What is missing even then is told, and makes the command end with exit code 3.
 
     Args:
@@ -60,16 +61,18 @@ def _complete(
         if attempt:
             console.debug(f"{what}: {announced} announced, {len(seen)} came: reading the pages again")
             first = fetch(0)
-        for rows, total in _pages(fetch, first, size, workers):
-            announced = total
+        totals = []
+        for rows, announced in _pages(fetch, first, size, workers):
+            totals.append(announced)
             fresh = {identity: row for row in rows if (identity := key(row)) not in seen}
             seen.update(fresh)
             yield list(fresh.values())
-        if len(seen) >= announced:
+        if len(seen) >= announced and min(totals) == max(totals):
             return
-    console.left_out(
-        f"{announced - len(seen)} of {announced} {what} never came: the listing changes while it is read"
-    )
+    if len(seen) < announced:
+        console.left_out(
+            f"{announced - len(seen)} of {announced} {what} never came: the listing changes while it is read"
+        )
 
 
 def _pages(fetch: Fetch, first: Page, size: int, workers: int) -> Iterator[Page]:

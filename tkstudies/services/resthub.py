@@ -5,6 +5,7 @@ Source: RestHub's server (query ids, parameters ``:n__name`` that are given as `
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from itertools import groupby
@@ -60,7 +61,7 @@ class _Query:
                     f"/query/{known}/{path}",
                     params={**self._parameters, **options},
                     parse=parse,
-                    final=_refused,
+                    final=_refused_or_expired,
                 )
             except _Expired:
                 self._forget(known)
@@ -103,9 +104,14 @@ def _data(response: Response) -> list[list[Any]]:
 
 
 def _refused(response: Response) -> str | None:
+    """What the server says of a query that it doesn't take."""
+    return response.text.strip()[:300] or "a bad query" if response.status_code == 400 else None
+
+
+def _refused_or_expired(response: Response) -> str | None:
     if response.status_code == 404:
         raise _Expired
-    return response.text.strip()[:300] or "a bad query" if response.status_code == 400 else None
+    return _refused(response)
 
 
 # --- rows of the registry
@@ -170,7 +176,8 @@ def _our_columns(workspace: str) -> list[str]:
 
 def _all_columns(connection: http.Connection, workspace: str) -> list[str]:
     described = connection.request("GET", f"/table/runreg_{workspace}/datasets", parse=_table)
-    return [str(column["name"]).lower() for column in described]
+    names = [str(column["name"]).lower() for column in described]
+    return [name for name in names if re.fullmatch(r"\w+", name)]
 
 
 def _table(response: Response) -> list[dict[str, Any]]:
@@ -212,9 +219,8 @@ def _order(row: dict[str, Any]) -> tuple[int, str]:
 
 
 def _sql(start: str, conditions: list[str], end: str) -> str:
-    return " ".join([start, "where " + " and ".join(conditions) if conditions else "", end]).replace(
-        "  ", " "
-    )
+    where = ["where " + " and ".join(conditions)] if conditions else []
+    return " ".join([start, *where, end])
 
 
 def _class_conditions(query: Query) -> tuple[list[str], dict[str, Any]]:

@@ -1,0 +1,136 @@
+"""``features``: from histogram records to one wide row per (run, reco)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import ROOT, from_lines, to_lines
+
+PIXEL = (
+    "/Tracking/TrackParameters/highPurityTracks/pt_1/HitProperties/Pixel/NumberOfRecHitsPerTrack_Pixel_GenTk"
+)
+
+
+def record(run=1, reco="express", plot=PIXEL, mean=4.5, rms=1.0, entries=10.0, integral=9, **hist):
+    statistics = {"entries": entries, "mean": {"X": {"value": mean}}, "rms": {"X": {"value": rms}}}
+    return {
+        "run_number": run,
+        "reco": reco,
+        "dataset": "/a/b/DQMIO",
+        "plot": plot,
+        "name": plot.rpartition("/")[2],
+        "hist": {
+            "type": "TH1",
+            "stats": statistics,
+            "bins": {"integral": integral, "content": [1, 2, 6]},
+            **hist,
+        },
+    }
+
+
+def test_one_row_per_run_and_reco(tkstudies):
+    rows = [record(), record(reco="prompt", mean=5), record(run=2), record(plot="/My/own_plot", mean=1)]
+    result = tkstudies("features", input=rows)
+    assert (result.stderr, result.exit_code) == ("", 0)
+    assert from_lines(result.stdout) == [
+        {
+            "run_number": 1,
+            "reco": "express",
+            "Hits.Pixel.mean": 4.5,
+            "Hits.Pixel.rms": 1.0,
+            "Hits.Pixel.entries": 10.0,
+            "Hits.Pixel.integral": 9,
+            "own_plot.mean": 1,
+            "own_plot.rms": 1.0,
+            "own_plot.entries": 10.0,
+            "own_plot.integral": 9,
+        },
+        {
+            "run_number": 1,
+            "reco": "prompt",
+            "Hits.Pixel.mean": 5,
+            "Hits.Pixel.rms": 1.0,
+            "Hits.Pixel.entries": 10.0,
+            "Hits.Pixel.integral": 9,
+        },
+        {
+            "run_number": 2,
+            "reco": "express",
+            "Hits.Pixel.mean": 4.5,
+            "Hits.Pixel.rms": 1.0,
+            "Hits.Pixel.entries": 10.0,
+            "Hits.Pixel.integral": 9,
+        },
+    ]
+
+
+def test_the_real_tracking_map(tkstudies):
+    file = ROOT / "tests/data/dqm/321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
+    hist = json.loads(file.read_text())["hist"]
+    rows = [{**record(run=321012, reco="online", plot="/T/TrackEtaPhi_ImpactPoint_GenTk"), "hist": hist}]
+    row = from_lines(tkstudies("features", input=rows).stdout)[0]
+    name = "TrackEtaPhi_ImpactPoint_GenTk"
+    assert row == {
+        "run_number": 321012,
+        "reco": "online",
+        f"{name}.mean": -0.0732735,
+        f"{name}.rms": 1.65747,
+        f"{name}.entries": 224510.0,
+        f"{name}.integral": 224509,
+    }
+    content = from_lines(tkstudies("features", "--stats", "mean", "--content", input=rows).stdout)[0]
+    assert len(content) == 3 + 31 * 32
+    assert content[f"{name}_1"] == 67
+
+
+def test_values_that_are_not_numbers_become_null(tkstudies):
+    rows = [record(mean="nan", rms="inf", entries=None, integral="-inf")]
+    assert list(from_lines(tkstudies("features", input=rows).stdout)[0].values()) == [
+        1,
+        "express",
+        None,
+        None,
+        None,
+        None,
+    ]
+    rows = [{**record(), "hist": "unsupported type"}, record(run=2, stats={})]
+    for row in from_lines(tkstudies("features", input=rows).stdout):
+        assert list(row.values())[2:4] == [None, None]
+
+
+def test_other_statistics_and_contents(tkstudies):
+    result = tkstudies(
+        "features", "--stats", "mean,median", "--stats", "underflow", "--content", input=[record()]
+    )
+    row = from_lines(result.stdout)[0]
+    assert list(row)[2:5] == ["Hits.Pixel.mean", "Hits.Pixel.median", "Hits.Pixel.underflow"]
+    assert [row[f"Hits.Pixel_{n}"] for n in range(3)] == [1, 2, 6]
+    unknown = tkstudies("features", "--stats", "meen", input=[record()])
+    assert (unknown.stdout, unknown.exit_code) == ("", 2)
+    assert "skewness" in unknown.stderr
+
+
+def test_names_of_ones_own(tmp_path, tkstudies):
+    names = tmp_path / "names.jsonl"
+    names.write_text(to_lines([{"plot": PIXEL, "feature": "hits"}]))
+    row = from_lines(tkstudies("features", "--names", names, "--stats", "mean", input=[record()]).stdout)[0]
+    assert row == {"run_number": 1, "reco": "express", "hits.mean": 4.5}
+    names.write_text('{"a": 1}\n')
+    result = tkstudies("features", "--names", names, input=[record()])
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert str(names) in result.stderr
+
+
+def test_a_repeated_histogram_is_counted(tkstudies):
+    result = tkstudies("features", input=[record(mean=1), record(mean=2)])
+    assert from_lines(result.stdout)[0]["Hits.Pixel.mean"] == 1
+    assert "1 histogram dropped: same run, reco and plot as before" in result.stderr
+
+
+@pytest.mark.parametrize("row", [{"a": 1}, {"run_number": "x", "plot": "/p"}, {"run_number": 1}])
+def test_records_of_another_kind_are_refused(row, tkstudies):
+    result = tkstudies("features", input=[row])
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "not a histogram record" in result.stderr

@@ -1,0 +1,62 @@
+"""``sort`` and ``select``: the two small tools between the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import from_lines
+
+ROWS = [
+    {"run_number": 3, "reco": "prompt", "t2": 1.5},
+    {"run_number": 1, "reco": "prompt", "t2": None},
+    {"run_number": 1, "reco": "express", "t2": 7},
+    {"run_number": 3, "reco": "express", "t2": 7.0},
+    {"run_number": 2, "reco": None},
+]
+
+
+def runs(result):
+    assert (result.stderr, result.exit_code) == ("", 0)
+    return [(row["run_number"], row["reco"]) for row in from_lines(result.stdout)]
+
+
+def test_keys_are_the_default_order(tkstudies):
+    expected = [(1, "express"), (1, "prompt"), (2, None), (3, "express"), (3, "prompt")]
+    assert runs(tkstudies("sort", input=ROWS)) == expected
+
+
+def test_largest_first_nulls_last_ties_in_order(tkstudies):
+    result = tkstudies("sort", "--by", "t2", "--descending", input=ROWS)
+    assert runs(result) == [(1, "express"), (3, "express"), (3, "prompt"), (1, "prompt"), (2, None)]
+
+
+def test_the_top_rows_of_different_runs(tkstudies):
+    arguments = ["--by", "t2", "--descending", "--one-per", "run_number"]
+    assert runs(tkstudies("sort", *arguments, "--top", "2", input=ROWS)) == [(1, "express"), (3, "express")]
+    assert runs(tkstudies("sort", *arguments, "--top", "0", input=ROWS)) == []
+
+
+def test_values_of_several_types_have_an_order(tkstudies):
+    rows = [{"x": "b"}, {"x": [1]}, {"x": 2}, {"x": True}, {"x": "a"}, {"x": None}]
+    result = tkstudies("sort", "--by", "x", input=rows)
+    assert [row["x"] for row in from_lines(result.stdout)] == [True, 2, "a", "b", [1], None]
+
+
+@pytest.mark.parametrize("option", ["--by", "--one-per"])
+def test_an_unknown_column_is_an_error(option, tkstudies):
+    result = tkstudies("sort", option, "t3", input=ROWS)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "no record has a column t3; columns are run_number, reco, t2" in result.stderr
+
+
+def test_select_keeps_the_columns_order(tkstudies):
+    result = tkstudies("select", "t*", "run_number", input=ROWS[:1])
+    assert (result.stdout, result.stderr) == ('{"run_number":3,"t2":1.5}\n', "")
+    dropped = tkstudies("select", "--drop", "t*", "run_number", input=ROWS[:1])
+    assert (dropped.stdout, dropped.stderr) == ('{"reco":"prompt"}\n', "")
+
+
+def test_select_warns_of_a_pattern_that_matches_nothing(tkstudies):
+    result = tkstudies("select", "run_number", "Hits.*", input=ROWS[:1])
+    assert (result.stdout, result.exit_code) == ('{"run_number":3}\n', 0)
+    assert "no column matches Hits.*; columns are" in result.stderr
