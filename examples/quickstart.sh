@@ -58,4 +58,4 @@ echo "  pca.png                  the same as a picture, coloured by the status o
 
 echo "The three runs that lie farthest from all others (largest Hotelling T2 over pc1 to pc5):"
 tkstudies sort --by t2 --descending --one-per run_number --top 3 pca.jsonl \
-    | tkstudies export --to csv --columns run_number,reco,t2,tracking,bad_reason
+    | tkstudies select run_number reco tracking bad_reason t2 | tkstudies export --to csv

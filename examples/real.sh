@@ -21,7 +21,8 @@ tkstudies oms lumisections --run 315265 -o lumisections.jsonl
 echo "Runs of fill 6616 with stable beams, and the luminosity that CMS recorded in each:"
 tkstudies merge oms_fills.jsonl < oms_runs.jsonl \
     | tkstudies filter 'stable_beam = true' 'recorded_lumi > 0' -o fill.jsonl
-tkstudies export --to csv --columns run_number,fill__era,last_lumisection_number,recorded_lumi,recorded_lumi_unit fill.jsonl
+tkstudies select run_number fill__era last_lumisection_number recorded_lumi recorded_lumi_unit -i fill.jsonl \
+    | tkstudies export --to csv
 
 echo "Principal components of the 63 lumisections of run 315265 (the last one, cut short, stands apart):"
 tkstudies merge --prefix run__ oms_runs.jsonl < lumisections.jsonl \
@@ -29,7 +30,7 @@ tkstudies merge --prefix run__ oms_runs.jsonl < lumisections.jsonl \
 tkstudies pca --components 3 --features pileup --features '*_lumi' --keep all study.jsonl -o pca.jsonl
 tkstudies plot --hue physics_flag pca.jsonl -o pca.png
 tkstudies sort --by t2 --descending --top 3 pca.jsonl \
-    | tkstudies export --to csv --columns run_number,lumisection_number,pileup,recorded_lumi,t2
+    | tkstudies select run_number lumisection_number pileup recorded_lumi t2 | tkstudies export --to csv
 
 echo "The tracking map of run 321012 (track eta by phi):"
 tkstudies dqm --run 321012 --online --tracking-map -o map.jsonl

@@ -11,7 +11,7 @@ import pytest
 from tests.cernserver import CernServer
 from tests.cernserver_faults import Faults
 from tkstudies.errors import LoginError, ServiceError
-from tkstudies.services import http
+from tkstudies.services import concurrency, endpoints, http
 from tkstudies.settings import current
 
 RUNS = {"sort": "run_number", "page[limit]": 20, "filter[sequence][EQ]": "GLOBAL-RUN"}
@@ -54,19 +54,19 @@ def serve(monkeypatch, world):
 
 def ask(service):
     with http.Connection(service) as connection:
-        if service is http.OMS:
+        if service is endpoints.OMS:
             return [row["attributes"]["run_number"] for row in connection.get_json("/runs", RUNS)["data"]]
         return [
             row["name"] for row in connection.post_json("/datasets_filtered_ordered", DATASETS)["datasets"]
         ]
 
 
-@pytest.mark.parametrize("service", [http.OMS, http.RUNREG], ids=["oms", "runreg"])
+@pytest.mark.parametrize("service", [endpoints.OMS, endpoints.RUNREG], ids=["oms", "runreg"])
 @pytest.mark.parametrize("kind", RETRIED + LOGINS)
 def test_a_fault_that_passes_is_not_noticed(kind, service, serve, capfd):
     serve(faults=Faults([kind], rate=1.0, max_repeat=2, retry_after=0, slow_seconds=0.01))
     answer = ask(service)
-    assert len(answer) == (20 if service is http.OMS else 4)
+    assert len(answer) == (20 if service is endpoints.OMS else 4)
     assert capfd.readouterr() == ("", "")
 
 
@@ -88,7 +88,7 @@ def test_a_fault_that_passes_is_not_noticed(kind, service, serve, capfd):
 def test_a_fault_that_stays_is_named(kind, error, words, serve):
     server = serve(faults=Faults([kind], rate=1.0, max_repeat=1000, retry_after=0))
     with pytest.raises(error) as raised:
-        ask(http.OMS)
+        ask(endpoints.OMS)
     message = str(raised.value)
     assert all(word in message for word in words), message
     assert server.env["SSO_CLIENT_SECRET"] not in message
@@ -97,10 +97,10 @@ def test_a_fault_that_stays_is_named(kind, error, words, serve):
 
 def test_an_unexpected_shape_is_retried_then_named(serve):
     serve(faults=Faults(["wrong_type"], rate=1.0, max_repeat=2))
-    with http.Connection(http.OMS) as connection:
+    with http.Connection(endpoints.OMS) as connection:
         assert len(connection.get_json("/runs", RUNS, expect=lambda page: page["data"])) == 20
     serve(faults=Faults(["wrong_type"], rate=1.0, max_repeat=100))
-    with http.Connection(http.OMS) as connection, pytest.raises(ServiceError, match="unexpected shape"):
+    with http.Connection(endpoints.OMS) as connection, pytest.raises(ServiceError, match="unexpected shape"):
         connection.get_json("/runs", RUNS, expect=lambda page: page["data"])
 
 
@@ -108,7 +108,7 @@ def test_a_silent_server_is_given_up(serve, monkeypatch):
     monkeypatch.setenv("TKSTUDIES_TIMEOUT", "0.1")
     serve(faults=Faults(["hang"], rate=1.0, max_repeat=1000, hang_seconds=1.0))
     with pytest.raises(ServiceError, match=r"OMS sent nothing for 0\.1 s"):
-        ask(http.OMS)
+        ask(endpoints.OMS)
 
 
 def test_the_budget_of_a_request_is_kept(serve, monkeypatch):
@@ -116,34 +116,34 @@ def test_the_budget_of_a_request_is_kept(serve, monkeypatch):
     serve(faults=Faults(["503"], rate=1.0, max_repeat=1000, retry_after=1))
     start = time.monotonic()
     with pytest.raises(ServiceError, match="OMS answers 503"):
-        ask(http.OMS)
+        ask(endpoints.OMS)
     assert time.monotonic() - start < 5
 
 
 def test_retry_after_is_honoured(serve):
     serve(faults=Faults(["429"], rate=1.0, max_repeat=1, retry_after=1))
     start = time.monotonic()
-    ask(http.OMS)
+    ask(endpoints.OMS)
     assert time.monotonic() - start > 1
 
 
 def test_nobody_listens():
     with pytest.raises(ServiceError) as raised:
-        ask(http.RUNREG)
+        ask(endpoints.RUNREG)
     assert "Run Registry can't be reached" in str(raised.value)
     assert "set TKSTUDIES_RUNREG_URL" in str(raised.value)
 
 
 def test_an_inside_host_names_the_tunnel(monkeypatch):
     monkeypatch.setenv("TKSTUDIES_RESTHUB_URL", "http://127.0.0.1:9")
-    with http.Connection(http.RESTHUB) as connection, pytest.raises(ServiceError, match="ssh -D 1080"):
+    with http.Connection(endpoints.RESTHUB) as connection, pytest.raises(ServiceError, match="ssh -D 1080"):
         connection.get_json("/tables")
 
 
 def test_a_password_in_the_url_is_not_shown(monkeypatch):
     monkeypatch.setenv("TKSTUDIES_OMS_URL", "http://me:hunter2@127.0.0.1:9")
     with pytest.raises(ServiceError) as raised:
-        ask(http.OMS)
+        ask(endpoints.OMS)
     assert "hunter2" not in str(raised.value)
 
 
@@ -151,7 +151,7 @@ def test_wrong_credentials(serve, monkeypatch):
     serve()
     monkeypatch.setenv("SSO_CLIENT_SECRET", "wrong-secret-1234")
     with pytest.raises(LoginError) as raised:
-        ask(http.OMS)
+        ask(endpoints.OMS)
     assert "check SSO_CLIENT_ID and SSO_CLIENT_SECRET" in str(raised.value)
     assert "wrong-secret-1234" not in str(raised.value)
 
@@ -160,7 +160,7 @@ def test_no_credentials(serve, monkeypatch):
     serve()
     monkeypatch.delenv("SSO_CLIENT_ID")
     with pytest.raises(LoginError, match=r"not logged in to OMS: .* SSO_CLIENT_ID and SSO_CLIENT_SECRET"):
-        ask(http.OMS)
+        ask(endpoints.OMS)
 
 
 def test_credentials_come_from_a_dotenv_file_above_the_folder(serve, monkeypatch, tmp_path):
@@ -172,13 +172,13 @@ def test_credentials_come_from_a_dotenv_file_above_the_folder(serve, monkeypatch
     lines = [f"{name}={server.env[name]}" for name in ("SSO_CLIENT_ID", "SSO_CLIENT_SECRET")]
     (tmp_path / ".env").write_text("\n".join([*lines, "TKSTUDIES_OMS_URL=http://elsewhere"]))
     monkeypatch.chdir(folder)
-    assert len(ask(http.OMS)) == 20
+    assert len(ask(endpoints.OMS)) == 20
 
 
 def test_one_token_serves_all_threads(serve):
     server = serve()
-    with http.Connection(http.OMS, workers=8) as connection:
-        results = http.in_order(
+    with http.Connection(endpoints.OMS, workers=8) as connection:
+        results = concurrency.in_order(
             lambda n: connection.get_json(f"/runs/{n}"), [315257, 315259, 315265] * 10, workers=8
         )
         assert all(not isinstance(result, Exception) for _, result in results)
@@ -188,17 +188,19 @@ def test_one_token_serves_all_threads(serve):
 
 def test_a_token_is_renewed_before_it_expires(serve):
     server = serve(token_lifetime=2)
-    ask(http.OMS)
+    ask(endpoints.OMS)
     time.sleep(1.2)
-    ask(http.OMS)
+    ask(endpoints.OMS)
     assert [entry.status for entry in server.log if entry.service == "oms"] == [200, 200]
     assert sum(entry.service == "sso" for entry in server.log) == 2
 
 
 def test_connections_are_kept_and_bounded(serve):
     server = serve(latency=0.01)
-    with http.Connection(http.OMS, workers=4) as connection:
-        for _, result in http.in_order(lambda n: connection.get_json(f"/runs/{n}"), [315257] * 80, workers=4):
+    with http.Connection(endpoints.OMS, workers=4) as connection:
+        for _, result in concurrency.in_order(
+            lambda n: connection.get_json(f"/runs/{n}"), [315257] * 80, workers=4
+        ):
             assert result["data"]
     assert len([entry for entry in server.log if entry.service == "oms"]) == 80
     assert server.connections <= 5  # four, and one for the token
@@ -208,7 +210,7 @@ def test_secrets_are_only_sent_over_https(monkeypatch, serve):
     serve()
     monkeypatch.setenv("TKSTUDIES_SSO_URL", "http://auth.example.org/token")
     with pytest.raises(ServiceError, match="TKSTUDIES_SSO_URL must be https"):
-        ask(http.OMS)
+        ask(endpoints.OMS)
 
 
 # --- many at once
@@ -228,7 +230,7 @@ def test_results_come_in_order_and_lazily():
             raise ValueError("seven")
         return number * 2
 
-    results = http.in_order(slow, items(), workers=4, ahead=3)
+    results = concurrency.in_order(slow, items(), workers=4, ahead=3)
     first = [next(results) for _ in range(10)]
     assert len(taken) <= 10 + 12 + 1
     assert [item for item, _ in first] == list(range(10))
@@ -245,7 +247,7 @@ def test_leaving_early_stops_the_work():
             done.append(number)
         time.sleep(0.01)
 
-    for item, _ in http.in_order(work, range(10_000), workers=4, ahead=2):
+    for item, _ in concurrency.in_order(work, range(10_000), workers=4, ahead=2):
         if item == 3:
             break
     time.sleep(0.2)
@@ -258,7 +260,7 @@ def test_leaving_early_stops_the_work():
 def test_recordings_replay_without_a_socket(serve, tmp_path, monkeypatch):
     serve()
     current.use_record(str(tmp_path / "tape"))
-    live = ask(http.OMS), ask(http.RUNREG)
+    live = ask(endpoints.OMS), ask(endpoints.RUNREG)
     http.finish()
     files = list((tmp_path / "tape").iterdir())
     text = "".join(file.read_text() for file in files)
@@ -270,7 +272,7 @@ def test_recordings_replay_without_a_socket(serve, tmp_path, monkeypatch):
     current.use_replay(str(tmp_path / "tape"))
     monkeypatch.setenv("TKSTUDIES_OMS_URL", "http://127.0.0.1:9")
     monkeypatch.delenv("SSO_CLIENT_ID")
-    assert (ask(http.OMS), ask(http.RUNREG)) == live
+    assert (ask(endpoints.OMS), ask(endpoints.RUNREG)) == live
 
 
 def test_a_request_that_was_not_recorded_is_named(tmp_path):
@@ -280,7 +282,7 @@ def test_a_request_that_was_not_recorded_is_named(tmp_path):
         ServiceError,
         match=r"not in the cassettes of .*: GET https://cmsoms\.cern\.ch/agg/api/v1/runs\?filter",
     ):
-        ask(http.OMS)
+        ask(endpoints.OMS)
 
 
 @pytest.mark.parametrize(
@@ -298,11 +300,11 @@ def test_yaml_cassettes_of_vcrpy_replay_too(tmp_path, serve, monkeypatch):
 
     server = serve(login=False)
     with vcr.use_cassette(str(tmp_path / "tape.yaml")):
-        live = ask(http.OMS)
+        live = ask(endpoints.OMS)
     tape = tmp_path / "tape.yaml"
-    tape.write_text(tape.read_text().replace(server.env["TKSTUDIES_OMS_URL"], http.OMS.default))
+    tape.write_text(tape.read_text().replace(server.env["TKSTUDIES_OMS_URL"], endpoints.OMS.default))
     current.use_replay(str(tmp_path))
-    assert ask(http.OMS) == live
+    assert ask(endpoints.OMS) == live
 
 
 def test_replay_is_safe_with_threads_and_order_of_repeats(tmp_path):
@@ -310,7 +312,7 @@ def test_replay_is_safe_with_threads_and_order_of_repeats(tmp_path):
         return {
             "request": {
                 "method": "GET",
-                "uri": f"{http.OMS.default}/runs/{number}",
+                "uri": f"{endpoints.OMS.default}/runs/{number}",
                 "body": None,
                 "headers": {},
             },
@@ -324,8 +326,10 @@ def test_replay_is_safe_with_threads_and_order_of_repeats(tmp_path):
     tape = [exchange(n, {"n": n}) for n in range(500)] + [exchange(0, {"n": "second"})]
     (tmp_path / "tape.json").write_text(json.dumps({"version": 1, "interactions": tape}))
     current.use_replay(str(tmp_path))
-    with http.Connection(http.OMS, workers=16) as connection:
-        results = http.in_order(lambda n: connection.get_json(f"/runs/{n}")["n"], range(500), workers=16)
+    with http.Connection(endpoints.OMS, workers=16) as connection:
+        results = concurrency.in_order(
+            lambda n: connection.get_json(f"/runs/{n}")["n"], range(500), workers=16
+        )
         assert [result for _, result in results] == list(range(500))
         assert connection.get_json("/runs/0")["n"] == "second"
         assert connection.get_json("/runs/0")["n"] == "second"

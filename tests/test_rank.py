@@ -209,7 +209,7 @@ def test_runs_without_a_candidate_are_counted(tkstudies):
     rows.append({"run_number": 9, "reco": "express", "energy": None, **GOOD})
     result = tkstudies("rank", "--columns", "energy", input=rows)
     assert [record["run_number"] for record in from_lines(result.stdout)] == [6, 7, 7]
-    assert result.stderr == "warning: 2 rows without a candidate: no earlier good run of that reco\n"
+    assert result.stderr == "warning: 2 rows without a candidate: no earlier good run to compare with\n"
     assert result.exit_code == 0
 
 

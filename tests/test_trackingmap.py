@@ -117,7 +117,7 @@ def test_the_columns_of_a_whole_study(trackingmap):
 
 def entropy_of(m, periodic):
     """The specification over all pairs of bins."""
-    rows, columns = m.shape
+    rows = len(m)
     y, x = (index.ravel() for index in np.indices(m.shape))
     dy = np.abs(y[:, None] - y[None])
     dy = np.minimum(dy, rows - dy) if periodic else dy
@@ -244,8 +244,10 @@ def test_wrong_options(trackingmap, arguments, message):
 def test_wrong_files(tkstudies, trackingmap, tmp_path):
     assert "name the maps with --maps" in tkstudies("trackingmap", input=[row(1)]).stderr
     assert tkstudies("trackingmap", "--maps", tmp_path / "no", input=[row(1)]).exit_code == 1
-    both = tkstudies("trackingmap", "--maps", "-", input=[row(1)])
-    assert (both.exit_code, both.stdout) == (2, "")
+    for explicit in ([], ["-i", "-"], ["-"]):
+        both = tkstudies("trackingmap", "--maps", "-", *explicit, input=[row(1)])
+        assert (both.exit_code, both.stdout) == (2, "")
+        assert "standard input can't be both rows and maps" in both.stderr
     found, said, code = trackingmap([row(1)], [map_record(1, [1, 2], plot="/a/b")], "--plot", "c")
     assert (found, code) == ([], 1)
     assert said.endswith("no 2-D histogram c; it has b\n")

@@ -61,9 +61,9 @@ def compare(
         | tkstudies filter 'max_pull_corrected > 5'
     """
     runs = options.split_numbers(run, "run")
-    if reference == jsonl.STDIN and not (inputs or files):
-        raise UsageError("standard input can't be both sides: name a file for one of them")
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
+    if reference == jsonl.STDIN and jsonl.STDIN in records.sources:
+        raise UsageError("standard input can't be both sides: name a file for one of them")
     if reference:
         readers = [
             records,
@@ -83,13 +83,18 @@ def compare(
         default = reference_run
         plots = (plot for plot in held if plot.run_number != reference_run)
     reasons: Counter[str | None] = Counter()
+    others = 0
     with jsonl.Writer(output) as writer:
         for plot in plots:
-            if not runs or any(first <= plot.run_number <= last for first, last in runs):
-                own = plot.reference_run_number if reference_run is None else None
-                result = _compared(plot, own or default, references, tolerance)
-                reasons[result["reason"]] += 1
-                writer.write(result)
+            if runs and not any(first <= plot.run_number <= last for first, last in runs):
+                others += 1
+                continue
+            own = plot.reference_run_number if reference_run is None else None
+            result = _compared(plot, own or default, references, tolerance)
+            reasons[result["reason"]] += 1
+            writer.write(result)
+        if others and not reasons:
+            raise InputError(f"--run {','.join(run or [])}: no histogram of such a run")
     _report(reasons, references)
     for reader in readers:
         options.report_skipped(reader)

@@ -20,7 +20,12 @@ From = Annotated[
     typer.Option("--from", metavar="FILE", help="Read the page saved from a browser instead of fetching it."),
 ]
 Cookies = Annotated[
-    str | None, typer.Option("--cookies", metavar="FILE", help="Cookie file made with auth-get-sso-cookie.")
+    str | None,
+    typer.Option(
+        "--cookies",
+        metavar="FILE",
+        help="Cookie file made with auth-get-sso-cookie (default: $TKSTUDIES_COOKIES).",
+    ),
 ]
 
 

@@ -95,7 +95,9 @@ def rank(
     if repeated:
         console.warn(f"{console.counted(repeated, 'row')} left out: same run and reco as before")
     if alone:
-        console.warn(f"{console.counted(alone, 'row')} without a candidate: no earlier good run of that reco")
+        console.warn(
+            f"{console.counted(alone, 'row')} without a candidate: no earlier good run to compare with"
+        )
     options.report_skipped(records)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import fnmatch
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -23,7 +24,7 @@ def select(
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
-    """Keep the columns that match one of the shell patterns, in the records' own order.
+    """Keep the columns that match the shell patterns, in the order of the patterns.
 
     \b
     Examples:
@@ -31,16 +32,19 @@ def select(
       tkstudies select --drop '*.entries' '*.integral' -i features.jsonl
     """
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
-    chosen: dict[str, bool] = {}
+    known: dict[tuple[str, ...], list[str]] = {}
     met: set[str] = set()
     with jsonl.Writer(output) as writer:
         for record in records:
-            for column in record.keys() - chosen.keys():
-                matching = [pattern for pattern in patterns if fnmatchcase(column, pattern)]
-                met.update(matching)
-                chosen[column] = bool(matching) != drop
-            writer.write({column: value for column, value in record.items() if chosen[column]})
+            columns = tuple(record)
+            if columns not in known:
+                matches = {pattern: fnmatch.filter(columns, pattern) for pattern in patterns}
+                met.update(pattern for pattern, found in matches.items() if found)
+                chosen = list(dict.fromkeys(chain.from_iterable(matches.values())))
+                known[columns] = [c for c in columns if c not in chosen] if drop else chosen
+            writer.write({column: record[column] for column in known[columns]})
     unknown = [pattern for pattern in patterns if pattern not in met]
     if unknown and writer.written:
-        console.warn(f"no column matches {', '.join(unknown)}; columns are {console.listed(chosen)}")
+        columns = dict.fromkeys(chain.from_iterable(known))
+        console.warn(f"no column matches {', '.join(unknown)}; columns are {console.listed(columns)}")
     options.report_skipped(records)

@@ -63,9 +63,9 @@ def trackingmap(
         raise UsageError("--periodic-phi changes only angular_entropy, which --only leaves out")
     if not maps:
         raise UsageError("name the maps with --maps FILE (as tkstudies dqm --tracking-map writes them)")
-    if maps.count(jsonl.STDIN) and not (inputs or files):
-        raise UsageError("standard input can't be both rows and maps: name a file for one of them")
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
+    if jsonl.STDIN in maps and jsonl.STDIN in records.sources:
+        raise UsageError("standard input can't be both rows and maps: name a file for one of them")
     map_records = jsonl.Reader(maps, skip_bad_lines=skip_bad_lines, expected="histogram records")
     comparison = _Comparison(_read_maps(map_records, plot), columns, periodic_phi)
     with jsonl.Writer(output) as writer:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from requests import Response
 
 from tkstudies import jsonl
-from tkstudies.services import http
+from tkstudies.services import endpoints, http
 
 Record = dict[str, Any]
 
@@ -46,7 +47,7 @@ def runs(source: Iterable[Record] | None = None, *, cookies: str | None = None) 
 
     Args:
         source: What was saved from the page in a browser; without it the page is fetched.
-        cookies: A Netscape cookie file of a session at TkDQMDoctor.
+        cookies: A Netscape cookie file of a session at TkDQMDoctor; by default $TKSTUDIES_COOKIES.
 
     Raises:
         LoginError: The session has ended, or there is none.
@@ -68,7 +69,7 @@ def problems(source: Iterable[Record] | None = None, *, cookies: str | None = No
 def references(source: Iterable[Record] | None = None) -> Iterator[Record]:
     """Yield the reference run of each certified run, from the Certification Helper (no login)."""
     if source is None:
-        with http.Connection(http.CERTHELPER) as connection:
+        with http.Connection(endpoints.CERTHELPER) as connection:
             source = connection.request("GET", "/certify/allRunsRefRuns/", parse=_parse_array)
     return (_renamed(row, _CERTHELPER_NAMES) for row in source)
 
@@ -89,7 +90,8 @@ def _renamed(row: Record, names: dict[str, str]) -> Record:
 def _page(path: str, source: Iterable[Record] | None, cookies: str | None) -> Iterable[Record]:
     if source is not None:
         return source
-    with http.Connection(http.DOCTOR, cookies=cookies) as connection:
+    cookies = cookies or os.environ.get("TKSTUDIES_COOKIES")
+    with http.Connection(endpoints.DOCTOR, cookies=cookies) as connection:
         return connection.request("GET", path, parse=_parse_array)
 
 

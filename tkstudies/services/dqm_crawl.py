@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from tkstudies import console, jsonl
 from tkstudies.errors import InputError, LoginError, ServiceError
 from tkstudies.services import dqm_datasets
+from tkstudies.services.concurrency import in_order
 from tkstudies.services.dqmgui import DqmGui
-from tkstudies.services.http import in_order
 
 _LOOK_UPS = 4  # runs whose datasets are looked up at the same time
 _HOPELESS = 25  # failures in a row, of more than one pair, after which the server is given up

@@ -19,7 +19,8 @@ import requests
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError
 from tkstudies.services import dqm_datasets, dqm_repair
-from tkstudies.services.http import DQM, Connection, Unusable
+from tkstudies.services.endpoints import DQM
+from tkstudies.services.http import Connection, Unusable
 
 BLOCK = 50
 """Run numbers per look-up of datasets; blocks are fixed: a part of the runs asks what all of them asked."""

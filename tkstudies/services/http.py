@@ -1,16 +1,13 @@
-"""One HTTP layer for all clients: base URLs, pooled connections, login, retries, replay and recording."""
+"""One HTTP layer for all clients: pooled connections, login, retries, replay and recording."""
 
 from __future__ import annotations
 
 import email.utils
 import os
-import queue
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from http.cookiejar import CookieJar
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -22,9 +19,9 @@ from tkstudies import __version__, console, jsonl
 from tkstudies.errors import LoginError, ServiceError
 from tkstudies.services import auth
 from tkstudies.services.cassettes import Recorder, ReplayAdapter
+from tkstudies.services.endpoints import SSO, Service
 from tkstudies.settings import current
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -32,83 +29,6 @@ _RETRIED = (429, 500, 502, 503, 504)
 _MOST_TRIES = {"unreachable": 3, "login": 3, "token": 8, "content": 5, "busy": 10}
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0  # [s]
 _LOGIN_WORDS = (b"login", b"sign in", b"log in", b"sso", b"openid")
-
-_TUNNEL = (
-    "inside CERN only: run 'ssh -D 1080 USER@lxplus.cern.ch' and set ALL_PROXY=socks5h://localhost:1080 "
-    "(pip install 'tkstudies[socks]')"
-)
-
-
-@dataclass(frozen=True)
-class Service:
-    """Where a service is and how one logs in to it.
-
-    Attributes:
-        title: Its name in messages.
-        variable: The environment variable that moves it elsewhere.
-        default: Its base URL, without a slash at the end.
-        audience: Application name for SSO tokens; empty if the service takes none.
-        certificate: Does it ask for a grid certificate?
-        advice: What to do when it doesn't know us.
-        route: What to do when it can't be reached.
-        patience: Seconds after which one request is given up.
-    """
-
-    title: str
-    variable: str
-    default: str
-    audience: str = ""
-    certificate: bool = False
-    advice: str = auth.SSO_ADVICE
-    route: str = "check the network"
-    patience: float = 120.0
-
-    def base_url(self) -> str:
-        """The base URL in force; replays know only the default one."""
-        if current.replay:
-            return self.default
-        return (os.environ.get(self.variable) or self.default).rstrip("/")
-
-
-_COOKIES = (
-    "log in in a browser and save the pages, or pass --cookies FILE (auth-get-sso-cookie -u {} -o FILE)"
-)
-
-RUNREG = Service(
-    "Run Registry",
-    "TKSTUDIES_RUNREG_URL",
-    "https://cmsrunregistry.web.cern.ch/api",
-    "cmsrunregistry-sso-proxy",
-)
-RESTHUB = Service(
-    "Run Registry v3",
-    "TKSTUDIES_RESTHUB_URL",
-    "http://vocms00170:2113",
-    advice="",
-    route=_TUNNEL,
-    patience=900.0,
-)
-OMS = Service("OMS", "TKSTUDIES_OMS_URL", "https://cmsoms.cern.ch/agg/api/v1", "cmsoms-prod")
-DQM = Service(
-    "DQM GUI",
-    "TKSTUDIES_DQM_URL",
-    "https://cmsweb.cern.ch/dqm",
-    certificate=True,
-    advice="the grid certificate isn't accepted: renew it, or run voms-proxy-init",
-)
-DOCTOR = Service(
-    "TkDQMDoctor",
-    "TKSTUDIES_DOCTOR_URL",
-    "https://tkdqmdoctor.web.cern.ch",
-    advice=_COOKIES.format("https://tkdqmdoctor.web.cern.ch") + "; saved pages are read with --from FILE",
-)
-CERTHELPER = Service(
-    "Certification Helper", "TKSTUDIES_CERTHELPER_URL", "https://certhelper.web.cern.ch", advice=""
-)
-WBM = Service(
-    "WBM", "TKSTUDIES_WBM_URL", "https://cmswbm.cern.ch/cmsdb/servlet", certificate=True, route=_TUNNEL
-)
-SSO = Service("CERN SSO", "TKSTUDIES_SSO_URL", "https://auth.cern.ch/auth/realms/cern/api-access/token")
 
 
 class Unusable(Exception):
@@ -478,59 +398,3 @@ def _cause(error: BaseException) -> str:
             break
         inner = following
     return str(getattr(inner, "strerror", None) or inner).split(": ")[-1].rstrip("'\")>")[:200]
-
-
-# --- many requests at once
-
-
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int = 4
-) -> Iterator[tuple[Item, Result | Exception]]:
-    """Yield (item, result) in the order of the items, with up to ``workers`` calls under way.
-
-    An exception of a call is yielded as its result. At most ``ahead`` items per worker are taken in advance, so
-    that memory doesn't grow with the number of items. The threads end with the process: Ctrl-C doesn't wait.
-    """
-    tasks: queue.SimpleQueue = queue.SimpleQueue()
-    waiting: deque[_Slot] = deque()
-
-    def work() -> None:
-        while (slot := tasks.get()) is not None:
-            try:
-                slot.result = function(slot.item)
-            except Exception as error:
-                slot.result = error
-            slot.done.set()
-
-    threads: list[threading.Thread] = []
-    try:
-        for item in items:
-            slot = _Slot(item)
-            waiting.append(slot)
-            tasks.put(slot)
-            if len(threads) < workers:
-                threads.append(threading.Thread(target=work, daemon=True))
-                threads[-1].start()
-            while waiting and (len(waiting) >= workers * ahead or waiting[0].done.is_set()):
-                yield _taken(waiting.popleft())
-        while waiting:
-            yield _taken(waiting.popleft())
-    finally:
-        for _ in threads:
-            tasks.put(None)
-
-
-class _Slot:
-    """Room for one result."""
-
-    __slots__ = ("done", "item", "result")
-
-    def __init__(self, item: Any):
-        self.item = item
-        self.done = threading.Event()
-        self.result: Any = None
-
-
-def _taken(slot: _Slot) -> tuple[Any, Any]:
-    slot.done.wait()
-    return slot.item, slot.result

@@ -12,7 +12,7 @@ from requests import Response
 
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError, UsageError
-from tkstudies.services import http, paging
+from tkstudies.services import endpoints, http, paging
 from tkstudies.services.injection import split_scheme
 from tkstudies.services.runselection import Numbers, Range, RunSelection, coarse
 
@@ -255,7 +255,7 @@ def _rows(
         base["fields"] = ",".join(dict.fromkeys([*keys, *wanted.fields, *scheme]))
     if name in ("runs", "fills"):
         base["include"] = "meta"
-    with http.Connection(http.OMS, workers=wanted.workers, cookies=wanted.cookies) as connection:
+    with http.Connection(endpoints.OMS, workers=wanted.workers, cookies=wanted.cookies) as connection:
         _check_attributes(connection, name, wanted)
         listings = [
             _listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups

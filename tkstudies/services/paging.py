@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from tkstudies import console
-from tkstudies.services import http
+from tkstudies.services import concurrency
 
 Row = Any
 Page = tuple[list[Row], int]
@@ -39,7 +39,7 @@ def read(
     """
     with console.progress(what) as bar:
         expected = 0
-        for fetch, first in http.in_order(_first_page, listings, workers):
+        for fetch, first in concurrency.in_order(_first_page, listings, workers):
             page = _result(first)
             expected += page[1]
             bar.expect(expected)
@@ -78,7 +78,7 @@ def _complete(
 def _pages(fetch: Fetch, first: Page, size: int, workers: int) -> Iterator[Page]:
     yield first
     others = range(1, -(-first[1] // size))
-    for _, page in http.in_order(fetch, others, workers, ahead=2):
+    for _, page in concurrency.in_order(fetch, others, workers, ahead=2):
         yield _result(page)
 
 

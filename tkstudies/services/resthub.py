@@ -15,7 +15,7 @@ from requests import Response
 
 from tkstudies import jsonl
 from tkstudies.errors import ServiceError, UsageError
-from tkstudies.services import http, paging
+from tkstudies.services import endpoints, http, paging
 from tkstudies.services.registry_filters import Query
 from tkstudies.services.registry_records import Record, v3_columns, v3_record
 from tkstudies.services.runselection import Range, coarse, merged
@@ -138,7 +138,7 @@ def rows(
         raise UsageError("a query of the whole registry: select runs, fills, times, an era or a class")
     if selection.is_empty:
         return
-    with http.Connection(http.RESTHUB, workers=workers) as connection:
+    with http.Connection(endpoints.RESTHUB, workers=workers) as connection:
         columns = _all_columns(connection, query.workspace) if raw else _our_columns(query.workspace)
         found = _rows_by_run(connection, query, columns, workers)
         lumis = _luminosities(connection, found, workers) if add_lumis else None

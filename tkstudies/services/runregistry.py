@@ -12,7 +12,7 @@ from requests import Response
 
 from tkstudies import jsonl
 from tkstudies.errors import UsageError
-from tkstudies.services import http, paging
+from tkstudies.services import concurrency, endpoints, http, paging
 from tkstudies.services.registry_filters import Query, Rule, excluded_names_filter, server_filter
 from tkstudies.services.registry_records import (
     COMPONENTS,
@@ -55,7 +55,7 @@ def rows(
     if query.selection.is_empty:
         return
     rule = rule or status_rule("any-good")
-    with http.Connection(http.RUNREG, workers=workers, cookies=cookies) as connection:
+    with http.Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
         excluded = _excluded_runs(connection, query, workers) if query.excluded else set()
         for dataset in _datasets(connection, server_filter(query), workers):
             record = v4_record(dataset, query.workspace, rule)
@@ -133,13 +133,13 @@ def lumisections(
     Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with causes and comments:
     the statuses as they were set, None where nobody judged.
     """
-    with http.Connection(http.RUNREG, workers=workers, cookies=cookies) as connection:
+    with http.Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
 
         def fetch(record: Record) -> dict[str, Any]:
             body = {"run_number": record["run_number"], "dataset_name": record["rda_name"]}
             return _post(connection, "/lumisections/rr_lumisection_ranges_by_component", body, _object)
 
-        for record, ranges in http.in_order(fetch, records, workers):
+        for record, ranges in concurrency.in_order(fetch, records, workers):
             if isinstance(ranges, Exception):
                 raise ranges
             yield from _by_lumisection(record, ranges)

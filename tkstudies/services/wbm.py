@@ -9,7 +9,7 @@ from requests import Response
 
 from tkstudies import jsonl
 from tkstudies.errors import ServiceError
-from tkstudies.services import http
+from tkstudies.services import endpoints, http
 from tkstudies.services.runselection import Range, coarse
 
 Record = dict[str, Any]
@@ -25,7 +25,7 @@ def runs(ranges: Iterable[Range]) -> Iterator[Record]:
         ServiceError: WBM can't be reached, or sends something else than its XML.
     """
     wanted = list(ranges)
-    with http.Connection(http.WBM) as connection:
+    with http.Connection(endpoints.WBM) as connection:
         for first, last in coarse(wanted, _GAP):
             span = {"RUN": first} if first == last else {"RUN_BEGIN": first, "RUN_END": last}
             found = connection.request(

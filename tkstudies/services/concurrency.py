@@ -1,0 +1,65 @@
+"""Many calls at once, their results in order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int = 4
+) -> Iterator[tuple[Item, Result | Exception]]:
+    """Yield (item, result) in the order of the items, with up to ``workers`` calls under way.
+
+    An exception of a call is yielded as its result. At most ``ahead`` items per worker are taken in advance, so
+    that memory doesn't grow with the number of items. The threads end with the process: Ctrl-C doesn't wait.
+    """
+    tasks: queue.SimpleQueue = queue.SimpleQueue()
+    waiting: deque[_Slot] = deque()
+
+    def work() -> None:
+        while (slot := tasks.get()) is not None:
+            try:
+                slot.result = function(slot.item)
+            except Exception as error:
+                slot.result = error
+            slot.done.set()
+
+    threads: list[threading.Thread] = []
+    try:
+        for item in items:
+            slot = _Slot(item)
+            waiting.append(slot)
+            tasks.put(slot)
+            if len(threads) < workers:
+                threads.append(threading.Thread(target=work, daemon=True))
+                threads[-1].start()
+            while waiting and (len(waiting) >= workers * ahead or waiting[0].done.is_set()):
+                yield _taken(waiting.popleft())
+        while waiting:
+            yield _taken(waiting.popleft())
+    finally:
+        for _ in threads:
+            tasks.put(None)
+
+
+class _Slot:
+    """Room for one result."""
+
+    __slots__ = ("done", "item", "result")
+
+    def __init__(self, item: Any):
+        self.item = item
+        self.done = threading.Event()
+        self.result: Any = None
+
+
+def _taken(slot: _Slot) -> tuple[Any, Any]:
+    slot.done.wait()
+    return slot.item, slot.result
