@@ -231,6 +231,7 @@ class CernServer:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
+        self.resthub.close()
 
     # hooks for tests
 

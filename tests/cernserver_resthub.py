@@ -142,6 +142,13 @@ class RestHub:
         self._results: dict[tuple, tuple[list[str], list[list]]] = {}
         self._columns: dict[tuple[str, str], dict[str, str]] = {}
 
+    def close(self) -> None:
+        """Let the database go."""
+        with self._lock:
+            if self._connection:
+                self._connection.close()
+                self._connection = None
+
     def expire(self) -> None:
         """Forget all query ids, as the server does after an hour."""
         with self._lock:

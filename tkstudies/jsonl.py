@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any, BinaryIO
 
 import msgspec
@@ -26,6 +27,7 @@ STDIN = "-"
 STDOUT = "-"
 _BOM = b"\xef\xbb\xbf"
 _WHITESPACE = b" \t\r\n\v\f"
+_BLOCK = 1 << 18  # bytes that are read or written at once
 _FLUSH_SECONDS = 0.05
 
 _decode_any = msgspec.json.Decoder().decode
@@ -144,8 +146,9 @@ class Reader:
     def lines(self, decoder: Callable[[bytes], Any] | None = None) -> Iterator[tuple[bytes, Any]]:
         """Yield each line, stripped of its line end, with what ``decoder`` makes of it.
 
-        ``decoder`` raises ``msgspec.DecodeError`` or BadRecord for what isn't strict JSON. A line with NaN or
-        Infinity is rewritten with nulls and given to it again; if it still refuses, the record is a dict.
+        ``decoder`` raises ``msgspec.DecodeError`` or BadRecord for what isn't strict JSON; it needn't look at all
+        of the text. A line with NaN or Infinity is rewritten with nulls and given to it again; if it still
+        refuses, the record is a dict.
         """
         for source in self.sources:
             with opened(source) as stream:
@@ -162,6 +165,8 @@ class Reader:
                     continue
                 try:
                     record = decoder(line)
+                    if not line.isascii():
+                        line.decode()  # msgspec doesn't look into the texts that it skips
                 except _NOT_STRICT:
                     try:
                         record = decode(line)
@@ -241,22 +246,38 @@ def opened(source: str) -> Iterator[BinaryIO]:
 def _unpacked(stream: BinaryIO) -> BinaryIO:
     import gzip
 
-    return io.BufferedReader(gzip.GzipFile(fileobj=stream), 1 << 18)
+    return io.BufferedReader(gzip.GzipFile(fileobj=stream), _BLOCK)
 
 
-def _lines_or_array(source: str, stream: BinaryIO) -> Iterator[bytes]:
+def _lines_or_array(source: str, stream: BinaryIO) -> Iterable[bytes]:
     """The lines of a stream; the members of an array as if each were a line of its own."""
+    _hand_on()
     first = stream.readline().removeprefix(_BOM)
     blank = []
     while first and not first.strip(_WHITESPACE):
         blank.append(first)
         first = stream.readline()
     if first.lstrip(_WHITESPACE)[:1] == b"[":
-        yield from _members(source, first + stream.read())
-        return
-    yield from blank
-    yield first
-    yield from stream
+        return _members(source, first + stream.read())
+    return chain(blank, [first], _split(stream))
+
+
+def _split(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream without their ends, as soon as they are there; a last, empty one may come with them."""
+    pending: list[bytes] = []
+    while block := _next_block(stream):
+        lines = block.split(b"\n")
+        pending.append(lines[0])
+        if len(lines) > 1:
+            lines[0] = b"".join(pending)
+            pending = [lines.pop()]
+            yield from lines
+    yield b"".join(pending)
+
+
+def _next_block(stream: BinaryIO) -> bytes:
+    _hand_on()
+    return stream.read1(_BLOCK)
 
 
 def _members(source: str, text: bytes) -> list[bytes]:
@@ -281,6 +302,15 @@ def _reason(error: BaseException) -> str:
 # --- writing
 
 
+_open_writers: list[Writer] = []
+
+
+def _hand_on() -> None:
+    """Before we wait for input, those who read our output get what is ready."""
+    for writer in _open_writers:
+        writer.flush()
+
+
 class Writer:
     """Records to standard output, or to a file that appears only when all are written.
 
@@ -302,6 +332,8 @@ class Writer:
         self._name = output
         self._resumable = resumable
         self._at_once = at_once
+        self._held: list[bytes] = []
+        self._size = 0
         self._flushed = time.monotonic()
         self._final = self._temporary = None
         if output == STDOUT:
@@ -335,26 +367,33 @@ class Writer:
 
     def write_line(self, line: bytes) -> None:
         """Write one encoded record, given without its line end."""
-        try:
-            self.stream.write(line + b"\n")
-            if self._at_once or time.monotonic() - self._flushed > _FLUSH_SECONDS:
-                self.flush()
-        except (OSError, ValueError) as error:
-            self._failed(error)
+        self._held.append(line)
+        self._size += len(line)
         self.written += 1
+        if self._size > _BLOCK or self._at_once or time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self.flush()
 
     def flush(self) -> None:
-        """Hand on what is buffered."""
+        """Hand on what is held."""
         try:
+            self._write_held()
             self.stream.flush()
         except (OSError, ValueError) as error:
             self._failed(error)
         self._flushed = time.monotonic()
 
+    def _write_held(self) -> None:
+        if self._held:
+            held, self._held, self._size = self._held, [], 0
+            held.append(b"")
+            self.stream.write(b"\n".join(held))
+
     def __enter__(self) -> Writer:
+        _open_writers.append(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        _open_writers.remove(self)
         if kind is None:
             self._finish()
         else:
@@ -374,6 +413,7 @@ class Writer:
     def _abandon(self) -> None:
         """The work failed: whole lines that are out stay out, a file that isn't finished doesn't appear."""
         try:
+            self._write_held()
             self.stream.flush()
             if self._name != STDOUT:
                 self.stream.close()

@@ -47,16 +47,29 @@ class Tally:
                 }
             )
 
+    def refuse_nothing(self) -> None:
+        """Nothing came at all and something failed: that is no partial result.
+
+        Raises:
+            ServiceError: The first failure.
+        """
+        if set(self._counts) == {"failed"} and not (self.written or self.kept):
+            raise ServiceError(f"nothing could be fetched, {self._failures()}")
+
+    def _failures(self) -> str:
+        return f"{self._counts['failed']:,} failed, the first: {self._first_failure}"
+
     def report(self, what: str, strict: bool) -> None:
         """Say at the end how it went."""
         for warning, runs in self._warnings.items():
             console.warn(
                 f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})"
             )
-        failed = self._counts.pop("failed", 0)
+        failed = self._counts["failed"]
         absent = [
             f"{count:,} incomplete" if error == "incomplete" else console.counted(count, error)
             for error, count in sorted(self._counts.items())
+            if error != "failed"
         ]
         kept = f" and {self.kept:,} taken over" if self.kept else ""
         console.say(
@@ -65,7 +78,7 @@ class Tally:
             + (f", {failed:,} failed" if failed else "")
         )
         if failed:
-            console.left_out(f"{failed:,} failed, the first: {self._first_failure}")
+            console.left_out(self._failures())
         if strict and absent:
             console.left_out(f"--strict: {', '.join(absent)}")
 
@@ -92,6 +105,7 @@ def write_histograms(
                     crawl.add(_line(outcome, outcome.hist, adds_completeness))
                     tally.written += 1
                 bar.advance()
+            tally.refuse_nothing()
     except (KeyboardInterrupt, ServiceError):
         how = f"--resume {output}"
         if output == jsonl.STDOUT:
@@ -136,3 +150,4 @@ def write_rows(
                 writer.write({**key, **entry, **completeness})
                 tally.written += 1
             bar.advance()
+        tally.refuse_nothing()

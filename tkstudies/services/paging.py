@@ -12,7 +12,8 @@ Row = Any
 Page = tuple[list[Row], int]
 Fetch = Callable[[int], Page]
 
-_REREADS = 6
+_REREADS = 6  # of a listing
+_SECOND_LOOKS = 3  # at a page
 
 
 def read(
@@ -25,9 +26,10 @@ def read(
 ) -> Iterator[Row]:
     """Yield the rows of one listing after the other, in the server's order.
 
-    Rows that appear or go while pages are read shift the pages behind them: what then comes twice is dropped,
-    and when less came than was announced, or something else is announced in the end than at the beginning, the
-    pages are read again for what is missing (it comes at the end).
+    Rows that appear or go while pages are read shift the pages behind them. A page that repeats rows of those
+    before it is read again at once, and what comes twice even so is dropped. When less came than was announced,
+    or something else is announced in the end than at the beginning, all pages are read again for what is
+    missing, which comes at the end.
     What is missing even then is told, and makes the command end with exit code 3.
 
     Args:
@@ -62,9 +64,15 @@ def _complete(
             console.debug(f"{what}: {announced} announced, {len(seen)} came: reading the pages again")
             first = fetch(0)
         totals = []
-        for rows, announced in _pages(fetch, first, size, workers):
+        for number, (rows, announced) in enumerate(_pages(fetch, first, size, workers)):
             totals.append(announced)
-            fresh = {identity: row for row in rows if (identity := key(row)) not in seen}
+            fresh = _fresh(rows, key, seen)
+            for _ in range(_SECOND_LOOKS):
+                if attempt or not number or len(fresh) == len(rows):
+                    break
+                console.debug(f"{what}: page {number + 1} repeats rows: reading it again")
+                rows, announced = fetch(number)
+                fresh = {**_fresh(rows, key, seen), **fresh}
             seen.update(fresh)
             yield list(fresh.values())
         if len(seen) >= announced and min(totals) == max(totals):
@@ -73,6 +81,10 @@ def _complete(
         console.left_out(
             f"{announced - len(seen)} of {announced} {what} never came: the listing changes while it is read"
         )
+
+
+def _fresh(rows: list[Row], key: Callable[[Row], Hashable], seen: set[Hashable]) -> dict[Hashable, Row]:
+    return {identity: row for row in rows if (identity := key(row)) not in seen}
 
 
 def _pages(fetch: Fetch, first: Page, size: int, workers: int) -> Iterator[Page]:
