@@ -196,6 +196,20 @@ def read(source: str, **options: Any) -> Iterator[Record]:
     return iter(Reader([source], **options))
 
 
+def read_value(file: str, expected: str = "JSON") -> Any:
+    """The one JSON value that a file holds, over as many lines as it likes.
+
+    Raises:
+        InputError: The file can't be read, or holds something else.
+    """
+    _check_source(file, expected)
+    with opened(file) as stream:
+        try:
+            return decode_value(stream.read().removeprefix(_BOM))
+        except (OSError, EOFError, BadRecord) as error:
+            raise InputError(f"{shown(file)} is not {expected}: {_reason(error)}") from None
+
+
 def shown(source: str) -> str:
     """The name of a source in a message."""
     return "standard input" if source == STDIN else source

@@ -110,7 +110,8 @@ class Crawl:
         self.added = 0
 
     def __enter__(self) -> Crawl:
-        self._writer = self._copy() if self._in_place else Writer(self._output, resumable=True, at_once=True)
+        writer = self._copy() if self._in_place else Writer(self._output, resumable=True, at_once=True)
+        self._writer = writer.__enter__()
         return self
 
     def _copy(self) -> Writer:

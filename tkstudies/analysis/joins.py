@@ -6,13 +6,15 @@ only as far as the keys need it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
+from tkstudies.analysis.columns import LearnedColumns, NamedColumns, Values
 from tkstudies.errors import UsageError
-from tkstudies.jsonl import decode, decode_strictly, encode
+from tkstudies.jsonl import decode, encode
 
 AUTOMATIC_KEYS = (
     ("run_number", "lumisection_number"),
@@ -23,24 +25,31 @@ AUTOMATIC_KEYS = (
 FILL_PREFIX = "fill__"
 KEY_COLUMNS = ("run_number", "reco", "fill_number", "lumisection_number")
 
-_ROWS_TO_LEARN_FROM = 50
-_MOST_LESSONS = 20
-
 Line = tuple[bytes, Any]
-Match = tuple[
-    bytes, "dict[str, Any] | None"
-]  # members of a right-hand row, and its key columns for later joins
+
+
+class KeyedRows(LearnedColumns):
+    """The values of the columns that may be keys, and the names of all columns, of the lines of one side.
+
+    Args:
+        on: Key columns beyond the automatic ones.
+    """
+
+    def __init__(self, on: Iterable[str] = ()):
+        super().__init__(dict.fromkeys([*KEY_COLUMNS, *on]))
+
+
+LeftRows = KeyedRows
 
 
 class Table(msgspec.Struct):
-    """A right-hand side: its rows by key, as JSON members without the key and without braces.
+    """A right-hand side: its rows by key, each as what it adds to a line: ``,"column":value, ...``.
 
     Attributes:
         name: The file it came from, for messages.
         keys: The columns it is joined on.
         columns: Every column that it adds.
-        rows: Key -> list of (members, values of ``carried``); the list has one element unless ``many``.
-        carried: Columns among KEY_COLUMNS that later tables may join on.
+        rows: Key -> end of a line, without its brace; a list of them where ``many`` rows have the key.
         duplicates: Rows dropped because their key had come before.
         matched: Left rows that found a row here.
     """
@@ -48,8 +57,7 @@ class Table(msgspec.Struct):
     name: str
     keys: tuple[str, ...]
     columns: dict[str, None] = {}
-    rows: dict[Any, list[Match]] = {}
-    carried: tuple[str, ...] = ()
+    rows: dict[Any, bytes | list[bytes]] = {}
     duplicates: int = 0
     matched: int = 0
 
@@ -70,43 +78,48 @@ def load_table(
     left_columns: Iterable[str],
     on: tuple[str, ...] = (),
     many: bool = False,
+    keyed: KeyedRows | None = None,
 ) -> Table:
     """Read a right-hand side and index it by its key.
 
     Args:
         name: Its file, for messages.
-        lines: (encoded record, record) pairs.
+        lines: Encoded records, each with what ``keyed`` makes of it, or with the decoded record.
         left_columns: The columns that the left side will have when it arrives here.
         on: Key columns; chosen by choose_keys when empty.
         many: Keep all rows of a key, not only the first.
+        keyed: The decoder of the lines.
 
     Raises:
         UsageError: The two sides have no key in common.
     """
+    keyed = keyed or KeyedRows(on)
     table: Table | None = None
     prefix = ""
-    for line, record in lines:
+    for line, row in lines:
+        values = row if type(row) is tuple else keyed.of(row)
         if table is None:
-            keys = on or choose_keys(left_columns, record)
-            if keys is None or not set(keys) <= record.keys():
-                raise UsageError(_no_key(name, on, left_columns, record))
+            keys = on or choose_keys(left_columns, keyed.columns)
+            if keys is None or not set(keys) <= keyed.columns.keys():
+                raise UsageError(_no_key(name, on, left_columns, keyed.columns))
             prefix = FILL_PREFIX if keys == ("fill_number",) and not on else ""
-            table = Table(name, keys, carried=tuple(c for c in KEY_COLUMNS if c not in keys and not prefix))
-        key = key_of(record, table.keys)
-        if key is None:
+            table, key_of_row = Table(name, keys), _key_getter(keyed, keys)
+        key = key_of_row(values)
+        if not _is_key(key):
             continue
         known = table.rows.get(key)
-        if known is not None and not many:
-            table.duplicates += 1
-            continue
-        members = _members(line, record, table.keys, prefix)
-        carried = {c: record[c] for c in table.carried if record.get(c) is not None} or None
-        table.columns.update(dict.fromkeys(prefix + c for c in record if c not in table.keys))
         if known is None:
-            table.rows[key] = [(members, carried)]
+            table.rows[key] = _ending(line, keys, key, prefix)
+        elif not many:
+            table.duplicates += 1
+        elif type(known) is list:
+            known.append(_ending(line, keys, key, prefix))
         else:
-            known.append((members, carried))
-    return table or Table(name, on)
+            table.rows[key] = [known, _ending(line, keys, key, prefix)]
+    if table is None:
+        return Table(name, on)
+    table.columns.update(dict.fromkeys(prefix + column for column in keyed.columns if column not in keys))
+    return table
 
 
 def _no_key(name: str, on: tuple[str, ...], left: Iterable[str], right: Iterable[str]) -> str:
@@ -121,70 +134,30 @@ def _no_key(name: str, on: tuple[str, ...], left: Iterable[str], right: Iterable
 
 def key_of(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
     """The key of a record: a value, or a tuple of values; None if one is missing or can't be a key."""
-    values = tuple([record.get(key) for key in keys])
-    if any(value is None or isinstance(value, list | dict) for value in values):
-        return None
-    return values[0] if len(values) == 1 else values
+    values = tuple([record.get(name) for name in keys])
+    key = values[0] if len(values) == 1 else values
+    return key if _is_key(key) else None
 
 
-def _members(line: bytes, record: dict[str, Any], keys: tuple[str, ...], prefix: str) -> bytes:
-    """The record's JSON members without keys and braces, from the line itself when it begins with the keys."""
+def _is_key(key: Any) -> bool:
+    if type(key) is tuple:
+        return all(map(_is_key, key))
+    return key is not None and not isinstance(key, list | dict)
+
+
+def _key_getter(rows: KeyedRows, keys: tuple[str, ...]) -> Callable[[Values], Any]:
+    return itemgetter(*([rows.wanted.index(key) for key in keys] or [0]))
+
+
+def _ending(line: bytes, keys: tuple[str, ...], key: Any, prefix: str) -> bytes:
+    """The members without the keys, each after a comma, cut from the line itself when it begins with the keys."""
     if not prefix:
-        beginning = encode({key: record[key] for key in keys})[:-1]
-        if line.startswith(beginning + b",") and list(record)[: len(keys)] == list(keys):
-            return line[len(beginning) + 1 : -1]
-    return encode({prefix + column: value for column, value in record.items() if column not in keys})[1:-1]
-
-
-class LeftRows:
-    """Decodes left-hand lines only as far as needed: key columns, and whether a column is new.
-
-    After some lines a msgspec Struct of the columns seen so far takes over from the dict; a line with an
-    unknown column goes back to the dict, and the Struct learns the column.
-    """
-
-    def __init__(self, wanted: Iterable[str]):
-        self.columns: dict[str, None] = {}
-        self._wanted = frozenset(wanted)
-        self._seen = self._lessons = 0
-        self._decode: Any = None
-
-    def decode(self, line: bytes) -> dict[str, Any]:
-        """The wanted columns of one line; other columns may be there too.
-
-        Raises:
-            msgspec.DecodeError: The line isn't a JSON object that msgspec takes.
-        """
-        if self._decode is not None:
-            try:
-                row = self._decode(line)
-                return {column: getattr(row, name) for column, name in self._names.items()}
-            except msgspec.ValidationError:
-                self._decode = None
-        record = decode_strictly(line)
-        self.learn(record)
-        return record
-
-    def learn(self, record: dict[str, Any]) -> None:
-        """Note the columns of a whole record."""
-        self._seen += 1
-        new = record.keys() - self.columns.keys()
-        if new:
-            self.columns.update(dict.fromkeys(record))
-            self._lessons += 1
-        if self._seen > _ROWS_TO_LEARN_FROM and self._lessons < _MOST_LESSONS:
-            self._decode = self._decoder()
-
-    def _decoder(self) -> Any:
-        names = {column: f"c{number}" for number, column in enumerate(self.columns)}
-        self._names = {column: name for column, name in names.items() if column in self._wanted}
-        fields = [
-            (name, Any if column in self._wanted else msgspec.Raw, None) for column, name in names.items()
-        ]
-        row = msgspec.defstruct(
-            "Row", fields, rename={name: column for column, name in names.items()}, forbid_unknown_fields=True
-        )
-        return msgspec.json.Decoder(row).decode
+        beginning = encode(dict(zip(keys, key if type(key) is tuple else (key,), strict=True)))[:-1]
+        if line.startswith(beginning) and line[len(beginning) : len(beginning) + 1] in (b",", b"}"):
+            return line[len(beginning) : -1]
+    record = decode(line)
+    members = encode({prefix + column: value for column, value in record.items() if column not in keys})
+    return b"," + members[1:-1] if len(members) > 2 else b""
 
 
 class Join:
@@ -200,73 +173,89 @@ class Join:
         collisions: Right columns that a left row already had.
     """
 
-    def __init__(self, left: LeftRows, tables: list[Table], *, inner: bool = False, prefix: str = ""):
+    def __init__(self, left: KeyedRows, tables: list[Table], *, inner: bool = False, prefix: str = ""):
         self.collisions: dict[str, None] = {}
-        self.rows = 0
         self._left = left
         self._tables = tables
         self._inner = inner
         self._prefix = prefix
         self._known_columns = -1
-        self._careful: list[bool] = []
+        self._steps: list[tuple[Any, ...]] = []
+        self._keys_in = NamedColumns(KEY_COLUMNS).decode
+        self._last_ending: bytes | None = None
 
     def lines(self, left: Iterable[Line]) -> Iterator[bytes]:
-        """Yield the joined lines of left-hand (line, what ``left.decode`` made of it) pairs."""
+        """Yield the joined lines of left-hand lines, each with what ``left`` made of it, or its record."""
+        columns = self._left.columns
         for line, row in left:
-            self.rows += 1
-            if not row.keys() <= self._left.columns.keys():
-                self._left.learn(row)
-            if len(self._left.columns) != self._known_columns:
+            values = row if type(row) is tuple else self._left.of(row)
+            if len(columns) != self._known_columns:
                 self._look_for_collisions()
-            yield from self._joined(line, row, 0)
+            yield from self._joined([line[:-1]], values)
 
     def _look_for_collisions(self) -> None:
         """Which tables may bring a column that is already there: those rows are joined column by column."""
+        self._steps = []
         have = set(self._left.columns)
-        self._careful = []
-        for table in self._tables:
-            self._careful.append(not have.isdisjoint(table.columns))
+        for number, table in enumerate(self._tables):
+            careful, brings = not have.isdisjoint(table.columns), self._brings_keys(number)
+            self._steps.append((table, _key_getter(self._left, table.keys), careful, brings))
             have.update(table.columns)
         self._known_columns = len(self._left.columns)
 
-    def _joined(self, line: bytes, row: dict[str, Any], number: int) -> Iterator[bytes]:
-        while number < len(self._tables):
-            table = self._tables[number]
-            matches = table.rows.get(key_of(row, table.keys)) if table.rows else None
-            if matches is None:
+    def _brings_keys(self, number: int) -> bool:
+        """Whether a table has columns that later ones are joined on."""
+        later = {key for table in self._tables[number + 1 :] for key in table.keys}
+        table = self._tables[number]
+        return not later.isdisjoint(table.columns.keys() & KEY_COLUMNS)
+
+    def _joined(self, parts: list[bytes], values: Values, first: int = 0) -> list[bytes]:
+        """The lines that a row becomes in the tables from number ``first`` on; its own has no last brace yet."""
+        for number in range(first, len(self._steps)):
+            table, key, careful, brings = self._steps[number]
+            try:
+                found = table.rows.get(key(values))
+            except TypeError:  # a list is no key
+                found = None
+            if found is None:
                 if self._inner:
-                    return
-                number += 1
+                    return []
                 continue
             table.matched += 1
-            if len(matches) > 1:
-                for match in matches:
-                    yield from self._joined(*self._extended(line, row, match, number), number + 1)
-                return
-            line, row = self._extended(line, row, matches[0], number)
-            number += 1
-        yield line
+            if type(found) is list:
+                rows = [self._extended([*parts], values, ending, careful, brings) for ending in found]
+                return [line for row in rows for line in self._joined(*row, number + 1)]
+            parts, values = self._extended(parts, values, found, careful, brings)
+        parts.append(b"}")
+        return [b"".join(parts)]
 
     def _extended(
-        self, line: bytes, row: dict[str, Any], match: Match, number: int
-    ) -> tuple[bytes, dict[str, Any]]:
-        """The line with the members of a matching row, and the row with the keys that it brings."""
-        members, carried = match
-        if members and self._careful[number]:
-            line = self._merge(line, members)
-        elif members:
-            line = line[:-1] + b"," + members + b"}"
-        if carried:
-            row = {**carried, **{column: value for column, value in row.items() if value is not None}}
-        return line, row
+        self, parts: list[bytes], values: Values, ending: bytes, careful: bool, brings: bool
+    ) -> tuple[list[bytes], Values]:
+        """The row with the members of a right-hand one, and the values with the keys that it brings."""
+        if careful:
+            parts = [self._merged(b"".join([*parts, b"}"]), ending)]
+        else:
+            parts.append(ending)
+        if brings and None in values:
+            if ending is not self._last_ending:
+                self._last_ending, self._brought = ending, self._keys_in(_object(ending))
+            values = tuple(
+                [new if value is None else value for value, new in zip(values, self._brought, strict=False)]
+            )
+        return parts, values
 
-    def _merge(self, line: bytes, members: bytes) -> bytes:
+    def _merged(self, line: bytes, ending: bytes) -> bytes:
         record = decode(line)
-        for column, value in decode(b"{" + members + b"}").items():
+        for column, value in decode(_object(ending)).items():
             if column not in record:
                 record[column] = value
                 continue
             self.collisions[column] = None
             if self._prefix:
                 record.setdefault(self._prefix + column, value)
-        return encode(record)
+        return encode(record)[:-1]
+
+
+def _object(ending: bytes) -> bytes:
+    return b"{%b}" % ending[1:]

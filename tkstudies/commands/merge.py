@@ -60,7 +60,7 @@ def merge(
       tkstudies merge oms_runs.jsonl oms_fills.jsonl < runs.jsonl > study.jsonl
       tkstudies merge --on run_number --prefix old_ last_week.jsonl < today.jsonl
     """
-    from tkstudies.analysis.joins import KEY_COLUMNS, Join, LeftRows, load_table
+    from tkstudies.analysis.joins import Join, KeyedRows, load_table
 
     keys = tuple(name.strip() for value in on or [] for name in value.split(","))
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
@@ -68,7 +68,7 @@ def merge(
         raise UsageError("standard input can't be both sides: name the left-hand file with -i")
     readers = [jsonl.Reader([name], skip_bad_lines=skip_bad_lines) for name in right]
 
-    left_rows = LeftRows({*KEY_COLUMNS, *keys})
+    left_rows = KeyedRows(keys)
     with jsonl.Writer(output) as writer:
         lines = left.lines(left_rows.decode)
         first = next(lines, None)
@@ -78,7 +78,9 @@ def merge(
         columns = dict(left_rows.columns)
         tables = []
         for reader in readers:
-            tables.append(load_table(reader.sources[0], reader.lines(), columns, keys, many))
+            keyed = KeyedRows(keys)
+            right_lines = reader.lines(keyed.decode)
+            tables.append(load_table(reader.sources[0], right_lines, columns, keys, many, keyed))
             columns.update(tables[-1].columns)
         join = Join(left_rows, tables, inner=how is How.inner, prefix=prefix)
         for line in join.lines(chain([first], lines)):

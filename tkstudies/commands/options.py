@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.errors import UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.analysis.certification import Certification
 
 
 def application(**settings: object) -> typer.Typer:
@@ -55,6 +58,13 @@ def reader(
             return None
         sources = [default]
     return jsonl.Reader(sources, skip_bad_lines=skip_bad_lines, expected=expected)
+
+
+def certification(file: str) -> Certification:
+    """The good runs and lumisections of a certification JSON."""
+    from tkstudies.analysis.certification import Certification
+
+    return Certification(jsonl.read_value(file, "a certification file"), file)
 
 
 def report_skipped(records: jsonl.Reader) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,7 +69,7 @@ def rank(
     """
     chosen = [name.strip() for value in columns or [] for name in value.split(",")]
     runs = options.split_numbers(run, "run")
-    good_runs = _golden_runs(golden) if golden else None
+    good_runs = options.certification(golden).runs if golden else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
     rows, repeated = _distinct(records)
     if not rows:
@@ -164,18 +163,6 @@ def _is_number(value: Any) -> bool:
 
 def _number(value: Any) -> float:
     return value if _is_number(value) else float("nan")
-
-
-def _golden_runs(file: str) -> frozenset[int]:
-    """The runs of a certification JSON, run -> ranges of good lumisections."""
-    try:
-        certified = jsonl.decode_value(Path(file).read_bytes())
-        return frozenset(int(number) for number, ranges in certified.items() if len(ranges))
-    except OSError as error:
-        raise InputError(f"{file}: can't be read: {error.strerror}") from None
-    except (ValueError, TypeError, AttributeError):
-        example = '{"315257": [[1, 88], [91, 92]]}'
-        raise InputError(f"{file}: not a certification JSON such as {example}") from None
 
 
 def _is_good(row: Row, golden: Collection[int] | None) -> bool:

@@ -189,6 +189,8 @@ class Connection:
                 f"{self.service.title} answers {status}{_reason(response)} for {self._shown(request.url)}"
             )
         try:
+            if not response.content.strip():
+                raise Unusable("sent an empty answer")
             return parse(response)
         except Unusable as error:
             raise _Failure("content", str(error)) from None
@@ -218,7 +220,7 @@ class Connection:
         if self._recorder:
             self._recorder.add(request, response, self.base, self.service.default)
         console.debug(
-            f"{request.method} {self._shown(request.url)} -> {response.status_code}, "
+            f"{request.method} {self._shown(request.url, 10_000)} -> {response.status_code}, "
             f"{len(response.content):,} bytes, {time.monotonic() - start:.3f} s"
         )
         return response
@@ -250,10 +252,11 @@ class Connection:
         advice = f". {service.route}, or set {service.variable}" if failure.kind == "unreachable" else ""
         return ServiceError(f"{service.title} {failure.reason}: {request.method} {url}, {tried}{advice}")
 
-    def _shown(self, url: str | None) -> str:
-        """A URL for a message, without a password that somebody put in front of the host."""
+    def _shown(self, url: str | None, most: int = 160) -> str:
+        """A URL for a message, not too long, without a password that somebody put in front of the host."""
         parts = urlsplit(url or "")
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        text = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return text if len(text) <= most else text[: most - 3] + "..."
 
 
 class _PooledAdapter(HTTPAdapter):
@@ -317,8 +320,6 @@ def finish() -> None:
 def parse_json(response: requests.Response) -> Any:
     """The JSON value of an answer; what isn't JSON is worth another try."""
     content = response.content
-    if not content.strip():
-        raise Unusable("sent an empty answer")
     try:
         return jsonl.decode_value(content)
     except jsonl.BadRecord:
