@@ -134,3 +134,43 @@ def test_records_of_another_kind_are_refused(row, tkstudies):
     result = tkstudies("features", input=[row])
     assert (result.stdout, result.exit_code) == ("", 1)
     assert "not a histogram record" in result.stderr
+
+
+def test_folders_of_the_older_crawler(tmp_path, tkstudies):
+    for name in ("NumberOfTracks_GenTk", "own_plot"):
+        (tmp_path / "crawl" / name).mkdir(parents=True)
+        for run, reco in ((321012, "Express"), (32101, "online")):
+            hist = record(mean=run)["hist"]
+            (tmp_path / "crawl" / name / f"{run}_{reco}.json").write_text(json.dumps({"hist": hist}))
+    (tmp_path / "crawl" / "own_plot" / "notes.txt").write_text("x")
+    result = tkstudies("features", "--stats", "mean", tmp_path / "crawl")
+    assert (result.stderr, result.exit_code) == ("", 0)
+    assert from_lines(result.stdout) == [
+        {"run_number": 32101, "reco": "online", "Tracks.mean": 32101, "own_plot.mean": 32101},
+        {"run_number": 321012, "reco": "express", "Tracks.mean": 321012, "own_plot.mean": 321012},
+    ]
+    one = tkstudies("features", "--stats", "mean", tmp_path / "crawl" / "own_plot")
+    assert list(from_lines(one.stdout)[0]) == ["run_number", "reco", "own_plot.mean"]
+
+
+def test_a_broken_file_of_the_older_crawler_costs_only_itself(tmp_path, tkstudies):
+    (tmp_path / "plot").mkdir()
+    (tmp_path / "plot" / "1_express.json").write_text(
+        '{"hist": {"title": "run"s end", "stats": {"entries": nan}}}'
+    )
+    (tmp_path / "plot" / "2_express.json").write_text("<html>")
+    result = tkstudies("features", "--stats", "entries", tmp_path / "plot")
+    assert (from_lines(result.stdout), result.exit_code) == (
+        [{"run_number": 1, "reco": "express", "plot.entries": None}],
+        3,
+    )
+    assert (
+        f"{tmp_path}/plot/2_express.json left out: not a JSON object" in result.stderr
+        or "2_express" in result.stderr
+    )
+
+
+def test_an_empty_folder_is_an_error(tmp_path, tkstudies):
+    result = tkstudies("features", tmp_path)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert f"{tmp_path}: no files such as 321012_express.json" in result.stderr

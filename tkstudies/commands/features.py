@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -37,7 +39,8 @@ def features(
 
     \b
     Columns are FEATURE.mean, .rms, .entries, .integral; the plots of the quick
-    collections have short feature names (Hits.Pixel), others use their own.
+    collections have short feature names (Hits.Pixel), others use their own. A folder
+    is one of the older crawler, with files such as 321012_express.json, or holds such.
 
     \b
     Examples:
@@ -46,12 +49,22 @@ def features(
     """
     from tkstudies.analysis.histogramlines import line_adder
     from tkstudies.analysis.histograms import DEFAULT_STATISTICS, FeatureTable
+    from tkstudies.crawled import histogram_records
 
     chosen = [name.strip() for value in stats or [] for name in value.split(",")] or DEFAULT_STATISTICS
     table = FeatureTable(chosen, content=content, feature_names=_feature_names(names) if names else None)
-    records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
+    folders = [name for name in files or [] if os.path.isdir(name)]
+    records = options.reader(
+        inputs,
+        [name for name in files or [] if name not in folders],
+        skip_bad_lines=skip_bad_lines,
+        expected="histogram records",
+        default=None if folders else jsonl.STDIN,
+    )
     with jsonl.Writer(output) as writer:
-        for _ in records.lines(line_adder(table)):
+        for record in chain.from_iterable(map(histogram_records, folders)):
+            table.add(record)
+        for _ in records.lines(line_adder(table)) if records else ():
             pass
         for row in table.rows():
             writer.write(row)
@@ -59,7 +72,8 @@ def features(
         console.warn(
             f"{console.counted(table.duplicates, 'histogram')} dropped: same run, reco and plot as before"
         )
-    options.report_skipped(records)
+    if records:
+        options.report_skipped(records)
 
 
 def _feature_names(file: str) -> dict[str, str]:

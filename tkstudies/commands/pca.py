@@ -98,7 +98,9 @@ def pca(
         rows.append(record if keep is Keep.all else _labels(record))
     matrix = builder.matrix()
     if rows and matrix.rows < len(rows):
-        console.warn(f"{console.counted(len(rows) - matrix.rows, 'row')} had no features and are left out")
+        left_out = len(rows) - matrix.rows
+        be = "is" if left_out == 1 else "are"
+        console.warn(f"{console.counted(left_out, 'row')} had no features and {be} left out")
     rows, fitted = list(compress(rows, matrix.kept)), list(compress(fitted, matrix.kept))
 
     if model:

@@ -165,19 +165,22 @@ class _Colours:
 def _annotate(
     axes: Sequence[Axes], panels: dict[Any, list[dict[str, Any]]], x: str, y: str, number: int
 ) -> None:
-    """Name the rows that lie farthest out by Hotelling's T2."""
+    """Name the rows that lie farthest out by Hotelling's T2, one for each run (or lumisection)."""
     found = [
         (row["t2"], ax, row)
         for ax, rows in zip(axes, panels.values(), strict=False)
         for row in rows
-        if _number(row.get("t2"))
+        if _number(row.get("t2")) is not None
     ]
-    for _, ax, row in sorted(found, key=lambda item: -item[0])[:number]:
-        words = [
-            str(row[column])
-            for column in ("run_number", "lumisection_number", "reco")
-            if row.get(column) is not None
-        ]
+    named: set[tuple[Any, Any]] = set()
+    for _, ax, row in sorted(found, key=lambda item: -item[0]):
+        key = row.get("run_number"), row.get("lumisection_number")
+        if len(named) == number:
+            break
+        if key in named:
+            continue
+        named.add(key)
+        words = [str(word) for word in (*key, row.get("reco")) if word is not None]
         ax.annotate(
             " ".join(words),
             (row[x], row[y]),
