@@ -343,3 +343,19 @@ def test_cookies_are_another_way_in(live, monkeypatch, tkstudies, tmp_path):
     cookies = live.write_cookies(tmp_path / "cookies.txt")
     result = tkstudies("oms", "hltpaths", "--min", 317527, "--max", 317527, "--cookies", cookies)
     assert len(rows(result)) == 3
+
+
+def test_an_era_without_run_numbers_is_taken_from_its_fills(live, monkeypatch):
+    rows_of = oms.resource
+
+    def without_runs(name, wanted):
+        eras = name == "eras"
+        return ({"era": row["era"]} if eras else row for row in rows_of(name, wanted))
+
+    monkeypatch.setattr(oms, "resource", without_runs)
+    first, last = oms.era_runs("Run2018B")
+    fills = [fill for fill in rows_of("fills", oms.Wanted()) if fill["era"] == "2018B"]
+    assert (first, last) == (
+        min(f["first_run_number"] for f in fills),
+        max(f["last_run_number"] for f in fills),
+    )

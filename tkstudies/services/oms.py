@@ -11,7 +11,7 @@ from urllib.parse import quote
 from requests import Response
 
 from tkstudies import console, jsonl
-from tkstudies.errors import ServiceError, UsageError
+from tkstudies.errors import LoginError, ServiceError, UsageError
 from tkstudies.services import endpoints, http, paging
 from tkstudies.services.injection import split_scheme
 from tkstudies.services.runselection import Numbers, Range, RunSelection, coarse
@@ -26,6 +26,7 @@ OPERATORS = {
     "eq": "EQ", "ne": "NEQ", "lt": "LT", "lte": "LE", "gt": "GT", "gte": "GE", "like": "LIKE",
     "contains": "CT", "neq": "NEQ", "le": "LE", "ge": "GE", "ct": "CT",
 }  # fmt: skip
+_NO_END = 9_999_999  # of an era that goes on
 _GAPS = {
     "runs": 200,
     "fills": 100,
@@ -149,21 +150,38 @@ def resource(name: str, wanted: Wanted | None = None) -> Iterator[Record]:
 def era_runs(name: str, *, cookies: str | None = None) -> Range:
     """First and last run of an era, given with or without ``Run`` (``2018B``, ``Run2018B``, ``HIRun2018A``).
 
+    Asks the resource ``eras``, and the fills of the era where that doesn't name runs.
+
     Raises:
         UsageError: OMS has no such era.
     """
-    known: dict[str, Record] = {}
-    for era in resource("eras", Wanted(cookies=cookies)):
-        title = str(era.get("name") or era.get("era"))
-        known[_era_key(title)] = era | {"title": title}
-    found = known.get(_era_key(name))
-    if found is None:
-        titles = ", ".join(era["title"] for era in known.values())
+    access = Wanted(cookies=cookies)
+    eras = {
+        _era_key(title): era | {"title": title} for era in resource("eras", access) if (title := _title(era))
+    }
+    found = eras.get(_era_key(name))
+    if eras and found is None:
+        titles = ", ".join(era["title"] for era in eras.values())
         raise UsageError(f"--era {name}: OMS has no such era: known are {titles}")
+    found = found or {}
     first, last = found.get("start_run"), found.get("end_run")
     if first is None:
-        raise ServiceError(f"OMS doesn't say with which run the era {name} begins: use --since and --until")
-    return int(first), int(last if last is not None else 9_999_999)
+        return _runs_of_fills(found.get("title", name), access)
+    return int(first), int(last if last is not None else _NO_END)
+
+
+def _title(era: Record) -> str:
+    return str(era.get("name") or era.get("era") or "")
+
+
+def _runs_of_fills(era: str, access: Wanted) -> Range:
+    for spelling in dict.fromkeys([era, era.removeprefix("Run")]):
+        fills = list(resource("fills", replace(access, filters=(("era", "EQ", spelling),))))
+        firsts = [fill["first_run_number"] for fill in fills if fill.get("first_run_number") is not None]
+        lasts = [fill["last_run_number"] for fill in fills if fill.get("last_run_number") is not None]
+        if firsts and lasts:
+            return min(firsts), max(lasts)
+    raise UsageError(f"--era {era}: OMS knows no runs of it: use --since and --until, or run numbers")
 
 
 def _era_key(name: str) -> str:
@@ -324,7 +342,12 @@ def _check_attributes(connection: http.Connection, name: str, wanted: Wanted) ->
     ]
     if not used:
         return
-    answer = connection.request("GET", f"/{quote(name)}/meta", parse=http.parse_json, final=_own_words)
+    try:
+        answer = connection.request("GET", f"/{quote(name)}/meta", parse=http.parse_json, final=_own_words)
+    except LoginError:
+        raise
+    except ServiceError:
+        answer = None
     fields = (answer.get("meta") or {}).get("fields") if isinstance(answer, dict) else None
     if not isinstance(fields, dict):
         console.debug(f"OMS doesn't list the attributes of {name}: they are not checked")

@@ -1,6 +1,7 @@
 """Run Registry v3 behind a RestHub server: SQL in, rows out.
 
-Source: RestHub's server (query ids, parameters ``:n__name`` that are given as ``name``, paging, row limit).
+Source: RestHub's server (query ids, named parameters, paging, row limit). Texts travel as named parameters, never in
+the SQL; run numbers are integers of ours and stand in it.
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ def rows(
     if selection.is_empty:
         return
     with http.Connection(endpoints.RESTHUB, workers=workers) as connection:
-        columns = _all_columns(connection, query.workspace) if raw else _our_columns(query.workspace)
+        namespace = f"runreg_{query.workspace}"
+        columns = _all_columns(connection, namespace, "datasets") if raw else _our_columns(query.workspace)
         found = _rows_by_run(connection, query, columns, workers)
         lumis = _luminosities(connection, found, workers) if add_lumis else None
         for run, members in found.items():
@@ -174,8 +176,8 @@ def _our_columns(workspace: str) -> list[str]:
     return [*_FIXED, *(name + suffix for name in components for suffix in ("", "_cause", "_comment"))]
 
 
-def _all_columns(connection: http.Connection, workspace: str) -> list[str]:
-    described = connection.request("GET", f"/table/runreg_{workspace}/datasets", parse=_table)
+def _all_columns(connection: http.Connection, namespace: str, table: str) -> list[str]:
+    described = connection.request("GET", f"/table/{namespace}/{table}", parse=_table)
     names = [str(column["name"]).lower() for column in described]
     return [name for name in names if re.fullmatch(r"\w+", name)]
 
@@ -195,12 +197,12 @@ def _rows_by_run(
     conditions, parameters = [], {}
     if not query.excluded:
         conditions, parameters = _class_conditions(query)
-    fields = ", ".join(f"r.{name}" for name in columns)
+    fields = ", ".join(f"r.{name} {name}" for name in columns)
     start = f"select {fields} from runreg_{query.workspace}.datasets r"  # noqa: S608 (names of ours)
     end = "order by r.run_number, r.rda_name"
     queries = [
-        _Query(connection, _sql(start, [*part, *conditions], end), {**numbers, **parameters})
-        for part, numbers in _run_conditions(query, "r")
+        _Query(connection, _sql(start, [*part, *conditions], end), parameters)
+        for part in _run_conditions(query)
     ]
     key = columns.index("run_number"), columns.index("rda_name")
     listed = paging.read(
@@ -234,37 +236,38 @@ def _class_conditions(query: Query) -> tuple[list[str], dict[str, Any]]:
     return conditions, parameters
 
 
-def _run_conditions(query: Query, alias: str) -> list[tuple[list[str], dict[str, Any]]]:
-    """SQL conditions on run numbers with their parameters, one for each query that is needed."""
+def _run_conditions(query: Query) -> list[list[str]]:
+    """SQL conditions on run numbers, one for each query that is needed."""
     if query.selection.runs is None:
-        return [([], {})]
-    return _range_conditions(coarse(query.selection.runs.ranges, _GAP), alias)
+        return [[]]
+    return _range_conditions(coarse(query.selection.runs.ranges, _GAP), "r.run_number")
 
 
-def _range_conditions(ranges: list[Range], alias: str) -> list[tuple[list[str], dict[str, Any]]]:
-    result = []
+def _range_conditions(ranges: list[Range], column: str) -> list[list[str]]:
+    """The ranges are integers of ours, so they stand in the SQL itself: the same runs, the same query id."""
+    conditions = []
     for start in range(0, len(ranges), _RANGES_PER_QUERY):
-        parts, parameters = [], {}
-        for i, (first, last) in enumerate(ranges[start : start + _RANGES_PER_QUERY]):
-            parts.append(f"({alias}.run_number >= :n__first{i} and {alias}.run_number <= :n__last{i})")
-            parameters |= {f"first{i}": first, f"last{i}": last}
-        result.append((["(" + " or ".join(parts) + ")"], parameters))
-    return result
+        part = ranges[start : start + _RANGES_PER_QUERY]
+        alternatives = [f"({column} >= {first:d} and {column} <= {last:d})" for first, last in part]
+        conditions.append(["(" + " or ".join(alternatives) + ")"])
+    return conditions
 
 
 def _luminosities(
     connection: http.Connection, runs: dict[int, list[dict[str, Any]]], workers: int
 ) -> dict[int, Record]:
     """Fill, number of lumisections, delivered and live luminosity by run."""
+    known = _all_columns(connection, "runinfo", "lumi_sections")
+    run = next((f"l.{name}" for name in ("run_number", "runnumber") if name in known), "l.run_number")
     start = (
-        "select l.run_number, min(l.lhcfill) lhc_fill, max(l.lumisection) lumisections, "
+        f"select {run} run_number, min(l.lhcfill) lhc_fill, max(l.lumisection) lumisections, "  # noqa: S608
         "sum(l.delivlumisection) run_lumi, sum(l.livelumisection) run_live_lumi from runinfo.lumi_sections l"
     )
-    end = "group by l.run_number order by l.run_number"
+    end = f"group by {run} order by {run}"
     ranges = coarse(merged((run, run) for run in runs), _GAP)
     queries = [
-        _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), numbers)
-        for part, numbers in _range_conditions(ranges, "l")
+        _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), {})
+        for part in _range_conditions(ranges, run)
     ]
     listed = paging.read(
         [one.page for one in queries],
