@@ -12,8 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cernserver import CernServer
+from tests.cernserver_faults import Faults
 from tests.simulation import World
 from tkstudies.cli import app
+from tkstudies.services import http
 
 ROOT = Path(__file__).parent.parent
 CASSETTES = ROOT / "cassettes"
@@ -55,6 +57,41 @@ def live(server, monkeypatch):
 
 
 @pytest.fixture
+def quick_retries(monkeypatch):
+    """Retries without the waiting."""
+    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
+    monkeypatch.setattr(http, "_LONGEST_DELAY", 0.002)
+
+
+@pytest.fixture(scope="module")
+def changing(world):
+    """A server of the module's own, whose contents change."""
+    with CernServer(world=world) as running:
+        yield running
+
+
+@pytest.fixture
+def changes(changing, monkeypatch, quick_retries):
+    """The environment of a user of the server that changes."""
+    for name, value in changing.env.items():
+        monkeypatch.setenv(name, value)
+    yield changing
+    changing.on_request = changing.faults = None
+
+
+@pytest.fixture
+def fail(live, quick_retries):
+    """Let requests to the shared server fail in a given way: ``fail(["reset"], rate=0.3)``."""
+
+    def start(*arguments, **options):
+        live.faults = Faults(*arguments, **options)
+        return live.faults
+
+    yield start
+    live.faults = None
+
+
+@pytest.fixture
 def tkstudies():
     """Run a command in this process: ``tkstudies("filter", "a = 1", input=[{"a": 1}])``."""
 
@@ -93,3 +130,9 @@ def to_lines(records):
 def from_lines(text):
     """JSON Lines as records."""
     return [json.loads(line) for line in text.split("\n") if line]
+
+
+def rows(result):
+    """The records of a command that did well."""
+    assert result.exit_code == 0, result.stderr
+    return from_lines(result.stdout)

@@ -7,14 +7,9 @@ import json
 
 import pytest
 
-from tests.conftest import from_lines
+from tests.conftest import rows
 
 PAGES = {"runs": "doctor_runs", "problem-runs": "doctor_problem_runs", "problems": "doctor_problems"}
-
-
-def rows(result):
-    assert result.exit_code == 0, result.stderr
-    return from_lines(result.stdout)
 
 
 @pytest.fixture

@@ -7,18 +7,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.cernserver import CernServer
-from tests.cernserver_faults import Faults
-from tests.conftest import from_lines
+from tests.conftest import rows
 from tests.simulated_histograms import DATA
-from tkstudies.services import http, oms
+from tkstudies.services import oms
 from tkstudies.services.injection import FIELDS, split_scheme
 from tkstudies.services.runselection import Numbers, RunSelection
 
-
-@pytest.fixture(autouse=True)
-def quick_retries(monkeypatch):
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 @pytest.fixture
@@ -33,38 +28,11 @@ def asked(live):
     return listings
 
 
-@pytest.fixture(scope="module")
-def changing(world):
-    """A server of this module's own, whose contents change."""
-    with CernServer(world=world) as running:
-        yield running
-
-
 @pytest.fixture
-def changes(changing, monkeypatch):
-    """The environment of a user of the server that changes."""
-    for name, value in changing.env.items():
-        monkeypatch.setenv(name, value)
-    yield changing
-    changing.on_request = None
-
-
-@pytest.fixture
-def faulty(live, monkeypatch):
-    """Let requests to the shared server fail in a given way; short pages, so that there are many."""
+def faulty(fail, monkeypatch):
+    """As ``fail``, with short pages, so that there are many."""
     monkeypatch.setattr(oms, "PAGE_SIZE", 50)
-
-    def start(*arguments, **options):
-        live.faults = Faults(*arguments, **options)
-        return live.faults
-
-    yield start
-    live.faults = None
-
-
-def rows(result):
-    assert result.exit_code == 0, result.stderr
-    return from_lines(result.stdout)
+    return fail
 
 
 def real(name):

@@ -4,29 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cernserver import CernServer
 from tests.cernserver_faults import Faults
-from tests.conftest import from_lines
-from tkstudies.services import http, resthub
+from tests.conftest import rows
+from tkstudies.services import resthub
 from tkstudies.services.registry_records import BASE_FIELDS
-
-
-@pytest.fixture(scope="module")
-def changing(world):
-    """A server of this module's own, whose queries expire."""
-    with CernServer(world=world) as running:
-        yield running
-
-
-@pytest.fixture
-def changes(changing, monkeypatch):
-    """The environment of a user of that server, with quick retries."""
-    for name, value in changing.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
-    monkeypatch.setattr(http, "_LONGEST_DELAY", 0.002)
-    yield changing
-    changing.on_request = changing.faults = None
 
 
 @pytest.fixture
@@ -41,11 +22,6 @@ def posted(monkeypatch):
 
     monkeypatch.setattr(resthub._Query, "__init__", recording)
     return queries
-
-
-def rows(result):
-    assert result.exit_code == 0, result.stderr
-    return from_lines(result.stdout)
 
 
 @pytest.mark.parametrize(

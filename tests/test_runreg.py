@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cernserver import CernServer
-from tests.cernserver_faults import Faults
-from tests.conftest import from_lines
+from tests.conftest import from_lines, rows
 from tkstudies.errors import UsageError
-from tkstudies.services import http, runregistry
+from tkstudies.services import runregistry
 from tkstudies.services.registry_filters import parse
 from tkstudies.services.registry_records import status_rule, v4_record
 from tkstudies.services.runselection import Numbers, coarse, intersected
@@ -41,38 +39,14 @@ SEEDED = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def quick_retries(monkeypatch):
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
-
-
-@pytest.fixture(scope="module")
-def changing(world):
-    """A server of this module's own, whose contents change."""
-    with CernServer(world=world) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 @pytest.fixture
-def changes(changing, monkeypatch):
-    """The environment of a user of the server that changes."""
-    for name, value in changing.env.items():
-        monkeypatch.setenv(name, value)
-    yield changing
-    changing.on_request = None
-
-
-@pytest.fixture
-def faulty(live, monkeypatch):
-    """Let requests to the shared server fail in a given way; short pages, so that there are many."""
+def faulty(fail, monkeypatch):
+    """As ``fail``, with short pages, so that there are many."""
     monkeypatch.setattr(runregistry, "PAGE_SIZE", 40)
-
-    def start(*arguments, **options):
-        live.faults = Faults(*arguments, **options)
-        return live.faults
-
-    yield start
-    live.faults = None
+    return fail
 
 
 @pytest.fixture
@@ -87,11 +61,6 @@ def sent(monkeypatch):
 
     monkeypatch.setattr(runregistry, "_post", recording)
     return bodies
-
-
-def rows(result):
-    assert result.exit_code == 0, result.stderr
-    return from_lines(result.stdout)
 
 
 def names(result):
