@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from urllib.parse import quote
 
-from benchmarks.timing import TKSTUDIES, megabytes, medians, report, seconds
+from benchmarks.timing import TKSTUDIES, medians, megabytes, report, seconds
 
 PAIRS = 100
 PLOTS_OF_A_PAIR = 4

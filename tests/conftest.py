@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from typer.testing import CliRunner
 
 from tests.cernserver import CernServer
@@ -16,6 +17,9 @@ from tests.cernserver_faults import Faults
 from tests.simulation import World
 from tkstudies.cli import app
 from tkstudies.services import http
+
+settings.register_profile("steady", deadline=None)  # a loaded machine is slow, not wrong
+settings.load_profile("steady")
 
 ROOT = Path(__file__).parent.parent
 CASSETTES = ROOT / "cassettes"

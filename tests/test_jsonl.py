@@ -219,3 +219,20 @@ def test_a_full_disk_is_an_error():
 def test_write_counts_and_nulls(tmp_path):
     assert jsonl.write([{"a": math.nan}, {"a": 2**70}], str(tmp_path / "x")) == 2
     assert (tmp_path / "x").read_text() == '{"a":null}\n{"a":1180591620717411303424}\n'
+
+
+def test_an_unfinished_file_has_whole_lines(tmp_path):
+    output = tmp_path / "out.jsonl"
+    with pytest.raises(InputError), jsonl.Writer(str(output), resumable=True) as writer:
+        for number in range(1000):
+            writer.write({"a": number})
+        raise InputError("stopped")
+    lines = (tmp_path / "out.jsonl.part").read_text().splitlines()
+    assert [json.loads(line)["a"] for line in lines] == list(range(1000))
+
+
+@pytest.mark.parametrize("length", [10, 1 << 18, 3 << 18])
+def test_lines_longer_than_a_buffer(length, tmp_path, tkstudies):
+    rows = [{"a": "x" * (length - n)} for n in range(3)]
+    result = tkstudies("filter", "a exists", input=rows)
+    assert from_lines(result.stdout) == rows

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -156,3 +158,96 @@ def test_nan_on_either_side_becomes_null(tmp_path, tkstudies):
     (tmp_path / "right.jsonl").write_text('{"run_number":1,"a":NaN}\n')
     result = tkstudies("merge", tmp_path / "right.jsonl", input='{"run_number":1,"b":Infinity}\n')
     assert json.loads(result.stdout) == {"run_number": 1, "b": None, "a": None}
+
+
+RIGHT_LINES = [
+    b'{"run_number":1,"a":1.50}',
+    b'{"run_number": 1, "a": [1, {"run_number": 2}]}',
+    b'{"a":"\\u00e9","run_number":1}',
+    b'{"run_number":10,"run_number":1,"a":5}',
+    b'{"run\\u005fnumber":1,"a":null}',
+    b'{"run_number":1}',
+    b'{"run_number":1,"a":12345678901234567890123,"run_number":1}',
+]
+
+
+@pytest.mark.parametrize("right", RIGHT_LINES)
+@pytest.mark.parametrize("arguments", [[], ["--many"], ["--how", "inner"], ["--prefix", "p_"]], ids=str)
+def test_a_right_row_may_be_written_in_any_way(right, arguments, tmp_path, tkstudies):
+    (tmp_path / "right.jsonl").write_bytes(right + b"\n" + b'{"run_number":2,"a":7}\n')
+    left = [{"run_number": 1, "b": 0}, {"run_number": 10, "b": 1}, {"run_number": 2, "b": 2, "a": "own"}]
+    expected = reference_join(
+        left,
+        [json.loads(right), {"run_number": 2, "a": 7}],
+        how="inner" if "inner" in arguments else "left",
+        prefix="p_" if "--prefix" in arguments else "",
+    )
+    result = tkstudies("merge", *arguments, tmp_path / "right.jsonl", input=left)
+    assert [json.loads(line) for line in result.stdout.splitlines()] == expected
+
+
+def test_an_inner_join_with_nothing_is_nothing(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": 1}], empty=[])
+    result = tkstudies("merge", "--how", "inner", *files, input=[{"run_number": 1}])
+    assert (result.stdout, result.exit_code) == ("", 0)
+
+
+@pytest.mark.parametrize("key", [None, [1], {"a": 1}, "1", True])
+def test_what_is_no_key_joins_nothing(key, tmp_path, tkstudies):
+    files = write(
+        tmp_path, right=[{"run_number": 7, "a": 1}, {"run_number": [1], "a": 2}, {"run_number": None, "a": 3}]
+    )
+    result = tkstudies("merge", *files, input=[{"run_number": key}])
+    assert (from_lines(result.stdout), result.exit_code) == ([{"run_number": key}], 0)
+
+
+def test_a_table_brings_the_key_of_the_next_one(tmp_path, tkstudies):
+    oms = [{"run_number": n, "fill_number": 6000 + n // 3} for n in range(9)]
+    files = write(tmp_path, oms=oms, fills=[{"fill_number": 6000 + n, "era": f"2018{n}"} for n in range(3)])
+    left = [{"run_number": n % 9, **({"fill_number": 6002} if n == 70 else {})} for n in range(100)]
+    rows = from_lines(tkstudies("merge", *files, input=left).stdout)
+    eras = [f"2018{2 if n == 70 else n % 9 // 3}" for n in range(100)]
+    assert [row["fill__era"] for row in rows] == eras
+
+
+def test_many_rows_of_many_tables(tmp_path, tkstudies):
+    files = write(
+        tmp_path,
+        a=[{"run_number": 1, "a": n} for n in range(2)],
+        b=[{"run_number": 1, "b": n, "a": -1} for n in range(3)],
+    )
+    rows = from_lines(
+        tkstudies("merge", "--many", *files, input=[{"run_number": 1}, {"run_number": 2}]).stdout
+    )
+    joined = [{"run_number": 1, "a": a, "b": b} for a in range(2) for b in range(3)]
+    assert rows == [*joined, {"run_number": 2}]
+
+
+def test_the_right_side_takes_little_more_than_its_bytes(tmp_path):
+    size = 60 << 20
+    line = (
+        b'{"run_number":%d,"reco":"express",'
+        + b",".join(b'"f%d":%.17g' % (n, n / 7) for n in range(80))
+        + b"}\n"
+    )
+    with open(tmp_path / "right.jsonl", "wb") as stream:
+        for number in range(size // len(line)):
+            stream.write(line % number)
+    (tmp_path / "left.jsonl").write_text('{"run_number":1,"reco":"express"}\n')
+    code = (
+        "import resource, sys\nfrom tkstudies import cli\n"
+        "sys.argv = ['tkstudies', 'merge', '-i', 'left.jsonl', sys.argv[1], '-o', 'out.jsonl']\n"
+        "try:\n    cli.run()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("")
+    used = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", code, file], cwd=tmp_path, capture_output=True, check=True
+            ).stdout
+        )
+        for file in (str(empty), "right.jsonl")
+    ]
+    assert used[1] - used[0] < 1.2 * 60

@@ -205,6 +205,24 @@ def test_trigger_paths_and_rates(live, tkstudies, world):
     ]
     rates = rows(tkstudies("oms", "hltrates", "--run", 317527, "--path", "HLT_ZeroBias_v6"))
     assert [row["last_lumisection_number"] for row in rates] == list(range(1, world.runs[317527].last + 1))
+    every = rows(tkstudies("oms", "hltrates", "--run", "317527"))
+    assert list(dict.fromkeys(row["path_name"] for row in every)) == paths
+    assert [row for row in every if row["path_name"] == "HLT_ZeroBias_v6"] == rates
+
+
+def test_run_classes_are_looked_up_in_the_registry(live, tkstudies):
+    span = ("--min", 317000, "--max", 317300)
+    every = [row["run_number"] for row in rows(tkstudies("oms", "runs", *span))]
+    classes = {
+        row["run_number"]: row["run_class_name"] for row in rows(tkstudies("runreg", *span, "--state", "all"))
+    }
+    for option, word in (("collisions", "Collisions"), ("cosmics", "Cosmics")):
+        found = [row["run_number"] for row in rows(tkstudies("oms", "runs", *span, "--type", option))]
+        assert found == [run for run in every if word in classes.get(run, "")] != []
+    named = rows(tkstudies("oms", "runs", *span, "--class", "Collisions18"))
+    assert [row["run_number"] for row in named] == [
+        run for run in every if classes.get(run) == "Collisions18"
+    ]
 
 
 def test_python_users_get_the_same(live, tkstudies):
@@ -223,7 +241,8 @@ def test_python_users_get_the_same(live, tkstudies):
         (["fills"], "--fill"),
         (["lumisections"], "select"),
         (["hltpaths"], "--run"),
-        (["hltrates", "--run", "317527"], "--path"),
+        (["hltrates"], "--run"),
+        (["runs", "--type", "cosmics"], "--era"),
         (["runs", "--run", "1", "--fields", "nonsense"], "recorded_lumi"),
         (["runs", "--run", "1", "--filter", "nonsense=1"], "recorded_lumi"),
         (["get", "eras", "--sort", "nonsense"], "start_run"),

@@ -237,3 +237,30 @@ def test_many_imputed_rows_are_warned_of(tkstudies):
         "5 of 10 rows lack features and were filled with zero"
         in tkstudies("pca", "-n", "2", input=rows).stderr
     )
+
+
+def test_memory_does_not_grow_with_the_rows(shell):
+    script = (
+        'python -c "\n'
+        "import json, random, sys\n"
+        "row = {f'f{n}.mean': random.random() for n in range(100)}\n"
+        "for number in range(int(sys.argv[1])):\n"
+        "    row['f7.mean'] = number\n"
+        "    print(json.dumps({'run_number': number, **row}))\n"
+        '" {rows} > in.jsonl\n'
+        'python -c "\n'
+        "import resource, subprocess\n"
+        "subprocess.run(['tkstudies', 'pca', '-q', 'in.jsonl', '-o', 'out.jsonl'], check=True)\n"
+        'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"'
+    )
+    used = [float(shell(script.replace("{rows}", rows)).stdout) for rows in ("12000", "30000")]
+    assert used[1] < used[0] + 8
+
+
+def test_temporary_files_that_cannot_be_written(tkstudies, monkeypatch):
+    with open("/dev/full", "wb", 0) as full:
+        monkeypatch.setattr("tkstudies.analysis.stored._temporary_file", lambda owner: full)
+        result = tkstudies("pca", input=studies.features(5))
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "temporary files can't be written: No space left on device" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

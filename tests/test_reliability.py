@@ -7,6 +7,7 @@ request where a client that tries again is to get through.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -109,9 +110,9 @@ def test_what_passes_is_not_noticed(faulty, tkstudies, monkeypatch, name, kind, 
     for command in case.commands:
         undisturbed(command, faulty, tkstudies)
     if kind == "hang":
-        monkeypatch.setenv("TKSTUDIES_TIMEOUT", "0.15")
+        monkeypatch.setenv("TKSTUDIES_TIMEOUT", "0.1")
     faulty.faults = faults = Faults(
-        [kind], rate, seed=2018, services=[case.prefix], retry_after=0, hang_seconds=0.3, slow_seconds=0.04
+        [kind], rate, seed=2018, services=[case.prefix], retry_after=0, hang_seconds=0.2, slow_seconds=0.04
     )
     first = len(faulty.log)
     rounds = 0
@@ -133,7 +134,7 @@ def test_that_is_more_than_two_thousand_requests():
 CAUSES = {
     "reset": "can't be reached",
     "truncated": "broke off in the middle of an answer",
-    "hang": r"sent nothing for 0\.15 s",
+    "hang": r"sent nothing for 0\.1 s",
     "429": "answers 429",
     "500": "answers 500",
     "502": "answers 502",
@@ -153,9 +154,9 @@ def test_what_stays_is_named(faulty, tkstudies, monkeypatch, tmp_path, name, kin
     case = CASES[name]
     monkeypatch.setenv("TKSTUDIES_PATIENCE", "0.4")
     if kind == "hang":
-        monkeypatch.setenv("TKSTUDIES_TIMEOUT", "0.15")
+        monkeypatch.setenv("TKSTUDIES_TIMEOUT", "0.1")
     faulty.faults = Faults(
-        [kind], 1.0, services=[case.prefix], max_repeat=10**9, retry_after=0, hang_seconds=0.3
+        [kind], 1.0, services=[case.prefix], max_repeat=10**9, retry_after=0, hang_seconds=0.2
     )
     output = tmp_path / "records.jsonl"
     output.write_text("older\n")
@@ -168,3 +169,32 @@ def test_what_stays_is_named(faulty, tkstudies, monkeypatch, tmp_path, name, kin
         assert "Traceback" not in result.stderr
         assert (result.stdout, output.read_text()) == ("", "older\n")
     assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".records")] == []
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.is_paged])
+def test_pages_that_go_on_repeating_rows(faulty, tkstudies, name):
+    case = CASES[name]
+    faulty.faults = Faults("repeated_rows", 1.0, services=[case.prefix], max_repeat=10**9)
+    result = tkstudies(*case.commands[0].split())
+    kept, all_lines = (
+        text.splitlines() for text in (result.stdout, undisturbed(case.commands[0], faulty, tkstudies))
+    )
+    assert len(kept) == len(set(kept)) and set(kept) <= set(all_lines)
+    if len(kept) == len(
+        all_lines
+    ):  # shifted by the same rows throughout, and the last page had room for them
+        assert (result.exit_code, kept) == (0, all_lines)
+    else:
+        assert result.exit_code == 3 and "never came" in result.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_answer_without_end_is_given_up(faulty, tkstudies, monkeypatch, name):
+    case = CASES[name]
+    monkeypatch.setenv("TKSTUDIES_PATIENCE", "0.1")
+    faulty.faults = Faults("slow", 1.0, services=[case.prefix], max_repeat=10**9, slow_seconds=1.0)
+    start = time.monotonic()
+    result = tkstudies(*case.commands[0].split())
+    assert time.monotonic() - start < 5
+    assert (result.exit_code, result.stdout) == (1, ""), result.stderr
+    assert f"{case.title} was still sending after 0.1 s" in result.stderr

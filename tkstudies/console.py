@@ -41,10 +41,13 @@ def error(text: str) -> None:
 def counted(number: int, noun: str) -> str:
     """A number with its noun.
 
-    >>> counted(1, "row"), counted(1200, "row"), counted(2, "match")
-    ('1 row', '1,200 rows', '2 matches')
+    >>> counted(1, "row"), counted(1200, "row"), counted(2, "match"), counted(2, "category")
+    ('1 row', '1,200 rows', '2 matches', '2 categories')
     """
-    plural = noun + ("es" if noun.endswith(("ch", "s", "x")) else "s")
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        plural = noun[:-1] + "ies"
+    else:
+        plural = noun + ("es" if noun.endswith(("ch", "s", "x")) else "s")
     return f"{number:,} {noun if number == 1 else plural}"
 
 

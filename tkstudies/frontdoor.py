@@ -9,6 +9,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "dqm": "DQM GUI histograms for the (run, reco) pairs of a table",
         "doctor": "TkDQMDoctor runs, problem runs, problems and reference runs",
         "wbm": "run summaries of WBM, the predecessor of OMS",
+        "check": "is this machine ready: each service reachable, and we logged in",
     },
     "Shape": {
         "merge": "join tables on run, reco, fill or lumisection",

@@ -9,6 +9,7 @@ import errno
 import io
 import math
 import os
+import signal
 import stat
 import sys
 import time
@@ -164,9 +165,9 @@ class Reader:
                 if not line:
                     continue
                 try:
-                    record = decoder(line)
                     if not line.isascii():
                         line.decode()  # msgspec doesn't look into the texts that it skips
+                    record = decoder(line)
                 except _NOT_STRICT:
                     try:
                         record = decode(line)
@@ -244,9 +245,8 @@ def _check_source(source: str, expected: str) -> None:
 def opened(source: str) -> Iterator[BinaryIO]:
     """The plain bytes of a source, whatever it is packed in; standard input stays open."""
     try:
-        stream: Any = sys.stdin.buffer if source == STDIN else open(source, "rb")  # noqa: SIM115
-        if not hasattr(stream, "peek"):
-            stream = io.BufferedReader(stream)
+        below: Any = sys.stdin.buffer if source == STDIN else open(source, "rb", buffering=0)  # noqa: SIM115
+        stream = io.BufferedReader(_Source(below), _BLOCK)
         packed = stream.peek(1)[:1] == b"\x1f"  # gzip's first byte, which begins no JSON text
     except OSError as error:
         raise InputError(f"{shown(source)}: can't be read: {_reason(error)}") from None
@@ -254,7 +254,22 @@ def opened(source: str) -> Iterator[BinaryIO]:
         yield _unpacked(stream) if packed else stream
     finally:
         if source != STDIN:
-            stream.close()
+            below.close()
+
+
+class _Source(io.RawIOBase):
+    """What is below a buffer: before it waits for input, those who read our output get what is ready."""
+
+    def __init__(self, stream: Any):
+        self._read = getattr(stream, "readinto1", stream.readinto)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        for writer in _open_writers:
+            writer.flush()
+        return self._read(buffer)
 
 
 def _unpacked(stream: BinaryIO) -> BinaryIO:
@@ -265,7 +280,6 @@ def _unpacked(stream: BinaryIO) -> BinaryIO:
 
 def _lines_or_array(source: str, stream: BinaryIO) -> Iterable[bytes]:
     """The lines of a stream; the members of an array as if each were a line of its own."""
-    _hand_on()
     first = stream.readline().removeprefix(_BOM)
     blank = []
     while first and not first.strip(_WHITESPACE):
@@ -273,25 +287,7 @@ def _lines_or_array(source: str, stream: BinaryIO) -> Iterable[bytes]:
         first = stream.readline()
     if first.lstrip(_WHITESPACE)[:1] == b"[":
         return _members(source, first + stream.read())
-    return chain(blank, [first], _split(stream))
-
-
-def _split(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a stream without their ends, as soon as they are there; a last, empty one may come with them."""
-    pending: list[bytes] = []
-    while block := _next_block(stream):
-        lines = block.split(b"\n")
-        pending.append(lines[0])
-        if len(lines) > 1:
-            lines[0] = b"".join(pending)
-            pending = [lines.pop()]
-            yield from lines
-    yield b"".join(pending)
-
-
-def _next_block(stream: BinaryIO) -> bytes:
-    _hand_on()
-    return stream.read1(_BLOCK)
+    return chain(blank, [first], stream)
 
 
 def _members(source: str, text: bytes) -> list[bytes]:
@@ -319,10 +315,14 @@ def _reason(error: BaseException) -> str:
 _open_writers: list[Writer] = []
 
 
-def _hand_on() -> None:
-    """Before we wait for input, those who read our output get what is ready."""
-    for writer in _open_writers:
-        writer.flush()
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C takes effect after this: an interrupted write would leave half a line."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Writer:
@@ -388,10 +388,11 @@ class Writer:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on what is held."""
+        """Hand on what is held, whole: Ctrl-C waits until a slow reader has taken it."""
         try:
-            self._write_held()
-            self.stream.flush()
+            with _uninterrupted():
+                self._write_held()
+                self.stream.flush()
         except (OSError, ValueError) as error:
             self._failed(error)
         self._flushed = time.monotonic()
@@ -427,8 +428,9 @@ class Writer:
     def _abandon(self) -> None:
         """The work failed: whole lines that are out stay out, a file that isn't finished doesn't appear."""
         try:
-            self._write_held()
-            self.stream.flush()
+            with _uninterrupted():
+                self._write_held()
+                self.stream.flush()
             if self._name != STDOUT:
                 self.stream.close()
         except (OSError, ValueError):

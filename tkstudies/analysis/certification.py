@@ -25,10 +25,8 @@ class Certification:
 
     Example:
         >>> golden = Certification({"315257": [[1, 88], [91, 92]]}, "golden.json")
-        >>> golden.holds({"run_number": 315257}), golden.holds({"run_number": 315258})
-        (True, False)
-        >>> golden.holds({"run_number": 315257, "lumisection_number": 90})
-        False
+        >>> golden.contains(315257), golden.contains(315258), golden.contains(315257, 90)
+        (True, False, False)
     """
 
     def __init__(self, content: Any, name: str):
@@ -46,9 +44,8 @@ class Certification:
         """Runs with at least one good lumisection."""
         return frozenset(run for run, ranges in self._ranges.items() if ranges)
 
-    def holds(self, record: dict[str, Any]) -> bool:
-        """Is the record's lumisection good, or, if it is of no lumisection, has its run a good one?"""
-        run, lumisection = record.get("run_number"), record.get("lumisection_number")
+    def contains(self, run: Any, lumisection: Any = None) -> bool:
+        """Is the lumisection good, or, without one, has the run a good one? What isn't a number is not good."""
         ranges = self._ranges.get(run, []) if isinstance(run, int) else []
         if lumisection is None:
             return bool(ranges)

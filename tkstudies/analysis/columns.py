@@ -6,11 +6,12 @@ times faster than a dict of everything. Absent and null are the same here, None.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from tkstudies.jsonl import decode_strictly
 
@@ -21,7 +22,12 @@ _MOST_LESSONS = 20
 
 
 def row_decoder(
-    types: Mapping[str, Any], wanted: Iterable[str], only: bool = False
+    types: Mapping[str, Any],
+    wanted: Sequence[str],
+    *,
+    only: bool = False,
+    unset: Container[str] = (),
+    rest: int = 0,
 ) -> Callable[[bytes], Values] | None:
     """A decoder from a line to the values of the ``wanted`` columns.
 
@@ -30,27 +36,38 @@ def row_decoder(
         wanted: Columns of the result, in its order; None for those that aren't in ``types``. The result has two
             values at least.
         only: Refuse lines with columns beyond ``types``.
+        rest: The result goes on with the last so many columns of ``types``.
+        unset: Columns whose value is ``msgspec.UNSET`` where they are absent.
 
     Returns:
         None if a name is one that msgspec doesn't take, with a quote or a backslash in it. The decoder raises
         ``msgspec.ValidationError`` for a value of another type, or a column too many.
     """
     members = {column: f"c{number}" for number, column in enumerate(types)}
+    defaults = {column: msgspec.UNSET if column in unset else None for column in (*types, *wanted)}
     try:
         row = msgspec.defstruct(
             "Row",
-            [(member, types[column], None) for column, member in members.items()],
+            [(member, types[column], defaults[column]) for column, member in members.items()],
             rename={member: column for column, member in members.items()},
-            namespace={"absent": None},
+            namespace={"null": None, "unset": msgspec.UNSET},
             forbid_unknown_fields=only,
             gc=False,
         )
     except ValueError:
         return None
     decode = msgspec.json.Decoder(row).decode
-    getters = [members.get(column, "absent") for column in wanted]
-    values = attrgetter(*getters, *["absent"] * (2 - len(getters)))  # of one member it makes no tuple
-    return lambda line: values(decode(line))
+    getters = [members.get(column, "null" if defaults[column] is None else "unset") for column in wanted]
+    values = attrgetter(*getters, *["null"] * (2 - len(getters)))  # of one member it makes no tuple
+    if not rest:
+        return lambda line: values(decode(line))
+    first = len(types) - rest
+
+    def decode_all(line: bytes) -> Values:
+        row = decode(line)
+        return values(row) + astuple(row)[first:]
+
+    return decode_all
 
 
 class NamedColumns:
@@ -108,12 +125,17 @@ class LearnedColumns:
         self._seen += 1
         if not record.keys() <= self.columns.keys():
             self.columns.update(dict.fromkeys(record))
-            self._lessons += 1
-            self._decode = None
+            self._forget()
         if self._decode is None and self._seen > _ROWS_TO_LEARN_FROM and self._lessons < _MOST_LESSONS:
-            self._decode = row_decoder(self._types(), self.wanted, only=True)
+            self._decode = self._decoder()
         return tuple([record.get(column) for column in self.wanted])
 
-    def _types(self) -> dict[str, Any]:
+    def _forget(self) -> None:
+        """A lesson learnt: the Struct so far won't do."""
+        self._lessons += 1
+        self._decode = None
+
+    def _decoder(self) -> Callable[[bytes], Values] | None:
         """Columns whose values nobody wants stay as they are."""
-        return {column: Any if column in self.wanted else msgspec.Raw for column in self.columns}
+        types = {column: Any if column in self.wanted else msgspec.Raw for column in self.columns}
+        return row_decoder(types, self.wanted, only=True)

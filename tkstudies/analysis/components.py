@@ -1,21 +1,21 @@
 """Principal components of a feature matrix, and how far a row lies from the others.
 
-The covariance is summed over chunks of rows after centring, so memory doesn't grow with the number of rows.
+The covariance is summed over chunks of rows, each passing once, so memory doesn't grow with the number of rows.
 Definitions: Jolliffe, Principal Component Analysis; Jackson and Mudholkar, Technometrics 21 (1979) 341 for
 the limit of the residual; Hotelling's T2 limit from the F distribution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies import __version__
+from tkstudies.analysis.distributions import f_quantile
 from tkstudies.errors import InputError, UsageError
 
 Array = NDArray[np.float64]
@@ -56,7 +56,10 @@ class Model:
 
     def standardised(self, chunk: Array) -> Array:
         """Rows to zero mean and unit variance, gaps filled, shape (rows, features)."""
-        return (np.where(np.isnan(chunk), self.filler, chunk) - self.mean) / self.scale
+        gaps = np.isnan(chunk)
+        values = (np.where(gaps, self.filler, chunk) if gaps.any() else chunk) - self.mean
+        values /= self.scale
+        return values
 
     def project(self, chunk: Array) -> tuple[Array, Array, Array]:
         """Scores (rows, components), Hotelling's T2 (rows,) and squared residual Q (rows,) of raw rows.
@@ -72,15 +75,15 @@ class Model:
 
     def t2_limit(self, confidence: float) -> float | None:
         """The T2 that a row of the fitted kind exceeds with probability 1 - confidence; None for too few rows."""
-        from scipy.special import fdtri
-
         p, n = int((self.variance > 0).sum()), self.rows
         if not 0 < p < n:
             return None
-        return float(p * (n - 1) * (n + 1) / (n * (n - p)) * fdtri(p, n - p, confidence))
+        return float(p * (n - 1) * (n + 1) / (n * (n - p)) * f_quantile(p, n - p, confidence))
 
     def q_limit(self, confidence: float) -> float | None:
         """The same for the residual Q; None when nothing is left over."""
+        from statistics import NormalDist
+
         one, two, three = self.residual_sums
         if one <= 0 or two <= 0:
             return None
@@ -93,7 +96,7 @@ class Model:
 
 
 def fit(
-    chunks: Sequence[Array], features: list[str], components: int, filler: Array, missing: str = "zero"
+    chunks: Iterable[Array], features: list[str], components: int, filler: Array, missing: str = "zero"
 ) -> Model:
     """Fit principal components of standardised features.
 
@@ -106,24 +109,19 @@ def fit(
         UsageError: More components than rows or features allow.
         InputError: A feature is too large for its variance to be a number.
     """
-    rows = sum(len(chunk) for chunk in chunks)
+    rows, mean, scatter = _moments(chunks, filler)
     most = min(rows, len(features))
     if not 1 <= components <= most:
         raise UsageError(
             f"--components {components}: {rows} rows of {len(features)} features allow 1 to {most} components"
         )
-    full = [np.where(np.isnan(chunk), filler, chunk) for chunk in chunks]
-    mean = np.sum([chunk.sum(axis=0) for chunk in full], axis=0) / rows
-    mean += (
-        np.sum([(chunk - mean).sum(axis=0) for chunk in full], axis=0) / rows
-    )  # the rounding of the first pass
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.sum([((chunk - mean) ** 2).sum(axis=0) for chunk in full], axis=0)
+    squares = scatter.diagonal()
     if not np.isfinite(squares).all():
         names = ", ".join(np.asarray(features)[~np.isfinite(squares)][:5])
         raise InputError(f"values too large for a variance: {names}")
     scale = _scale(np.sqrt(squares / rows), mean, rows)
-    scatter = _scatter(((chunk - mean) / scale for chunk in full), len(features))
+    scatter /= scale
+    scatter /= scale[:, None]
     eigenvalues, vectors = np.linalg.eigh(scatter)
     eigenvalues, vectors = np.clip(eigenvalues[::-1], 0.0, None), vectors[:, ::-1]
     eigenvalues[eigenvalues < eigenvalues[0] * len(features) * np.finfo(float).eps] = 0.0
@@ -151,11 +149,34 @@ def _scale(deviation: Array, mean: Array, rows: int) -> Array:
     return np.where(constant | (deviation == 0), 1.0, deviation)
 
 
-def _scatter(chunks: Iterable[Array], width: int) -> Array:
-    scatter = np.zeros((width, width))
-    for chunk in chunks:
-        scatter += chunk.T @ chunk
-    return scatter
+def _moments(chunks: Iterable[Array], filler: Array) -> tuple[int, Array, Array]:
+    """Number of rows, their mean (features,), and the sums of products of deviations from it (features, features).
+
+    One pass, by the pairwise update of Chan, Golub and LeVeque (1979), relative to the mean of the first chunk,
+    so that the mean of large numbers that vary little is good to its last digit.
+    """
+    rows, width = 0, len(filler)
+    origin, mean, scatter = np.zeros(width), np.zeros(width), np.zeros((width, width))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for chunk in chunks:
+            if not len(chunk):
+                continue
+            centre = chunk.sum(axis=0) / len(chunk)
+            if np.isnan(centre).any():
+                chunk = np.where(np.isnan(chunk), filler, chunk)
+                centre = chunk.sum(axis=0) / len(chunk)
+            if not rows:
+                origin = centre
+            values = chunk - centre
+            rounding = values.sum(axis=0) / len(values)
+            shift = centre - origin + rounding - mean
+            together = rows + len(values)
+            scatter += values.T @ values
+            scatter -= np.outer(rounding, rounding * len(values))
+            scatter += np.outer(shift, shift * (rows * len(values) / together))
+            mean += shift * (len(values) / together)
+            rows = together
+        return rows, origin + mean, scatter
 
 
 def _signed(components: Array) -> Array:

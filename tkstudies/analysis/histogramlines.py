@@ -7,6 +7,7 @@ usual types is decoded in full instead, so that the result is that of `FeatureTa
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -89,10 +90,12 @@ def line_adder(table: FeatureTable) -> Callable[[bytes], None]:
 
 def _getter(path: tuple[str, ...]) -> Callable[[_Hist], int | float | None]:
     convert = integral if path[-1] == "integral" else finite
+    member = attrgetter(".".join(path))
 
-    def get(value: Any) -> int | float | None:
-        for name in path:
-            value = getattr(value, name, None)
-        return convert(value)
+    def get(hist: _Hist) -> int | float | None:
+        try:
+            return convert(member(hist))
+        except AttributeError:  # a member on the way is null
+            return None
 
     return get

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
+from tkstudies.analysis.columns import LearnedColumns, Values, row_decoder
+from tkstudies.analysis.stored import NumberStore
 from tkstudies.errors import InputError, UsageError
+from tkstudies.jsonl import Record
 
 FEATURE_TOKENS = (".rms", "mean")
 FEATURE_NAMES = ("recorded_lumi",)
 MISSING = ("zero", "mean", "drop")
 
-_CHUNK = 4096  # rows
+_NOT_A_NUMBER = bool | str | list[Any] | dict[str, Any] | None
 
 
 def is_feature(column: str, patterns: Sequence[str] = ()) -> bool:
@@ -34,106 +39,127 @@ def is_feature(column: str, patterns: Sequence[str] = ()) -> bool:
 
 @dataclass
 class FeatureMatrix:
-    """Rows of numbers with NaN where a feature is missing.
+    """Rows of numbers with NaN where a feature is missing, read anew in chunks whenever they are needed.
 
     Attributes:
         features: Names of the columns, in order of their first appearance.
-        chunks: Arrays of shape (up to 4096 rows, features).
-        kept: For each record that was added, whether it has a row here.
+        stored: The rows of all records that were added.
+        kept: Whether a record that was added has a row here, shape (records,).
+        gaps: Whether the row lacks a feature, shape (rows,).
+        known: Whether any row has the feature, shape (features,).
     """
 
     features: list[str]
-    chunks: list[NDArray[np.float64]] = field(default_factory=list)
-    kept: list[bool] = field(default_factory=list)
+    stored: NumberStore
+    kept: NDArray[np.bool_]
+    gaps: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return sum(len(chunk) for chunk in self.chunks)
+        return len(self.gaps)
 
-    def missing_per_row(self) -> NDArray[np.int64]:
-        """How many features each row lacks, shape (rows,)."""
-        counts = [np.isnan(chunk).sum(axis=1) for chunk in self.chunks]
-        return np.concatenate(counts) if counts else np.zeros(0, dtype=np.int64)
+    def chunks(self, where: NDArray[np.bool_] | None = None) -> Iterator[NDArray[np.float64]]:
+        """Arrays of shape (up to 1024 rows, features), of all rows or those ``where`` of shape (rows,) says."""
+        chosen = self.kept
+        if where is not None:
+            chosen = chosen.copy()
+            chosen[chosen] = where
+        start = 0
+        for chunk in self.stored.chunks(len(self.features)):
+            part = chosen[start : start + len(chunk)]
+            start += len(chunk)
+            yield chunk if part.all() else chunk[part]
 
 
-class MatrixBuilder:
-    """Collects the numeric features of records, one by one.
+class MatrixBuilder(LearnedColumns):
+    """Collects the numeric features of records, one by one: give ``add`` what ``decode`` makes of a line.
 
     Args:
         patterns: Shell patterns of feature names; empty for the notebook's selection.
         features: Fixed list of features in a fixed order (of a model); others are noted in ``extra``.
+        others: Other columns whose values ``add`` gives back.
     """
 
-    def __init__(self, patterns: Sequence[str] = (), features: Sequence[str] | None = None):
+    def __init__(
+        self,
+        patterns: Sequence[str] = (),
+        features: Sequence[str] | None = None,
+        others: Iterable[str] = (),
+    ):
+        super().__init__(dict.fromkeys(others))
         self.extra: dict[str, None] = {}
         self._patterns = patterns
         self._fixed = features is not None
-        self._places = {name: place for place, name in enumerate(features or ())}
+        self._features = dict.fromkeys(features or ())
         self._not_features: set[str] = set()
-        self._rows: list[dict[int, float]] = []
-        self._chunks: list[NDArray[np.float64]] = []
+        self._stored = NumberStore()
 
-    def add(self, record: dict[str, Any]) -> None:
-        """Take the features of one record."""
-        row = {}
+    def add(self, row: Values | Record) -> Values:
+        """Take the features of one record; the values of the other columns, UNSET where they are absent."""
+        values = row if type(row) is tuple else self.of(row)
+        self._stored.add(values[len(values) - len(self._features) :])
+        return values[: len(self.wanted)]
+
+    def of(self, record: Record) -> Values:
+        """The values of the other columns, then the features known so far."""
+        known = len(self._features)
         for column, value in record.items():
-            if type(value) is not float and type(value) is not int:
-                continue
-            place = self._places.get(column)
-            if place is None:
-                place = self._new_place(column)
-            if place is not None:
-                row[place] = value
-        self._rows.append(row)
-        if len(self._rows) == _CHUNK:
-            self._pack()
+            if _is_number(value) and column not in self._features and column not in self._not_features:
+                self._sort_out(column)
+        if len(self._features) > known:
+            self._forget()
+        super().of(record)
+        numbers = map(record.get, self._features)
+        return (
+            *[record.get(column, UNSET) for column in self.wanted],
+            *[value if _is_number(value) else None for value in numbers],
+        )
 
-    def _new_place(self, column: str) -> int | None:
-        if column in self._not_features:
-            return None
-        if not is_feature(column, self._patterns):
-            self._not_features.add(column)
-            return None
-        if self._fixed:
-            self._not_features.add(column)
+    def _sort_out(self, column: str) -> None:
+        if is_feature(column, self._patterns) and not self._fixed:
+            self._features[column] = None
+            return
+        self._not_features.add(column)
+        if is_feature(column, self._patterns):
             self.extra[column] = None
-            return None
-        self._places[column] = len(self._places)
-        return self._places[column]
 
-    def _pack(self) -> None:
-        chunk = np.full((len(self._rows), len(self._places)), np.nan)
-        for number, row in enumerate(self._rows):
-            chunk[number, list(row)] = list(row.values())
-        self._chunks.append(chunk)
-        self._rows = []
+    def _decoder(self) -> Any:
+        """A number where there was none before, or the other way round, makes the decoder refuse the line."""
+        types = {}
+        for column in (column for column in self.columns if column not in self._features):
+            if column in self._not_features or not is_feature(column, self._patterns):
+                types[column] = Any if column in self.wanted else msgspec.Raw
+            else:
+                types[column] = _NOT_A_NUMBER
+        types.update(dict.fromkeys(self._features, int | float | None))
+        return row_decoder(types, self.wanted, only=True, unset=self.wanted, rest=len(self._features))
 
     def matrix(self) -> FeatureMatrix:
         """The rows of all records that have features of their own.
 
         Without patterns a luminosity alone doesn't count: the histograms of such a record were never fetched.
         """
-        if self._rows:
-            self._pack()
-        features = list(self._places)
+        features = list(self._features)
         telling = np.array(
             [bool(self._patterns) or name not in FEATURE_NAMES for name in features], dtype=bool
         )
         if not telling.any():
             telling[:] = True
-        kept, chunks = [], []
-        for chunk in self._chunks:
-            chunk = _widened(chunk, len(features))
-            known = ~np.isnan(chunk[:, telling]).all(axis=1)
-            kept += known.tolist()
-            chunks.append(chunk[known])
-        return FeatureMatrix(features, chunks, kept)
+        known = np.zeros(len(features), dtype=bool)
+        kept, gaps = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=bool)]
+        for chunk in self._stored.chunks(len(features)):
+            there = ~np.isnan(chunk)
+            kept.append(there[:, telling].any(axis=1))
+            there = there[kept[-1]]
+            gaps.append(~there.all(axis=1))
+            known |= there.any(axis=0)
+        return FeatureMatrix(features, self._stored, np.concatenate(kept), np.concatenate(gaps), known)
 
 
-def _widened(chunk: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    gap = np.full((len(chunk), width - chunk.shape[1]), np.nan)
-    return np.hstack([chunk, gap]) if gap.size else chunk
+def _is_number(value: Any) -> bool:
+    return type(value) is float or type(value) is int
 
 
 def column_means(chunks: Iterable[NDArray[np.float64]], width: int) -> NDArray[np.float64]:

@@ -12,7 +12,9 @@ from tkstudies.commands import options
 from tkstudies.errors import UsageError
 
 app = options.application(
-    no_args_is_help=True, help="Fetch certified runs, their problems and reference runs."
+    no_args_is_help=True,
+    help="Fetch certified runs, their problems and reference runs from TkDQMDoctor.\n\n"
+    "(Whether this machine is ready for all services is told by 'tkstudies check'.)",
 )
 
 From = Annotated[

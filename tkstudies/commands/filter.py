@@ -8,13 +8,22 @@ import typer
 
 from tkstudies import jsonl
 from tkstudies.commands import options
+from tkstudies.errors import UsageError
 
 app = options.application()
 
 
 @app.command()
 def filter_records(
-    expressions: Annotated[list[str], typer.Argument(metavar="EXPRESSION...", help="COLUMN OP VALUE")],
+    expressions: Annotated[
+        list[str] | None, typer.Argument(metavar="EXPRESSION...", help="COLUMN OP VALUE", show_default=False)
+    ] = None,
+    golden: Annotated[
+        str,
+        typer.Option(
+            "--golden", metavar="FILE", help="And in this certification JSON: run, or lumisection if any."
+        ),
+    ] = "",
     invert: Annotated[bool, typer.Option("--invert", help="Keep the other records.")] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
@@ -32,13 +41,30 @@ def filter_records(
       tkstudies filter 'tracking = BAD' < study.jsonl
       tkstudies filter 'reco in express,prompt' 'Hits.Pixel.mean > 0' -i study.jsonl
       tkstudies filter --invert 'bad_reason missing' -i study.jsonl | head
+      tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
     """
+    from tkstudies.analysis.columns import NamedColumns
     from tkstudies.analysis.expressions import parse
 
-    conditions = [parse(text) for text in expressions]
+    if not expressions and not golden:
+        raise UsageError(
+            "nothing to filter by: give an expression such as 'tracking = BAD', or --golden FILE"
+        )
+    conditions = [parse(text) for text in expressions or []]
+    certified = options.certification(golden) if golden else None
+    keys = ("run_number", "lumisection_number") if certified else ()
+    named = NamedColumns([*(condition.column for condition in conditions), *keys])
+    places = [named.columns.index(key) for key in keys]
+    tests = [(named.columns.index(condition.column), condition.holds) for condition in conditions]
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
     with jsonl.Writer(output) as writer:
-        for line, record in records.lines():
-            if all(condition(record) for condition in conditions) != invert:
+        for line, row in records.lines(named.decode):
+            values = row if type(row) is tuple else named.of(row)
+            kept = certified is None or certified.contains(*[values[place] for place in places])
+            for place, holds in tests:
+                if not holds(values[place]):
+                    kept = False
+                    break
+            if kept != invert:
                 writer.write_line(line)
     options.report_skipped(records)

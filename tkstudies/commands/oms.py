@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
     from tkstudies.services.oms import Wanted
+    from tkstudies.services.runselection import RunSelection
 
 app = options.application(no_args_is_help=True, help="Fetch runs, fills, lumisections and more from OMS.")
 
@@ -48,6 +50,8 @@ def runs(
     until: selection.Until = None,
     last: selection.Last = None,
     era: selection.Era = None,
+    classes: selection.Classes = None,
+    runtype: selection.Type = None,
     min_lumisections: selection.MinLumisections = None,
     sequence: Sequence = "GLOBAL-RUN",
     filters: Filters = None,
@@ -59,7 +63,8 @@ def runs(
     """Fetch runs, with units and with luminosities in inverse picobarns.
 
     \b
-    Operators of --filter: eq ne lt lte gt gte like contains.
+    Operators of --filter: eq ne lt lte gt gte like contains. --class and --type
+    are known to the Run Registry, which is asked first.
 
     \b
     Examples:
@@ -80,9 +85,13 @@ def runs(
         until=until,
         last=last,
         era=era,
+        classes=classes,
+        runtype=runtype,
         min_lumisections=min_lumisections,
         cookies=cookies,
     )
+    if selected.classes or selected.runtype:
+        selected = _of_the_registry(selected, workers, cookies)
     wanted = _wanted(filters, fields, workers, cookies)
     chosen = None if sequence == "all" else sequence
     _write(oms.runs(selected, wanted, sequence=chosen), output, "run")
@@ -222,21 +231,19 @@ def hltrates(
     workers: selection.Workers = 4,
     output: options.Output = "-",
 ) -> None:
-    """Fetch the rates of trigger paths in each lumisection of runs.
+    """Fetch the rates of trigger paths in each lumisection of runs, of all paths unless some are named.
 
     \b
-    Example:
+    Examples:
       tkstudies oms hltrates --run 317527 --path HLT_ZeroBias_v6
+      tkstudies oms hltrates --run 317527 > rates.jsonl
     """
     from tkstudies.services import oms
 
-    if not path:
-        raise UsageError(
-            "name the trigger paths: --path HLT_ZeroBias_v6 ('oms hltpaths --run RUN' lists them)"
-        )
     wanted = _wanted(filters, fields, workers, cookies)
     numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, wanted)
-    _write(oms.hlt_rates(numbers, path, wanted), output, "rate")
+    rates = oms.hlt_rates(numbers, path, wanted) if path else _rates_of_all_paths(numbers, wanted)
+    _write(rates, output, "rate")
 
 
 @app.command()
@@ -264,6 +271,36 @@ def get(
     from tkstudies.services import oms
 
     _write(oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row")
+
+
+def _rates_of_all_paths(numbers: list[int], wanted: Wanted) -> Iterator[dict[str, Any]]:
+    """The rates of each path that a run had, run by run: OMS wants the paths named."""
+    from tkstudies.services import oms
+
+    access = oms.Wanted(workers=wanted.workers, cookies=wanted.cookies)
+    for number in numbers:
+        names = [row["path_name"] for row in oms.hlt_paths([number], wanted=access)]
+        if names:
+            yield from oms.hlt_rates([number], names, wanted)
+
+
+def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:
+    """The same runs by their numbers: which class a run has is known to the Run Registry only."""
+    from tkstudies.services import runregistry
+    from tkstudies.services.registry_filters import Query
+    from tkstudies.services.runselection import Numbers
+
+    if not selected.is_bounded:
+        raise UsageError(
+            "--type needs runs to choose among: --min, --max, --run, --fill, --since, --era, ..."
+        )
+    rows = runregistry.rows(Query(selected, states=None), workers=workers, cookies=cookies)
+    return replace(
+        selected,
+        runs=Numbers((record["run_number"], record["run_number"]) for _, record in rows),
+        classes=(),
+        runtype=None,
+    )
 
 
 def _wanted(

@@ -6,7 +6,9 @@ from enum import Enum
 from itertools import compress
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
+from msgspec import UNSET
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
@@ -15,10 +17,16 @@ from tkstudies.errors import InputError, UsageError
 if TYPE_CHECKING:
     from tkstudies.analysis.components import Model
     from tkstudies.analysis.matrix import FeatureMatrix
+    from tkstudies.analysis.stored import LineStore
 
 app = options.application()
 
 KEYS = ("run_number", "lumisection_number", "fill_number", "reco", "fill__era", "pixel", "strip", "tracking")
+MIXTURES = {
+    "runtype": "run types",
+    "is_heavy_ion": "proton and heavy-ion runs",
+    "recorded_lumi_unit": "luminosity units",
+}
 MANY_IMPUTED = 0.1  # of the rows
 
 
@@ -82,33 +90,39 @@ def pca(
       tkstudies pca --fit-where 'tracking = GOOD' --model good.json study.jsonl | head
       tkstudies pca --apply good.json new.jsonl | tkstudies filter 't2 > 15'
     """
+    import numpy as np
+
     from tkstudies.analysis import components as analysis
     from tkstudies.analysis.matrix import MatrixBuilder
+    from tkstudies.analysis.stored import LineStore
 
     model = _read_model(apply_file, features, fit_where, model_file) if apply_file else None
     conditions = _conditions(fit_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     patterns = model.patterns if model else features or []
-    builder = MatrixBuilder(patterns, model.features if model else None)
-    rows: list[dict[str, Any]] = []
-    fitted: list[bool] = []
-    for record in records:
-        builder.add(record)
-        fitted.append(all(condition(record) for condition in conditions))
-        rows.append(record if keep is Keep.all else _labels(record))
+    columns = _label_columns()
+    tested = [condition.column for condition in conditions]
+    builder = MatrixBuilder(patterns, model.features if model else None, [*columns, *tested])
+    places = [builder.wanted.index(column) for column in tested]
+    beside = LineStore()
+    fitted = bytearray()
+    for line, row in records.lines(builder.decode):
+        values = builder.add(row)
+        fitted.append(all(map(_holds, conditions, [values[place] for place in places])))
+        beside.add(line if keep is Keep.all else _labels(columns, values))
     matrix = builder.matrix()
-    if rows and matrix.rows < len(rows):
-        left_out = len(rows) - matrix.rows
+    left_out = len(fitted) - matrix.rows
+    if left_out:
         be = "is" if left_out == 1 else "are"
         console.warn(f"{console.counted(left_out, 'row')} had no features and {be} left out")
-    rows, fitted = list(compress(rows, matrix.kept)), list(compress(fitted, matrix.kept))
 
     if model:
         _check_features(model, matrix, builder.extra, tolerant)
     else:
-        model = _fit(matrix, fitted, components, missing.value, list(patterns))
-    _warn_of_mixtures(rows, matrix, model)
-    _write_scores(output, model, matrix, rows, drop=model.missing == options.Missing.drop.value)
+        chosen = np.frombuffer(fitted, dtype=bool)[matrix.kept]
+        model = _fit(matrix, chosen, components, missing.value, list(patterns))
+    _warn_of_mixtures(beside, matrix, model)
+    _write_scores(output, model, matrix, beside, replaces=keep is Keep.all)
     if model_file:
         jsonl.write([analysis.to_json(model)], model_file)
     if loadings_file:
@@ -125,14 +139,21 @@ def _conditions(expressions: list[str] | None) -> list[Any]:
     return [parse(text) for text in expressions]
 
 
-def _labels(record: dict[str, Any]) -> dict[str, Any]:
+def _holds(condition: Any, value: Any) -> bool:
+    return condition.holds(None if value is UNSET else value)
+
+
+def _label_columns() -> list[str]:
     from tkstudies.analysis.labels import LABELS
 
-    kept = {column: record[column] for column in KEYS if column in record}
-    kept.update((column, record[column]) for column in LABELS if column in record)
-    if record.get("recorded_lumi_unit"):
-        kept["recorded_lumi_unit"] = record["recorded_lumi_unit"]
-    return kept
+    return list(dict.fromkeys([*KEYS, *LABELS, "recorded_lumi_unit"]))
+
+
+def _labels(columns: list[str], values: tuple[Any, ...]) -> bytes:
+    kept = {column: value for column, value in zip(columns, values, strict=False) if value is not UNSET}
+    if not kept.get("recorded_lumi_unit"):
+        kept.pop("recorded_lumi_unit", None)
+    return jsonl.encode(kept)
 
 
 def _read_model(file: str, *excluded: Any) -> Model:
@@ -140,21 +161,13 @@ def _read_model(file: str, *excluded: Any) -> Model:
 
     if any(excluded):
         raise UsageError("--apply uses the model as it is: leave out --features, --fit-where and --model")
-    contents = list(jsonl.Reader([file], expected="a model"))
-    if len(contents) != 1:
-        raise InputError(f"{file} is not a model of tkstudies pca: it holds {len(contents)} records")
-    return analysis.from_json(contents[0], file)
+    return analysis.from_json(jsonl.read_value(file, "a model of tkstudies pca"), file)
 
 
 def _check_features(model: Model, matrix: FeatureMatrix, extra: dict[str, None], tolerant: bool) -> None:
-    import numpy as np
-
-    present = (
-        ~np.all([np.isnan(chunk).all(axis=0) for chunk in matrix.chunks], axis=0) if matrix.chunks else []
-    )
-    absent = [name for name, there in zip(model.features, present, strict=False) if not there]
-    if not matrix.chunks:
+    if not matrix.kept.size:
         raise InputError("no row has a feature of the model")
+    absent = [name for name, there in zip(model.features, matrix.known, strict=True) if not there]
     problems = [f"{len(absent)} features of the model are in no row ({console.listed(absent, 5)})"] * bool(
         absent
     )
@@ -165,30 +178,25 @@ def _check_features(model: Model, matrix: FeatureMatrix, extra: dict[str, None],
         console.warn(problem)
 
 
-def _fit(
-    matrix: FeatureMatrix, fitted: list[bool], components: int, missing: str, patterns: list[str]
-) -> Model:
-    import numpy as np
-
+def _fit(matrix: FeatureMatrix, chosen: Any, components: int, missing: str, patterns: list[str]) -> Model:
     from tkstudies.analysis import components as analysis
     from tkstudies.analysis.matrix import filler, require_rows
 
-    chosen = np.array(fitted, dtype=bool)
     if missing == "drop":
-        chosen &= matrix.missing_per_row() == 0
-    ends = np.cumsum([len(chunk) for chunk in matrix.chunks])
-    parts = np.split(chosen, ends[:-1]) if len(ends) else []
-    chunks = [chunk[part] for chunk, part in zip(matrix.chunks, parts, strict=True)]
+        chosen = chosen & ~matrix.gaps
     require_rows(int(chosen.sum()), matrix.features, 2)
-    values = filler(missing, chunks, len(matrix.features))
-    model = analysis.fit(chunks, matrix.features, components, values, missing)
+    values = filler(missing, matrix.chunks(chosen), len(matrix.features))
+    model = analysis.fit(matrix.chunks(chosen), matrix.features, components, values, missing)
     model.patterns = patterns
     return model
 
 
 def _write_scores(
-    output: str, model: Model, matrix: FeatureMatrix, rows: list[dict[str, Any]], drop: bool
+    output: str, model: Model, matrix: FeatureMatrix, beside: LineStore, replaces: bool
 ) -> None:
+    """The rows with their scores behind them, or in the place of older ones if it ``replaces`` columns."""
+    import numpy as np
+
     from tkstudies.analysis.components import CONFIDENCES
 
     limits: dict[str, dict[str, float | None]] = {"t2": {}, "q": {}}
@@ -196,39 +204,47 @@ def _write_scores(
         limits["t2"][f"t2_limit_{confidence * 100:.0f}"] = model.t2_limit(confidence)
         limits["q"][f"q_limit_{confidence * 100:.0f}"] = model.q_limit(confidence)
     names = [f"pc{number + 1}" for number in range(len(model.variance))]
-    missing = matrix.missing_per_row()
-    dropped = number = 0
+    drop = model.missing == options.Missing.drop.value
+    dropped = 0
+    lines = compress(map(bytes.strip, beside), matrix.kept)
     with jsonl.Writer(output) as writer:
-        for chunk in matrix.chunks:
-            scores, t2, q = model.project(chunk)
-            for row_scores, row_t2, row_q in zip(scores.tolist(), t2.tolist(), q.tolist(), strict=True):
-                row, gaps = rows[number], int(missing[number])
-                number += 1
+        for chunk in matrix.chunks():
+            results = [*model.project(chunk), np.isnan(chunk).sum(axis=1)]
+            rows = zip(*(result.tolist() for result in results), strict=True)
+            for (scores, t2, q, gaps), line in zip(rows, lines, strict=False):
                 if drop and gaps:
                     dropped += 1
                     continue
-                row.update(zip(names, row_scores, strict=True))
-                row.update(
-                    {"t2": row_t2, **limits["t2"], "q": row_q, **limits["q"], "missing_features": gaps}
-                )
-                writer.write(row)
+                added = dict(zip(names, scores, strict=True))
+                added.update({"t2": t2, **limits["t2"], "q": q, **limits["q"], "missing_features": gaps})
+                if replaces:
+                    writer.write({**jsonl.decode(line), **added})
+                else:
+                    writer.write_line(line[:-1] + (b"," if len(line) > 2 else b"") + jsonl.encode(added)[1:])
     if dropped:
         console.warn(f"{console.counted(dropped, 'row')} left out: features missing (--missing drop)")
 
 
-def _warn_of_mixtures(rows: list[dict[str, Any]], matrix: FeatureMatrix, model: Model) -> None:
-    imputed = int((matrix.missing_per_row() > 0).sum())
-    if model.missing != "drop" and imputed > MANY_IMPUTED * max(len(rows), 1):
+def _warn_of_mixtures(beside: LineStore, matrix: FeatureMatrix, model: Model) -> None:
+    from tkstudies.analysis.columns import NamedColumns
+
+    imputed = int(matrix.gaps.sum())
+    if model.missing != "drop" and imputed > MANY_IMPUTED * max(matrix.rows, 1):
         console.warn(
-            f"{imputed} of {len(rows)} rows lack features and were filled with {model.missing}: "
+            f"{imputed} of {matrix.rows} rows lack features and were filled with {model.missing}: "
             "see missing_features, or use --missing drop"
         )
-    for column, what in (
-        ("runtype", "run types"),
-        ("is_heavy_ion", "proton and heavy-ion runs"),
-        ("recorded_lumi_unit", "luminosity units"),
-    ):
-        found = {row[column] for row in rows if isinstance(row.get(column), str | bool)}
+    named = NamedColumns(MIXTURES)
+    kinds: list[set[Any]] = [set() for _ in MIXTURES]
+    for line in compress(beside, matrix.kept):
+        try:
+            values = named.decode(line)
+        except msgspec.DecodeError:
+            values = named.of(jsonl.decode(line))
+        for found, value in zip(kinds, values, strict=False):
+            if isinstance(value, str | bool):
+                found.add(value)
+    for (column, what), found in zip(MIXTURES.items(), kinds, strict=True):
         if len(found) > 1:
             values = ", ".join(sorted(map(str, found)))
             console.warn(

@@ -22,6 +22,8 @@ _TOKEN_SECONDS = 30.0  # patience with the token endpoint
 _EARLY_SECONDS = 60.0  # a token is renewed that long before it expires
 _FROM_DOTENV = ("SSO_CLIENT_ID", "SSO_CLIENT_SECRET", "CERN_CERTIFICATE_PATH", "X509_USER_PROXY")
 
+_importing = threading.Lock()  # the environment is the whole process's
+
 _KEY_ADVICE = "openssl rsa -in userkey.pem -out userkey.nopass.pem makes a key without a password"
 _CERTIFICATE_ADVICE = (
     "put usercert.pem and a passwordless userkey.pem into ~/.globus or ~/private, "
@@ -51,13 +53,14 @@ def _cernrequests(module: str) -> ModuleType:
     import importlib
 
     missing = {"PYTHON_DOTENV_DISABLED": "1", "HOME": os.path.expanduser("~")}
-    missing = {name: value for name, value in missing.items() if name not in os.environ}
-    os.environ.update(missing)
-    try:
-        return importlib.import_module(f"cernrequests.{module}")
-    finally:
-        for name in missing:
-            del os.environ[name]
+    with _importing:
+        missing = {name: value for name, value in missing.items() if name not in os.environ}
+        os.environ.update(missing)
+        try:
+            return importlib.import_module(f"cernrequests.{module}")
+        finally:
+            for name in missing:
+                del os.environ[name]
 
 
 # --- certificates

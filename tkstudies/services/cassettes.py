@@ -209,7 +209,11 @@ class Recorder:
 
 
 def _kept(headers: Any, names: tuple[str, ...]) -> dict[str, list[str]]:
-    return {name: [headers[name]] for name in names if name in headers}
+    """The named headers; of the way to a login page without its query, which may hold the session's state."""
+    kept = {name: [headers[name]] for name in names if name in headers}
+    if "location" in kept:
+        kept["location"] = [kept["location"][0].partition("?")[0]]
+    return kept
 
 
 def _packed(content: bytes) -> dict[str, str]:

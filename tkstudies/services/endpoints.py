@@ -64,12 +64,13 @@ RESTHUB = Service(
     patience=900.0,
 )
 OMS = Service("OMS", "TKSTUDIES_OMS_URL", "https://cmsoms.cern.ch/agg/api/v1", "cmsoms-prod")
+_CERTIFICATE = "the grid certificate isn't accepted: renew it, or run voms-proxy-init"
 DQM = Service(
     "DQM GUI",
     "TKSTUDIES_DQM_URL",
     "https://cmsweb.cern.ch/dqm",
     certificate=True,
-    advice="the grid certificate isn't accepted: renew it, or run voms-proxy-init",
+    advice=_CERTIFICATE,
 )
 DOCTOR = Service(
     "TkDQMDoctor",
@@ -81,6 +82,11 @@ CERTHELPER = Service(
     "Certification Helper", "TKSTUDIES_CERTHELPER_URL", "https://certhelper.web.cern.ch", advice=""
 )
 WBM = Service(
-    "WBM", "TKSTUDIES_WBM_URL", "https://cmswbm.cern.ch/cmsdb/servlet", certificate=True, route=_TUNNEL
+    "WBM",
+    "TKSTUDIES_WBM_URL",
+    "https://cmswbm.cern.ch/cmsdb/servlet",
+    certificate=True,
+    advice=_CERTIFICATE,
+    route=_TUNNEL,
 )
 SSO = Service("CERN SSO", "TKSTUDIES_SSO_URL", "https://auth.cern.ch/auth/realms/cern/api-access/token")

@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from tkstudies import __version__, console, jsonl
 from tkstudies.errors import LoginError, ServiceError
-from tkstudies.services import auth
+from tkstudies.services import auth, identity
 from tkstudies.services.cassettes import Recorder, ReplayAdapter
 from tkstudies.services.endpoints import SSO, Service
+from tkstudies.services.identity import Identity
 from tkstudies.settings import current
 
 Result = TypeVar("Result")
@@ -43,6 +45,10 @@ class _Failure(Exception):
         self.kind, self.reason, self.wait = kind, reason, wait
 
 
+class _TooSlow(Exception):
+    """An answer of which there is no end."""
+
+
 class Connection:
     """A pooled, logged-in, patient connection to one service; safe to share between threads.
 
@@ -50,17 +56,28 @@ class Connection:
         service: Which one.
         workers: How many requests may be under way at once, and so the number of connections.
         cookies: A Netscape cookie file to log in with.
+        patience: Seconds after which a request is given up, if other than usual for the service.
 
     Raises:
         LoginError: Credentials that are named can't be used.
     """
 
-    def __init__(self, service: Service, *, workers: int = 1, cookies: str | None = None):
+    def __init__(
+        self,
+        service: Service,
+        *,
+        workers: int = 1,
+        cookies: str | None = None,
+        patience: float | None = None,
+    ):
         self.service = service
         self.base = service.base_url()
         self._live = current.replay is None
-        self._patience = float(os.environ.get("TKSTUDIES_PATIENCE") or service.patience)
-        self._timeout = (10.0, float(os.environ.get("TKSTUDIES_TIMEOUT") or 60.0))  # connect, read [s]
+        self._patience = patience or float(os.environ.get("TKSTUDIES_PATIENCE") or service.patience)
+        read = float(os.environ.get("TKSTUDIES_TIMEOUT") or 60.0)
+        self._timeout = (
+            (10.0, read) if patience is None else (min(10.0, patience), min(read, patience))
+        )  # [s]
         self._session = requests.Session()
         self._session.trust_env = False  # read once here, not for every request
         self._session.headers = {
@@ -83,7 +100,8 @@ class Connection:
         if not parts.hostname or parts.scheme not in ("http", "https"):
             raise ServiceError(f"{self.service.variable} is not an http(s) URL: {self._shown(self.base)}")
         private = secure or parts.hostname in _LOOPBACK
-        self._session.proxies = requests.utils.get_environ_proxies(self.base)
+        if parts.hostname not in _LOOPBACK:
+            self._session.proxies = requests.utils.get_environ_proxies(self.base)
         self._session.mount(f"{parts.scheme}://", _PooledAdapter(workers, secure))
         if cookies:
             self._session.cookies = auth.cookies(cookies)
@@ -95,6 +113,23 @@ class Connection:
         if current.record:
             self._recorder = _recorder()
         self._cookies: CookieJar | None = self._session.cookies if cookies else None
+
+    def identity(self) -> Identity | None:
+        """Who we are to the service, None if nobody in particular (or when answers come from cassettes).
+
+        Raises:
+            LoginError: The credentials can't be used, or have expired.
+        """
+        if not self._live:
+            return None
+        if self._cookies is not None:
+            return identity.of_cookies(self._cookies, urlsplit(self.base).hostname or "")
+        if self._session.cert:
+            return identity.of_certificate(self._session.cert)
+        if self._tokens:
+            self._tokens.get(self.service.audience)
+            return identity.of_token(self._tokens.expires_in(self.service.audience))
+        return None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -198,21 +233,22 @@ class Connection:
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
         start = time.monotonic()
         try:
-            response = self._session.send(request, timeout=self._timeout, allow_redirects=False)
+            response = self._session.send(request, timeout=self._timeout, allow_redirects=False, stream=True)
+            _read_body(response, self._patience)
+            _hide_credentials(request, response)
         except requests.exceptions.SSLError as error:
-            raise ServiceError(
-                f"{self.service.title}: no secure connection to {self._shown(request.url)}: {_cause(error)}. "
-                "If a proxy or tunnel signs with an authority of its own, name its bundle in REQUESTS_CA_BUNDLE"
-            ) from None
+            raise self._no_secure_connection(request, error) from None
         except requests.exceptions.InvalidSchema:
             raise ServiceError("a SOCKS proxy needs PySocks: pip install 'tkstudies[socks]'") from None
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError) as error:
-            raise _Failure("busy", f"broke off in the middle of an answer ({_cause(error)})") from None
-        except requests.exceptions.ReadTimeout:
+        except _TooSlow:
+            raise _Failure("content", f"was still sending after {self._patience:g} s") from None
+        except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
             raise _Failure("content", f"sent nothing for {self._timeout[1]:g} s") from None
         except requests.exceptions.ConnectionError as error:
             kind = "unreachable" if _never_connected(error) else "busy"
             raise _Failure(kind, f"can't be reached ({_cause(error)})") from None
+        except urllib3.exceptions.HTTPError as error:
+            raise _Failure("busy", f"broke off in the middle of an answer ({_cause(error)})") from None
         except requests.exceptions.RequestException as error:
             raise ServiceError(
                 f"{self.service.title}: {_cause(error)} ({self._shown(request.url)})"
@@ -224,6 +260,16 @@ class Connection:
             f"{len(response.content):,} bytes, {time.monotonic() - start:.3f} s"
         )
         return response
+
+    def _no_secure_connection(self, request: requests.PreparedRequest, error: Exception) -> Exception:
+        """A server that we don't trust, one that doesn't take our certificate, or one that broke off."""
+        if "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error):
+            return ServiceError(
+                f"{self.service.title}: no secure connection to {self._shown(request.url)}: {_cause(error)}. "
+                "If a proxy or tunnel signs with an authority of its own, name its bundle in REQUESTS_CA_BUNDLE"
+            )
+        kind = "login" if self._session.cert else "busy"
+        return _Failure(kind, f"breaks off the secure connection ({_cause(error)})")
 
     def _wait_or_give_up(
         self, request: requests.PreparedRequest, failure: _Failure, tries: dict[str, int], deadline: float
@@ -253,10 +299,15 @@ class Connection:
         return ServiceError(f"{service.title} {failure.reason}: {request.method} {url}, {tried}{advice}")
 
     def _shown(self, url: str | None, most: int = 160) -> str:
-        """A URL for a message, not too long, without a password that somebody put in front of the host."""
-        parts = urlsplit(url or "")
-        text = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        """A URL for a message, not too long."""
+        text = shown(url or "")
         return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def shown(url: str) -> str:
+    """A URL without a password that somebody put in front of the host."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 class _PooledAdapter(HTTPAdapter):
@@ -315,6 +366,34 @@ def finish() -> None:
 
 
 # --- answers
+
+
+def _read_body(response: requests.Response, seconds: float) -> None:
+    """Take the body as it comes: one that drips in would otherwise keep us for ever, as each drop is in time."""
+    if response._content is not False:
+        return  # out of a cassette
+    parts = []
+    deadline = time.monotonic() + seconds
+    response.raw.decode_content = True
+    while part := response.raw.read1(1 << 16):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            response.close()
+            raise _TooSlow
+    response._content = b"".join(parts)
+    response._content_consumed = True
+
+
+def _hide_credentials(request: requests.PreparedRequest, response: requests.Response) -> None:
+    """Take what we logged in with out of an answer that echoes it: answers are quoted and recorded."""
+    cookies = request.headers.get("Cookie", "").split("; ")
+    sent = [
+        request.headers.get("Authorization", "").rpartition(" ")[2],
+        *(c.partition("=")[2] for c in cookies),
+    ]
+    for secret in sent:
+        if len(secret) > 7 and secret.encode() in response.content:
+            response._content = response.content.replace(secret.encode(), b"***")
 
 
 def parse_json(response: requests.Response) -> Any:

@@ -1,0 +1,86 @@
+"""Rows that must wait for the end of the input: in a temporary file when they are many, not in memory."""
+
+from __future__ import annotations
+
+import struct
+import weakref
+from collections.abc import Iterator, Sequence
+from math import nan
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import IO, Any
+
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from tkstudies.errors import OutputError
+
+_IN_MEMORY = 1 << 23  # bytes
+_CHUNK = 1024  # rows
+
+
+class LineStore:
+    """Lines, to be gone through as often as one likes once all are there."""
+
+    def __init__(self) -> None:
+        self._file = _temporary_file(self)
+
+    def add(self, line: bytes) -> None:
+        """Add a line, given without its end."""
+        _write(self._file, line + b"\n")
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        yield from self._file
+
+
+class NumberStore:
+    """Rows of numbers; they may get longer as they come."""
+
+    def __init__(self) -> None:
+        self._file = _temporary_file(self)
+        self._blocks: list[list[int]] = []  # [width, rows], one after the other
+
+    def add(self, numbers: Sequence[Any]) -> None:
+        """Add a row of numbers, None and UNSET for what is missing."""
+        if not self._blocks or self._blocks[-1][0] != len(numbers):
+            self._blocks.append([len(numbers), 0])
+            self._pack = struct.Struct(f"{len(numbers)}d").pack
+        try:
+            row = self._pack(*numbers)
+        except struct.error:
+            row = self._pack(*[nan if value is None or value is UNSET else value for value in numbers])
+        _write(self._file, row)
+        self._blocks[-1][1] += 1
+
+    def chunks(self, width: int) -> Iterator[NDArray[np.float64]]:
+        """Arrays of shape (1024 rows, the last one fewer, width), NaN beyond the end of shorter rows."""
+        self._file.seek(0)
+        chunk, filled = np.full((_CHUNK, width), np.nan), 0
+        for own_width, rows in self._blocks:
+            while rows:
+                taken = min(rows, _CHUNK - filled)
+                numbers = np.frombuffer(self._file.read(8 * taken * own_width))
+                chunk[filled : filled + taken, :own_width] = numbers.reshape(taken, own_width)
+                filled, rows = filled + taken, rows - taken
+                if filled == _CHUNK:
+                    yield chunk
+                    chunk, filled = np.full((_CHUNK, width), np.nan), 0
+        if filled:
+            yield chunk[:filled]
+
+
+def _temporary_file(owner: object) -> IO[bytes]:
+    """A file that goes when its owner goes."""
+    file = SpooledTemporaryFile(max_size=_IN_MEMORY, buffering=1 << 18)  # noqa: SIM115
+    weakref.finalize(owner, file.close)
+    return file
+
+
+def _write(file: IO[bytes], content: bytes) -> None:
+    try:
+        file.write(content)
+    except OSError as error:
+        raise OutputError(
+            f"{gettempdir()}: temporary files can't be written: {error.strerror} (TMPDIR names another folder)"
+        ) from None
