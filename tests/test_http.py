@@ -63,8 +63,8 @@ def ask(service):
 
 @pytest.mark.parametrize("service", [endpoints.OMS, endpoints.RUNREG], ids=["oms", "runreg"])
 @pytest.mark.parametrize("kind", RETRIED + LOGINS)
-def test_a_fault_that_passes_is_not_noticed(kind, service, serve, capfd):
-    serve(faults=Faults([kind], rate=1.0, max_repeat=2, retry_after=0, slow_seconds=0.01))
+def test_a_fault_that_passes_is_not_noticed(kind, service, fail, capfd):
+    fail([kind], rate=1.0, max_repeat=2, retry_after=0, slow_seconds=0.01)
     answer = ask(service)
     assert len(answer) == (20 if service is endpoints.OMS else 4)
     assert capfd.readouterr() == ("", "")
@@ -85,13 +85,13 @@ def test_a_fault_that_passes_is_not_noticed(kind, service, serve, capfd):
         ("token_expiry", LoginError, ["not logged in to OMS", "is refused (401)"]),
     ],
 )
-def test_a_fault_that_stays_is_named(kind, error, words, serve):
-    server = serve(faults=Faults([kind], rate=1.0, max_repeat=1000, retry_after=0))
+def test_a_fault_that_stays_is_named(kind, error, words, fail, live):
+    fail([kind], rate=1.0, max_repeat=1000, retry_after=0)
     with pytest.raises(error) as raised:
         ask(endpoints.OMS)
     message = str(raised.value)
     assert all(word in message for word in words), message
-    assert server.env["SSO_CLIENT_SECRET"] not in message
+    assert live.env["SSO_CLIENT_SECRET"] not in message
     assert "\n" not in message
 
 
