@@ -386,8 +386,9 @@ class CernServer:
         elif kind == "slow":
             connection.sendall(head)
             step = max(1, len(body) // 8)
+            pause = self.faults.slow_seconds / 8 if self.faults else 0.0
             for start in range(0, len(body), step):
-                self._stop.wait(self.faults.slow_seconds / 8)
+                self._stop.wait(pause)
                 connection.sendall(body[start : start + step])
         else:
             connection.sendall(head + body)

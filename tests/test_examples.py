@@ -78,7 +78,7 @@ def test_bad_rows_stand_out_as_the_readme_says(quickstart, world):
     readme = (ROOT / "README.md").read_text()
     assert weak
     assert all(str(run) in readme for run in weak)
-    assert f"({statistics.median(bad):.1f})" in readme
+    assert f"`is_bad`: {statistics.median(bad):.1f})" in readme
     assert f"({limit:.1f})" in readme
 
 

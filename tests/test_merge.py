@@ -114,7 +114,7 @@ def test_keys_may_be_named(tmp_path, tkstudies):
 
 def test_no_common_key_names_the_columns(tmp_path, tkstudies):
     result = tkstudies("merge", *write(tmp_path, right=[{"b": 1}]), input=[{"run_number": 1}])
-    assert (result.stdout, result.exit_code) == ("", 2)
+    assert (result.stdout, result.exit_code) == ("", 1)
     assert "no key in common with the left side" in result.stderr
     assert "it has b; the left side has run_number" in result.stderr
 

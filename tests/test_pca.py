@@ -190,7 +190,7 @@ class TestModels:
     ("rows", "arguments", "code", "words"),
     [
         ([{"a.mean": 1}], [], 1, "too few"),
-        ([{"a.mean": n} for n in range(5)], [], 2, "allow 1 to 1 components"),
+        ([{"a.mean": n} for n in range(5)], [], 1, "allow 1 to 1 components"),
         ([{"run_number": 1}], [], 1, "no record has a feature"),
         (
             [{"a.mean": n, "b.mean": 1e308 * (n - 2)} for n in range(5)],

@@ -74,7 +74,7 @@ def test_rows_without_numbers_are_counted(tmp_path, tkstudies):
         (["-o", "-"], 2, "doesn't go to standard output"),
         (["-o", "x.jpgg"], 2, "pictures end in"),
         (["-o", "x"], 2, "pictures end in"),
-        (["scater", "-o", "x.png"], 1, "scater: neither a kind of plot (scatter"),
+        (["scater", "-o", "x.png"], 2, "scater: neither a kind of plot (scatter"),
         (
             ["-o", "x.png", "--x", "pc9"],
             1,

@@ -7,7 +7,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperGroup, TyperOption
 from typer.main import get_command
 
 from tkstudies import __version__, console, frontdoor, settings
@@ -41,7 +41,10 @@ class LazyGroup(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:
         try:
-            super().invoke(ctx)
+            try:
+                super().invoke(ctx)
+            finally:
+                _finish_services()
         except ReaderGone:
             raise typer.Exit(0) from None
         except TkstudiesError as error:
@@ -60,17 +63,19 @@ class LazyGroup(TyperGroup):
                 "(please report it, with what -v shows)"
             )
             raise typer.Exit(1) from None
-        finally:
-            if "tkstudies.services.http" in sys.modules:
-                sys.modules["tkstudies.services.http"].finish()
         if settings.current.partial:
             raise typer.Exit(3)
 
 
+def _finish_services() -> None:
+    """Write what was recorded, if anything was asked of a server."""
+    if "tkstudies.services.http" in sys.modules:
+        sys.modules["tkstudies.services.http"].finish()
+
+
 def _accept_global_options(command: Any) -> None:
     """Let a command and its subcommands take the global options too, behind their names."""
-    if isinstance(command, TyperCommand):
-        command.params.extend(_global_options())
+    command.params.extend(_global_options())
     for member in getattr(command, "commands", {}).values():
         _accept_global_options(member)
 

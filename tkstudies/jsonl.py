@@ -123,7 +123,8 @@ class Reader:
 
     Args:
         sources: File names; ``-`` is standard input, and may come once.
-        skip_bad_lines: Count malformed lines in ``skipped`` instead of failing at the first.
+        skip_bad_lines: Count malformed lines in ``skipped`` instead of failing at the first; None where the
+            user has no such choice.
         expected: What a person at a terminal is told to bring, e.g. ``"run records"``.
 
     Raises:
@@ -131,7 +132,9 @@ class Reader:
         InputError: A source can't be read, or (while iterating) a line is malformed.
     """
 
-    def __init__(self, sources: Iterable[str], *, skip_bad_lines: bool = False, expected: str = "records"):
+    def __init__(
+        self, sources: Iterable[str], *, skip_bad_lines: bool | None = None, expected: str = "records"
+    ):
         self.sources = list(sources)
         self.skipped = 0
         self._skip = skip_bad_lines
@@ -185,10 +188,8 @@ class Reader:
 
     def _bad(self, source: str, number: int, line: bytes) -> None:
         if not self._skip:
-            raise InputError(
-                f"{shown(source)}, line {number}: not a JSON object: {quoted(line)} "
-                "(--skip-bad-lines leaves such lines out)"
-            )
+            advice = "" if self._skip is None else " (--skip-bad-lines leaves such lines out)"
+            raise InputError(f"{shown(source)}, line {number}: not a JSON object: {quoted(line)}{advice}")
         self.skipped += 1
 
 
@@ -239,6 +240,18 @@ def _check_source(source: str, expected: str) -> None:
         raise UsageError(
             f"expects {expected} on standard input or in a file, and standard input is a terminal"
         )
+    if _is_our_output(source):
+        raise InputError(f"{shown(source)}: is also the output, which would never end: write it with -o")
+
+
+def _is_our_output(source: str) -> bool:
+    """Has the shell opened this file as our standard output (``< FILE >> FILE``)?"""
+    try:
+        theirs = os.fstat(sys.stdin.fileno()) if source == STDIN else os.stat(source)
+        ours = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISREG(ours.st_mode) and os.path.samestat(theirs, ours)
 
 
 @contextmanager

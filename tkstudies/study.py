@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tkstudies import jsonl
-from tkstudies.analysis.joins import KEY_COLUMNS, Join, LeftRows, Line, Table, load_table
+from tkstudies.analysis.joins import KEY_COLUMNS, Join, LeftRows, Line, NoCommonKey, Table, load_table
 from tkstudies.analysis.labels import RunLabels, is_special, label_record
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -163,7 +163,7 @@ def _table(file: Path, columns: Iterable[str]) -> Table:
     lines = jsonl.Reader([str(file)]).lines()
     try:
         return load_table(str(file), _problems(lines) if file.name == PROBLEMS else lines, columns)
-    except UsageError:
+    except NoCommonKey:
         expected = OPTIONAL_FILES[file.name]
         raise InputError(f"{file}: nothing to join the runs with; expected {expected}") from None
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tkstudies import __version__
 from tkstudies.analysis.distributions import f_quantile
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -106,13 +106,12 @@ def fit(
         filler: Value for a missing feature, shape (features,).
 
     Raises:
-        UsageError: More components than rows or features allow.
-        InputError: A feature is too large for its variance to be a number.
+        InputError: More components than rows or features allow, or a feature too large for a variance.
     """
     rows, mean, scatter = _moments(chunks, filler)
     most = min(rows, len(features))
     if not 1 <= components <= most:
-        raise UsageError(
+        raise InputError(
             f"--components {components}: {rows} rows of {len(features)} features allow 1 to {most} components"
         )
     squares = scatter.diagonal()

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tkstudies.analysis.columns import LearnedColumns, NamedColumns, Values
-from tkstudies.errors import UsageError
+from tkstudies.errors import InputError
 from tkstudies.jsonl import decode, encode
 
 AUTOMATIC_KEYS = (
@@ -40,6 +40,10 @@ class KeyedRows(LearnedColumns):
 
 
 LeftRows = KeyedRows
+
+
+class NoCommonKey(InputError):
+    """Two tables that can't be joined."""
 
 
 class Table(msgspec.Struct):
@@ -91,7 +95,7 @@ def load_table(
         keyed: The decoder of the lines.
 
     Raises:
-        UsageError: The two sides have no key in common.
+        NoCommonKey: The two sides have no key in common.
     """
     keyed = keyed or KeyedRows(on)
     table: Table | None = None
@@ -101,7 +105,7 @@ def load_table(
         if table is None:
             keys = on or choose_keys(left_columns, keyed.columns)
             if keys is None or not set(keys) <= keyed.columns.keys():
-                raise UsageError(_no_key(name, on, left_columns, keyed.columns))
+                raise NoCommonKey(_no_key(name, on, left_columns, keyed.columns))
             prefix = FILL_PREFIX if keys == ("fill_number",) and not on else ""
             table, key_of_row = Table(name, keys), _key_getter(keyed, keys)
         key = key_of_row(values)

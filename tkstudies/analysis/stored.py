@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import weakref
 from collections.abc import Iterator, Sequence
-from math import nan
+from math import inf, nan
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, Any
 
@@ -34,6 +34,14 @@ class LineStore:
         yield from self._file
 
 
+def _as_float(value: Any) -> float:
+    """The number for the matrix, NaN where there is none; one beyond all floats is infinite."""
+    try:
+        return nan if value is None or value is UNSET else float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+
+
 class NumberStore:
     """Rows of numbers; they may get longer as they come."""
 
@@ -49,7 +57,7 @@ class NumberStore:
         try:
             row = self._pack(*numbers)
         except struct.error:
-            row = self._pack(*[nan if value is None or value is UNSET else value for value in numbers])
+            row = self._pack(*map(_as_float, numbers))
         _write(self._file, row)
         self._blocks[-1][1] += 1
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tkstudies import jsonl
+from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import UsageError
+from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from tkstudies.services.dqm_crawl import Pair, Sample
 
 app = options.application()
+
+_MOST_RUNS = 100_000
 
 
 @app.command()
@@ -262,6 +264,10 @@ def _named_pairs(run: list[str] | None, recos: list[str], online: bool, dataset:
             f"--dataset {dataset!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO"
         )
     numbers = options.split_numbers(run, "run")
+    if sum(last - first + 1 for first, last in numbers) > _MOST_RUNS:
+        raise UsageError(
+            f"--run: more than {_MOST_RUNS:,} runs: take those that exist from runreg or oms runs"
+        )
     if online:
         recos = ["online"]
     elif dataset and not recos:
@@ -276,11 +282,21 @@ def _pairs_of(records: jsonl.Reader, recos: list[str], online: bool, with_refere
     from tkstudies.services import dqm_crawl
 
     pairs, references = [], []
+    without_reco = 0
     for _, record in records.lines(dqm_crawl.parse_line):
         pair = dqm_crawl.pair_of(record)
+        if "reco" not in record and not online:
+            without_reco += not recos
+            pairs += [pair._replace(reco=reco) for reco in recos]
+            continue
         if recos and pair.reco not in recos:
             continue
         pairs.append(pair)
         if with_references and (reference := dqm_crawl.reference_of(record)):
             references.append(reference)
+    if without_reco:
+        told = f"{console.counted(without_reco, 'record')} without a reco: name one with --reco, or take --online"
+        if not pairs:
+            raise InputError(told)
+        console.left_out(told)
     return [pair._replace(reco="online") if online else pair for pair in (*pairs, *references)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
+from collections.abc import Sequence
 from enum import Enum
 from itertools import compress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,7 +43,9 @@ class Keep(str, Enum):
 @app.command()
 def pca(
     files: options.Files = None,
-    components: Annotated[int, typer.Option("--components", "-n", min=1, help="How many components.")] = 5,
+    components: Annotated[
+        int | None, typer.Option("--components", "-n", min=1, help="How many components (default: 5).")
+    ] = None,
     features: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,8 +53,9 @@ def pca(
         ),
     ] = None,
     missing: Annotated[
-        options.Missing, typer.Option("--missing", help="Fill gaps in a row, or drop it.")
-    ] = options.Missing.zero,
+        options.Missing | None,
+        typer.Option("--missing", help="Fill gaps in a row, or drop it (default: zero)."),
+    ] = None,
     fit_where: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,7 +102,11 @@ def pca(
     from tkstudies.analysis.matrix import MatrixBuilder
     from tkstudies.analysis.stored import LineStore
 
-    model = _read_model(apply_file, features, fit_where, model_file) if apply_file else None
+    _check_side_files(output, model_file, loadings_file)
+    if tolerant and not apply_file:
+        raise UsageError("--tolerant goes with --apply")
+    fitting = (features, fit_where, model_file, components, missing)
+    model = _read_model(apply_file, *fitting) if apply_file else None
     conditions = _conditions(fit_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     patterns = model.patterns if model else features or []
@@ -120,15 +130,32 @@ def pca(
         _check_features(model, matrix, builder.extra, tolerant)
     else:
         chosen = np.frombuffer(fitted, dtype=bool)[matrix.kept]
-        model = _fit(matrix, chosen, components, missing.value, list(patterns))
+        _check_patterns(patterns, matrix.features)
+        filling = (missing or options.Missing.zero).value
+        model = _fit(matrix, chosen, components or 5, filling, list(patterns))
     _warn_of_mixtures(beside, matrix, model)
-    _write_scores(output, model, matrix, beside, replaces=keep is Keep.all)
     if model_file:
         jsonl.write([analysis.to_json(model)], model_file)
     if loadings_file:
         jsonl.write(analysis.loadings(model), loadings_file)
+    _write_scores(output, model, matrix, beside, replaces=keep is Keep.all)
     _say_variance(model)
     options.report_skipped(records)
+
+
+def _check_side_files(output: str, *files: str) -> None:
+    """The model and the loadings need files of their own."""
+    named = [os.path.realpath(file) for file in (output, *files) if file and file != jsonl.STDOUT]
+    if jsonl.STDOUT in files or len(set(named)) < len(named):
+        raise UsageError("--model and --loadings need files of their own, beside the output")
+
+
+def _check_patterns(patterns: Sequence[str], features: Sequence[str]) -> None:
+    for pattern in patterns:
+        if features and not fnmatch.filter(features, pattern):
+            raise InputError(
+                f"--features {pattern}: no numbers in such a column; there are {console.listed(features)}"
+            )
 
 
 def _conditions(expressions: list[str] | None) -> list[Any]:
@@ -160,7 +187,8 @@ def _read_model(file: str, *excluded: Any) -> Model:
     from tkstudies.analysis import components as analysis
 
     if any(excluded):
-        raise UsageError("--apply uses the model as it is: leave out --features, --fit-where and --model")
+        options_of_fits = "--features, --fit-where, --model, --components and --missing"
+        raise UsageError(f"--apply uses the model as it is: leave out {options_of_fits}")
     return analysis.from_json(jsonl.read_value(file, "a model of tkstudies pca"), file)
 
 

@@ -65,6 +65,8 @@ def plot(
         figure, drawn = {"scatter": scatter.scatter}[kind](
             rows, x, y, hue=hue, facet=facet, annotate=annotate, title=title
         )
+        if hue != "tracking" and not any(hue in row for row in rows):
+            console.warn(f"--hue {hue}: no record has this column")
         if drawn < len(rows):
             console.warn(f"{console.counted(len(rows) - drawn, 'record')} not drawn: no number in {x} or {y}")
         if output:
@@ -80,7 +82,8 @@ def _kind_and_files(arguments: list[str]) -> tuple[str, list[str]]:
     if arguments and arguments[0] in KINDS:
         return arguments[0], arguments[1:]
     if arguments and arguments[0] != "-" and not os.path.exists(arguments[0]):
-        raise InputError(f"{arguments[0]}: neither a kind of plot ({', '.join(KINDS)}) nor a file")
+        wrong = InputError if {"/", "."} & set(arguments[0]) else UsageError
+        raise wrong(f"{arguments[0]}: neither a kind of plot ({', '.join(KINDS)}) nor a file")
     return KINDS[0], arguments
 
 

@@ -187,8 +187,12 @@ class Tokens:
             raise LoginError(
                 f"no token for {audience}: {self._endpoint} didn't answer within {_TOKEN_SECONDS:.0f} s"
             )
+        if isinstance(answer, OSError):  # as requests' exceptions are
+            raise ServiceError(
+                f"no token for {audience}: {self._endpoint} can't be reached: check the network"
+            )
         raise LoginError(
-            f"no token for {audience}: {self._endpoint} can't be used ({type(answer).__name__}): "
+            f"no token for {audience}: {self._endpoint} refuses{_told(answer)}: "
             f"check SSO_CLIENT_ID and SSO_CLIENT_SECRET; {SSO_ADVICE}"
         )
 
@@ -199,6 +203,14 @@ class Tokens:
         fetch = _cernrequests("token").get_api_token
         client, secret = os.environ["SSO_CLIENT_ID"], os.environ["SSO_CLIENT_SECRET"]
         return fetch(client, secret, audience, token_endpoint=self._endpoint)
+
+
+def _told(answer: object) -> str:
+    """The endpoint's own words, without anything that is secret."""
+    words = str(answer).partition("ERROR getting token: ")[2][:200]
+    for name in ("SSO_CLIENT_SECRET", "SSO_CLIENT_ID"):
+        words = words.replace(os.environ.get(name) or "\0", "...")
+    return f" ({words})" if words else ""
 
 
 def _silence(record: object) -> bool:

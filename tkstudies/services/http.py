@@ -17,7 +17,7 @@ import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from tkstudies import __version__, console, jsonl
-from tkstudies.errors import LoginError, ServiceError
+from tkstudies.errors import LoginError, ServiceError, UsageError
 from tkstudies.services import auth, identity
 from tkstudies.services.cassettes import Recorder, ReplayAdapter
 from tkstudies.services.endpoints import SSO, Service
@@ -72,9 +72,10 @@ class Connection:
     ):
         self.service = service
         self.base = service.base_url()
+        self._cookies_file = cookies
         self._live = current.replay is None
-        self._patience = patience or float(os.environ.get("TKSTUDIES_PATIENCE") or service.patience)
-        read = float(os.environ.get("TKSTUDIES_TIMEOUT") or 60.0)
+        self._patience = patience or _seconds("TKSTUDIES_PATIENCE", service.patience)
+        read = _seconds("TKSTUDIES_TIMEOUT", 60.0)
         self._timeout = (
             (10.0, read) if patience is None else (min(10.0, patience), min(read, patience))
         )  # [s]
@@ -291,8 +292,11 @@ class Connection:
     def _final_error(self, request: requests.PreparedRequest, failure: _Failure, tries: int) -> ServiceError:
         service, url = self.service, self._shown(request.url)
         if failure.kind in ("login", "token"):
+            advice = service.advice
+            if self._cookies_file:
+                advice = f"the cookies of {self._cookies_file} are not accepted: they may have expired, make new ones"
             return LoginError(
-                f"not logged in to {service.title}: {url} {failure.reason}. {service.advice}".rstrip(". ")
+                f"not logged in to {service.title}: {url} {failure.reason}. {advice}".rstrip(". ")
             )
         tried = f"given up after {console.counted(tries, 'try') if tries == 1 else f'{tries} tries'}"
         advice = f". {service.route}, or set {service.variable}" if failure.kind == "unreachable" else ""
@@ -308,6 +312,20 @@ def shown(url: str) -> str:
     """A URL without a password that somebody put in front of the host."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _seconds(variable: str, default: float) -> float:
+    """A positive number of seconds from the environment."""
+    text = os.environ.get(variable)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise UsageError(f"{variable}={text}: expected a number of seconds above 0")
+    return seconds
 
 
 class _PooledAdapter(HTTPAdapter):
