@@ -234,3 +234,49 @@ def test_interrupt(shell):
 def test_python_dash_m(shell):
     result = shell("python -m tkstudies --version")
     assert (result.stdout, result.returncode) == (f"tkstudies {__version__}\n", 0)
+
+
+def test_a_file_that_is_input_and_output_at_once_is_refused(shell):
+    for appended in ("-i x.jsonl >> x.jsonl", "< x.jsonl >> x.jsonl"):
+        result = shell(
+            f"echo '{{\"a\":1}}' > x.jsonl; tkstudies filter 'a = 1' {appended}; echo $?; cat x.jsonl"
+        )
+        assert result.stdout == '1\n{"a":1}\n'
+        assert "is also the output, which would never end: write it with -o" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_what_is_answered_at_once_can_fail_too(option, shell):
+    full = shell(f"tkstudies {option} > /dev/full")
+    assert full.stderr == "tkstudies: standard output: can't be written: No space left on device\n"
+    assert full.returncode == 1
+    closed = shell(f"tkstudies {option} >&-")
+    assert (closed.returncode, closed.stderr.count("\n")) == (1, 1)
+    assert shell(f"set -o pipefail; tkstudies {option} | true").stderr == ""
+
+
+def test_the_shell_completes_commands(shell):
+    result = shell(
+        "tkstudies", COMP_WORDS="tkstudies fi", COMP_CWORD="1", _TKSTUDIES_COMPLETE="complete_bash"
+    )
+    assert (result.stdout, result.returncode) == ("filter\n", 0)
+
+
+def test_global_options_stand_before_a_subcommand_too(tkstudies):
+    assert tkstudies("oms", "-q", "runs", "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("variable", ["TKSTUDIES_TIMEOUT", "TKSTUDIES_PATIENCE"])
+@pytest.mark.parametrize("value", ["abc", "0", "-3", "inf"])
+def test_seconds_that_are_none(variable, value, tkstudies, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    result = tkstudies("oms", "runs", "--run", "317434")
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert f"{variable}={value}: expected a number of seconds above 0" in result.stderr
+
+
+def test_a_record_folder_that_cannot_be_written(live, tkstudies):
+    result = tkstudies("--record", "/proc/x", "oms", "runs", "--run", "315265")
+    assert result.exit_code == 1
+    assert "--record: /proc/x" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -731,3 +731,18 @@ def test_a_recording_answers_a_subset(live, tkstudies, tmp_path, monkeypatch):
     assert from_lines(replayed.stdout) == [
         record for record in from_lines(recorded.stdout) if record["run_number"] in RUNS[2:4]
     ]
+
+
+def test_rows_without_a_reco(live, tkstudies):
+    rows = [{"run_number": 317291}, {"run_number": 317292}]
+    refused = tkstudies("dqm", "--datasets", input=rows)
+    assert (refused.stdout, refused.exit_code) == ("", 1)
+    assert "2 records without a reco: name one with --reco, or take --online" in refused.stderr
+    named = tkstudies("dqm", "--datasets", "--reco", "express", input=rows)
+    assert [row["reco"] for row in from_lines(named.stdout)] == ["express", "express"]
+
+
+def test_more_runs_than_there_can_be(tkstudies):
+    result = tkstudies("dqm", "--run", "1-99999999", "--reco", "express", "--datasets")
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert "take those that exist from runreg or oms runs" in result.stderr

@@ -264,3 +264,43 @@ def test_temporary_files_that_cannot_be_written(tkstudies, monkeypatch):
     assert (result.stdout, result.exit_code) == ("", 1)
     assert "temporary files can't be written: No space left on device" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--loadings", "x", "-o", "x"],
+        ["--model", "x", "--loadings", "./x"],
+        ["--model", "-"],
+        ["--loadings", "-"],
+        ["--tolerant"],
+        ["--apply", "m.json", "--components", "3"],
+        ["--apply", "m.json", "--missing", "drop"],
+    ],
+)
+def test_options_that_do_not_go_together(arguments, tkstudies, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = tkstudies("pca", *arguments, input=[{"a.mean": n, "b.mean": -n} for n in range(9)])
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_output_when_the_model_cannot_be_written(tkstudies, tmp_path):
+    rows = [{"a.mean": n, "b.mean": n % 4} for n in range(9)]
+    result = tkstudies("pca", "-n", "1", "--model", "/dev/full", "-o", tmp_path / "out", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "/dev/full: can't be written" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_pattern_that_matches_nothing_is_told(tkstudies):
+    rows = [{"a.mean": n, "b.mean": n % 4} for n in range(9)]
+    result = tkstudies("pca", "-n", "1", "--features", "a*", "--features", "c*", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "--features c*: no numbers in such a column; there are a.mean" in result.stderr
+
+
+def test_a_number_beyond_all_floats_is_no_internal_error(tkstudies):
+    result = tkstudies("pca", "-n", "1", input='{"a.mean":' + "9" * 400 + '}\n{"a.mean":1}\n{"a.mean":2}\n')
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert result.stderr == "tkstudies: values too large for a variance: a.mean\n"
