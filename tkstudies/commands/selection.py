@@ -214,7 +214,10 @@ def times(since: str | None, until: str | None, last: str | None) -> tuple[str |
     if last:
         if since or until:
             raise UsageError("--last and --since or --until exclude each other")
-        return _written(datetime.now(timezone.utc) - _duration(last)), None
+        try:
+            return _written(datetime.now(timezone.utc) - _duration(last)), None
+        except OverflowError:
+            raise UsageError(f"--last {last}: that is before all time") from None
     first, end = _bound("--since", since, False), _bound("--until", until, True)
     if first and end and first > end:
         raise UsageError(f"--since {since} --until {until}: the range is empty")
@@ -233,19 +236,17 @@ def _bound(option: str, text: str | None, is_end: bool) -> str | None:
         return None
     try:
         time = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text.strip()))
-    except ValueError:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()) and is_end:
+            time += timedelta(days=1, seconds=-1)
+        return _written(time if time.tzinfo else time.replace(tzinfo=timezone.utc))
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{option} {text!r}: expected a UTC date or time, such as 2018-06-21T12:00"
         ) from None
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()) and is_end:
-        time += timedelta(days=1, seconds=-1)
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=timezone.utc)
-    return _written(time)
 
 
 def _written(time: datetime) -> str:
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 # --- words

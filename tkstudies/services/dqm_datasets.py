@@ -85,7 +85,7 @@ def choose(
 
     Args:
         names: Datasets of the run, such as ``/ZeroBias/Run2018C-PromptReco-v3/DQMIO``.
-        reco: A key of RULES.
+        reco: A key of RULES; no other reco has a dataset.
         is_cosmics: Was it a cosmics run? If nobody knows (None), its express streams tell.
         rda_name: The registry's name, which tells the campaign of a re-reconstruction.
         primary_dataset: Take this one instead of those of the rule.
@@ -95,7 +95,9 @@ def choose(
         >>> choose(versions, "prompt")
         Choice(dataset='/ZeroBias/Run2018C-PromptReco-v10/DQMIO', warning='')
     """
-    rule = RULES[reco]
+    rule = RULES.get(reco)
+    if rule is None:
+        return None
     names = list(dict.fromkeys(names))
     if is_cosmics is None:
         is_cosmics = looks_like_cosmics(names)
