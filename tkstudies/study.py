@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tkstudies import jsonl
-from tkstudies.analysis.joins import KEY_COLUMNS, Join, LeftRows, Line, NoCommonKey, Table, load_table
+from tkstudies.analysis.joins import KEY_COLUMNS, Join, KeyedRows, Line, NoCommonKey, Table, load_table
 from tkstudies.analysis.labels import RunLabels, is_special, label_record
 from tkstudies.errors import InputError
 
@@ -138,7 +138,7 @@ def _joined(folder: Path) -> list[Record]:
     if GLOBAL_RUNS not in missing:
         lines = jsonl.Reader([str(folder / GLOBAL_RUNS)]).lines()
         left += [(line, record) for line, record in lines if record.get("reco") == "online"]
-    left_rows = LeftRows(KEY_COLUMNS)
+    left_rows = KeyedRows(KEY_COLUMNS)
     left_rows.columns.update(dict.fromkeys(column for _, record in left for column in record))
     columns = dict(left_rows.columns)
     tables = []

@@ -39,9 +39,6 @@ class KeyedRows(LearnedColumns):
         super().__init__(dict.fromkeys([*KEY_COLUMNS, *on]))
 
 
-LeftRows = KeyedRows
-
-
 class NoCommonKey(InputError):
     """Two tables that can't be joined."""
 
