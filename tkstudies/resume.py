@@ -105,7 +105,6 @@ class Crawl:
         self._resumed = resumed
         self._in_place = resumed is not None and resumed.in_place
         self._order = array("q")  # numbers of the lines of the file as they should follow each other
-        self._copied = 0
         self._writer: Writer
         self.added = 0
 
@@ -130,7 +129,6 @@ class Crawl:
         writer.flush()
         if source == final + _KEPT:
             os.unlink(source)
-        self._copied = writer.written
         return writer
 
     def __exit__(self, *failure: Any) -> None:

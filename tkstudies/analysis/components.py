@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tkstudies import __version__
 from tkstudies.analysis.distributions import f_quantile
+from tkstudies.analysis.matrix import filled
 from tkstudies.errors import InputError
 
 Array = NDArray[np.float64]
@@ -162,7 +163,7 @@ def _moments(chunks: Iterable[Array], filler: Array) -> tuple[int, Array, Array]
                 continue
             centre = chunk.sum(axis=0) / len(chunk)
             if np.isnan(centre).any():
-                chunk = np.where(np.isnan(chunk), filler, chunk)
+                chunk = filled(chunk, filler)
                 centre = chunk.sum(axis=0) / len(chunk)
             if not rows:
                 origin = centre

@@ -14,7 +14,6 @@ from tkstudies.errors import InputError
 
 PERPLEXITY = 30.0
 SEED = 42
-MOST_DIMENSIONS = 3  # of the Barnes-Hut approximation
 
 
 @dataclass
