@@ -166,11 +166,13 @@ class Tokens:
         """Seconds until the token for ``audience`` will be renewed."""
         return self._known.get(audience, ("", 0.0))[1] - time.monotonic()
 
-    def discard(self, audience: str, token: str) -> None:
-        """The server no longer takes ``token``: fetch another one next time."""
+    def discard(self, audience: str, token: str) -> bool:
+        """The server no longer takes ``token``: fetch another one next time; False if another thread knew."""
         with self._lock:
-            if self._known.get(audience, ("",))[0] == token:
+            known = self._known.get(audience, ("",))[0] == token
+            if known:
                 del self._known[audience]
+            return known
 
     def _fetch(self, audience: str) -> tuple[str, float]:
         """A new token and its life in seconds, after at most three tries."""

@@ -28,8 +28,9 @@ Result = TypeVar("Result")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RETRIED = (429, 500, 502, 503, 504)
-_MOST_TRIES = {"unreachable": 3, "login": 3, "token": 8, "content": 5, "busy": 10}
+_MOST_TRIES = {"unreachable": 3, "login": 3, "token": 8, "old token": 100, "content": 5, "busy": 10}
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0  # [s]
+_TOKEN_KINDS = ("token", "old token")  # refused to us first, or to another thread before us
 _LOGIN_WORDS = (b"login", b"sign in", b"log in", b"sso", b"openid")
 
 
@@ -208,9 +209,11 @@ class Connection:
         response = self._send(request)
         status = response.status_code
         if status == 401 or _leads_to_login(response):
+            kind = "login"
             if token:
-                self._tokens.discard(self.service.audience, token)
-            raise _Failure("token" if token else "login", _way_to_login(response))
+                first = self._tokens.discard(self.service.audience, token)
+                kind = "token" if first else "old token"
+            raise _Failure(kind, _way_to_login(response))
         if status != 200:
             told = final(response)
             if told is not None:
@@ -276,7 +279,7 @@ class Connection:
         self, request: requests.PreparedRequest, failure: _Failure, tries: dict[str, int], deadline: float
     ) -> None:
         number = tries[failure.kind]
-        growth = 0 if failure.kind == "token" else sum(tries.values()) - 1
+        growth = 0 if failure.kind in _TOKEN_KINDS else sum(tries.values()) - 1
         delay = min(_FIRST_DELAY * 2**growth, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
         delay = max(delay, failure.wait)
         late = time.monotonic() + delay > deadline
@@ -291,7 +294,7 @@ class Connection:
 
     def _final_error(self, request: requests.PreparedRequest, failure: _Failure, tries: int) -> ServiceError:
         service, url = self.service, self._shown(request.url)
-        if failure.kind in ("login", "token"):
+        if failure.kind in ("login", *_TOKEN_KINDS):
             advice = service.advice
             if self._cookies_file:
                 advice = f"the cookies of {self._cookies_file} are not accepted: they may have expired, make new ones"
