@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import signal
 
 import numpy as np
 import pandas as pd
@@ -259,7 +262,7 @@ def test_memory_does_not_grow_with_the_rows(shell):
 
 def test_temporary_files_that_cannot_be_written(tkstudies, monkeypatch):
     with open("/dev/full", "wb", 0) as full:
-        monkeypatch.setattr("tkstudies.analysis.stored._temporary_file", lambda owner: full)
+        monkeypatch.setattr("tkstudies.analysis.stored._temporary_file", lambda *_: full)
         result = tkstudies("pca", input=studies.features(5))
     assert (result.stdout, result.exit_code) == ("", 1)
     assert "temporary files can't be written: No space left on device" in result.stderr
@@ -304,3 +307,66 @@ def test_a_number_beyond_all_floats_is_no_internal_error(tkstudies):
     result = tkstudies("pca", "-n", "1", input='{"a.mean":' + "9" * 400 + '}\n{"a.mean":1}\n{"a.mean":2}\n')
     assert (result.stdout, result.exit_code) == ("", 1)
     assert result.stderr == "tkstudies: values too large for a variance: a.mean\n"
+
+
+class TestSeveralProcesses:
+    """Large files are read by all cores; here every file is large."""
+
+    @pytest.fixture(autouse=True)
+    def three(self, monkeypatch):
+        monkeypatch.setattr("tkstudies.jsonl._WORTH_A_READER", 1)
+        monkeypatch.setattr("tkstudies.analysis.forked.workers", lambda: 3)
+
+    @pytest.fixture
+    def rows(self):
+        rows = studies.features(400)
+        for number, row in enumerate(rows):
+            row["a new one.mean" if number > 250 else "an old one.mean"] = number % 7
+        return [{**row, "late.rms": 1.5} if number % 90 == 80 else row for number, row in enumerate(rows)]
+
+    @pytest.mark.parametrize(
+        "options", [[], ["--keep", "all"], ["--fit-where", "run_number > 1"], ["--missing", "mean"]]
+    )
+    def test_give_what_one_gives(self, options, rows, tkstudies, tmp_path):
+        file, halves = tmp_path / "all", [tmp_path / "one", tmp_path / "two"]
+        file.write_text(to_lines(rows))
+        halves[0].write_text(to_lines(rows[:300]))
+        halves[1].write_text(to_lines(rows[300:]).rstrip("\n"))
+        one = tkstudies("pca", *options, "--model", tmp_path / "m1", input=to_lines(rows))
+        for files in ([file], halves):
+            several = tkstudies("pca", *options, "--model", tmp_path / "m2", *files)
+            assert (several.stdout, several.stderr) == (one.stdout, one.stderr)
+            assert (tmp_path / "m2").read_text() == (tmp_path / "m1").read_text()
+            assert several.exit_code == one.exit_code == 0
+
+    def test_name_the_line_of_an_error(self, rows, tkstudies, tmp_path):
+        lines = to_lines(rows).splitlines()
+        lines[390] = lines[390][:40]
+        file = tmp_path / "all"
+        file.write_text("\n".join(lines))
+        result = tkstudies("pca", file)
+        assert (result.stdout, result.exit_code) == ("", 1)
+        assert f"{file}, line 391: not a JSON object" in result.stderr
+        lines[3] = "nonsense"
+        file.write_text("\n".join(lines))
+        result = tkstudies("pca", "--skip-bad-lines", file)
+        assert "2 malformed lines skipped" in result.stderr
+        assert (len(from_lines(result.stdout)) > 300, result.exit_code) == (True, 3)
+        assert f"{file}, line 4: not a JSON object" in tkstudies("pca", file).stderr
+
+    def test_one_that_dies_costs_time_only(self, rows, tkstudies, tmp_path, monkeypatch):
+        from tkstudies.commands.pca import Rows
+
+        file = tmp_path / "all"
+        file.write_text(to_lines(rows))
+        expected = tkstudies("pca", file)
+        monkeypatch.setattr(Rows, "read_apart", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        result = tkstudies("pca", file)
+        assert (result.stdout, result.stderr, result.exit_code) == (expected.stdout, expected.stderr, 0)
+
+    def test_packed_files_and_arrays_are_read_by_one(self, rows, tkstudies, tmp_path, monkeypatch):
+        expected = tkstudies("pca", input=rows).stdout
+        monkeypatch.setattr("tkstudies.analysis.forked.shared", None)
+        for content in (gzip.compress(to_lines(rows).encode()), json.dumps(rows).encode()):
+            (tmp_path / "file").write_bytes(content)
+            assert tkstudies("pca", tmp_path / "file").stdout == expected

@@ -15,8 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -29,6 +30,7 @@ STDOUT = "-"
 _BOM = b"\xef\xbb\xbf"
 _WHITESPACE = b" \t\r\n\v\f"
 _BLOCK = 1 << 18  # bytes that are read or written at once
+_WORTH_A_READER = 1 << 24  # bytes
 _FLUSH_SECONDS = 0.05
 
 _decode_any = msgspec.json.Decoder().decode
@@ -138,6 +140,7 @@ class Reader:
         self.sources = list(sources)
         self.skipped = 0
         self._skip = skip_bad_lines
+        self._parts = [_Part(source) for source in self.sources]
         if self.sources.count(STDIN) > 1:
             raise UsageError("standard input (-) can be read only once: name a file for the other input")
         for source in self.sources:
@@ -154,16 +157,16 @@ class Reader:
         of the text. A line with NaN or Infinity is rewritten with nulls and given to it again; if it still
         refuses, the record is a dict.
         """
-        for source in self.sources:
-            with opened(source) as stream:
-                yield from self._lines(source, stream, decoder or decode_strictly)
+        for part in self._parts:
+            with opened(part.source, part.start) as stream:
+                yield from self._lines(part, stream, decoder or decode_strictly)
 
     def _lines(
-        self, source: str, stream: BinaryIO, decoder: Callable[[bytes], Any]
+        self, part: _Part, stream: BinaryIO, decoder: Callable[[bytes], Any]
     ) -> Iterator[tuple[bytes, Any]]:
-        number = 0
+        source, number = part.source, 0
         try:
-            for number, raw in enumerate(_lines_or_array(source, stream), start=1):
+            for number, raw in enumerate(part.lines(stream), start=1):
                 line = raw.strip(_WHITESPACE)
                 if not line:
                     continue
@@ -186,11 +189,79 @@ class Reader:
                 f"{shown(source)}: can't be read after line {number}: {_reason(error)}"
             ) from None
 
+    def split(self, most: int) -> list[Reader]:
+        """Readers of consecutive parts of the same lines, at most so many; [self] where it can't be or isn't worth it.
+
+        Only plain files can be read from their middle. A reader that doesn't begin at the beginning of a file
+        counts its lines from where it begins.
+        """
+        sizes = [_size_to_split(source) for source in self.sources]
+        most = min(most, sum(sizes) // _WORTH_A_READER) if all(sizes) else 1
+        if most < 2:
+            return [self]
+        parts: list[list[_Part]] = [[] for _ in range(most)]
+        before, total = 0, sum(sizes)
+        for source, size in zip(self.sources, sizes, strict=True):
+            cuts = [min(max(total * number // most - before, 0), size) for number in range(most + 1)]
+            starts = [_next_line(source, cut) for cut in cuts]
+            for own, start, end in zip(parts, starts, starts[1:], strict=False):
+                if end > start:
+                    own.append(_Part(source, start, end))
+            before += size
+        return [self._of(own) for own in parts]
+
+    def _of(self, parts: list[_Part]) -> Reader:
+        reader = copy(self)
+        reader._parts = parts
+        return reader
+
     def _bad(self, source: str, number: int, line: bytes) -> None:
         if not self._skip:
             advice = "" if self._skip is None else " (--skip-bad-lines leaves such lines out)"
             raise InputError(f"{shown(source)}, line {number}: not a JSON object: {quoted(line)}{advice}")
         self.skipped += 1
+
+
+class _Part(NamedTuple):
+    """A source, or its whole lines between two places in a plain file."""
+
+    source: str
+    start: int = 0
+    end: int | None = None
+
+    def lines(self, stream: BinaryIO) -> Iterable[bytes]:
+        if self.end is None:
+            return _lines_or_array(self.source, stream)
+        return _lines_of(stream, self.end - self.start)
+
+
+def _lines_of(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    for line in stream:
+        yield line
+        size -= len(line)
+        if size <= 0:
+            return
+
+
+def _size_to_split(source: str) -> int:
+    """The size of a plain file that begins with a record, 0 for everything else."""
+    if source == STDIN or not os.path.isfile(source):
+        return 0
+    try:
+        with open(source, "rb") as stream:
+            return os.fstat(stream.fileno()).st_size if stream.read(1) == b"{" else 0
+    except OSError:
+        return 0
+
+
+def _next_line(source: str, place: int) -> int:
+    """Where the next line begins, from a place in a file on."""
+    if not place:
+        return 0
+    with open(source, "rb") as stream:
+        stream.seek(place - 1)
+        stream.readline()
+        return stream.tell()
 
 
 def read(source: str, **options: Any) -> Iterator[Record]:
@@ -255,10 +326,12 @@ def _is_our_output(source: str) -> bool:
 
 
 @contextmanager
-def opened(source: str) -> Iterator[BinaryIO]:
+def opened(source: str, start: int = 0) -> Iterator[BinaryIO]:
     """The plain bytes of a source, whatever it is packed in; standard input stays open."""
     try:
         below: Any = sys.stdin.buffer if source == STDIN else open(source, "rb", buffering=0)  # noqa: SIM115
+        if start:
+            below.seek(start)
         stream = io.BufferedReader(_Source(below), _BLOCK)
         packed = stream.peek(1)[:1] == b"\x1f"  # gzip's first byte, which begins no JSON text
     except OSError as error:

@@ -80,6 +80,7 @@ class MatrixBuilder(LearnedColumns):
         patterns: Shell patterns of feature names; empty for the notebook's selection.
         features: Fixed list of features in a fixed order (of a model); others are noted in ``extra``.
         others: Other columns whose values ``add`` gives back.
+        on_disk: Whether a forked process will add the records.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class MatrixBuilder(LearnedColumns):
         patterns: Sequence[str] = (),
         features: Sequence[str] | None = None,
         others: Iterable[str] = (),
+        on_disk: bool = False,
     ):
         super().__init__(dict.fromkeys(others))
         self.extra: dict[str, None] = {}
@@ -94,7 +96,7 @@ class MatrixBuilder(LearnedColumns):
         self._fixed = features is not None
         self._features = dict.fromkeys(features or ())
         self._not_features: set[str] = set()
-        self._stored = NumberStore()
+        self._stored = NumberStore(on_disk=on_disk)
 
     def add(self, row: Values | Record) -> Values:
         """Take the features of one record; the values of the other columns, UNSET where they are absent."""
@@ -135,6 +137,23 @@ class MatrixBuilder(LearnedColumns):
                 types[column] = _NOT_A_NUMBER
         types.update(dict.fromkeys(self._features, int | float | None))
         return row_decoder(types, self.wanted, only=True, unset=self.wanted, rest=len(self._features))
+
+    def flush(self) -> tuple[list[str], list[str], list[tuple[int, int]]]:
+        """From a forked process, what ``restore`` has to know of the records that were added there."""
+        return list(self._features), list(self.extra), self._stored.flush()
+
+    def restore(self, found: tuple[list[str], list[str], list[tuple[int, int]]]) -> None:
+        """Have the records that the fork of this builder has added."""
+        features, extra, blocks = found
+        self._features, self.extra = dict.fromkeys(features), dict.fromkeys(extra)
+        self._stored.restore(blocks)
+
+    def extend(self, other: MatrixBuilder) -> None:
+        """Go on with the records of another builder; add none to either after that."""
+        self._features.update(other._features)
+        self.extra.update(other.extra)
+        places = {feature: place for place, feature in enumerate(self._features)}
+        self._stored.extend(other._stored, [places[feature] for feature in other._features])
 
     def matrix(self) -> FeatureMatrix:
         """The rows of all records that have features of their own.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from tkstudies.analysis.components import Model
+    from tkstudies.analysis.expressions import Condition
     from tkstudies.analysis.matrix import FeatureMatrix
     from tkstudies.analysis.stored import LineStore
 
@@ -99,8 +101,6 @@ def pca(
     import numpy as np
 
     from tkstudies.analysis import components as analysis
-    from tkstudies.analysis.matrix import MatrixBuilder
-    from tkstudies.analysis.stored import LineStore
 
     _check_side_files(output, model_file, loadings_file)
     if tolerant and not apply_file:
@@ -110,37 +110,99 @@ def pca(
     conditions = _conditions(fit_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     patterns = model.patterns if model else features or []
-    columns = _label_columns()
-    tested = [condition.column for condition in conditions]
-    builder = MatrixBuilder(patterns, model.features if model else None, [*columns, *tested])
-    places = [builder.wanted.index(column) for column in tested]
-    beside = LineStore()
-    fitted = bytearray()
-    for line, row in records.lines(builder.decode):
-        values = builder.add(row)
-        fitted.append(all(map(_holds, conditions, [values[place] for place in places])))
-        beside.add(line if keep is Keep.all else _labels(columns, values))
-    matrix = builder.matrix()
-    left_out = len(fitted) - matrix.rows
+    rows = _gather(records, lambda **how: Rows(patterns, model, conditions, keep, **how))
+    matrix = rows.builder.matrix()
+    left_out = len(rows.fitted) - matrix.rows
     if left_out:
         be = "is" if left_out == 1 else "are"
         console.warn(f"{console.counted(left_out, 'row')} had no features and {be} left out")
 
     if model:
-        _check_features(model, matrix, builder.extra, tolerant)
+        _check_features(model, matrix, rows.builder.extra, tolerant)
     else:
-        chosen = np.frombuffer(fitted, dtype=bool)[matrix.kept]
+        chosen = np.frombuffer(rows.fitted, dtype=bool)[matrix.kept]
         _check_patterns(patterns, matrix.features)
         filling = (missing or options.Missing.zero).value
         model = _fit(matrix, chosen, components or 5, filling, list(patterns))
-    _warn_of_mixtures(beside, matrix, model)
+    _warn_of_mixtures(rows.beside, matrix, model)
     if model_file:
         jsonl.write([analysis.to_json(model)], model_file)
     if loadings_file:
         jsonl.write(analysis.loadings(model), loadings_file)
-    _write_scores(output, model, matrix, beside, replaces=keep is Keep.all)
+    _write_scores(output, model, matrix, rows.beside, replaces=keep is Keep.all)
     _say_variance(model)
     options.report_skipped(records)
+
+
+class Rows:
+    """What the first pass over the records keeps of them.
+
+    Attributes:
+        builder: Their features.
+        beside: The columns that stay beside the components.
+        fitted: Whether the components are fitted to a row, a byte each.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        model: Model | None,
+        conditions: Sequence[Condition],
+        keep: Keep,
+        on_disk: bool = False,
+    ):
+        from tkstudies.analysis.matrix import MatrixBuilder
+        from tkstudies.analysis.stored import LineStore
+
+        self._conditions, self._keep = conditions, keep
+        self._columns = _label_columns()
+        tested = [condition.column for condition in conditions]
+        features = model.features if model else None
+        self.builder = MatrixBuilder(patterns, features, [*self._columns, *tested], on_disk)
+        self._places = [self.builder.wanted.index(column) for column in tested]
+        self.beside = LineStore(on_disk=on_disk)
+        self.fitted = bytearray()
+
+    def read(self, records: jsonl.Reader) -> Rows:
+        """Take all records."""
+        everything = self._keep is Keep.all
+        for line, row in records.lines(self.builder.decode):
+            values = self.builder.add(row)
+            self.fitted.append(all(map(_holds, self._conditions, [values[place] for place in self._places])))
+            self.beside.add(line if everything else _labels(self._columns, values))
+        return self
+
+    def read_apart(self, records: jsonl.Reader) -> Any:
+        """Take all records in a forked process: what ``extend`` has to know about that."""
+        self.read(records)
+        self.beside.flush()
+        return self.builder.flush(), bytes(self.fitted), records.skipped
+
+    def extend(self, other: Rows, found: Any) -> int:
+        """Go on with the rows that a fork of ``other`` has read; the number of lines it skipped."""
+        builder, fitted, skipped = found
+        other.builder.restore(builder)
+        self.builder.extend(other.builder)
+        self.beside.extend(other.beside)
+        self.fitted += fitted
+        return skipped
+
+
+def _gather(records: jsonl.Reader, start: Callable[..., Rows]) -> Rows:
+    """The rows of all records, large files by all cores."""
+    from tkstudies.analysis import forked
+
+    first, *others = records.split(forked.workers())
+    if not others:
+        return start().read(records)
+    shares = [start(on_disk=True) for _ in others]
+    work = [partial(share.read_apart, other) for share, other in zip(shares, others, strict=True)]
+    try:
+        rows, *found = forked.shared([partial(start().read, first), *work])
+    except forked.WorkerFailed:
+        return start().read(records)  # which says what is wrong, and in which line
+    records.skipped = first.skipped + sum(map(rows.extend, shares, found))
+    return rows
 
 
 def _check_side_files(output: str, *files: str) -> None:
