@@ -169,5 +169,7 @@ def test_the_notebook_runs_on_the_quick_start(quickstart, tmp_path, monkeypatch)
     assert shown.count("text/html") == 2  # tables
     assert shown.count("image/png") == 1
     by_t2 = sorted(rows(quickstart, "pca.jsonl"), key=lambda row: -row["t2"])
-    table = next(output["data"]["text/plain"] for output in reversed(outputs) if "text/html" in output["data"])
+    table = next(
+        output["data"]["text/plain"] for output in reversed(outputs) if "text/html" in output["data"]
+    )
     assert str(by_t2[0]["run_number"]) in table
