@@ -162,10 +162,10 @@ def test_same(left, right, tolerance, equal):
 @pytest.mark.parametrize(
     ("left", "right", "args", "code", "said"),
     [
-        (REGISTRY, DOCTOR, ["--columns", "nope"], 2, "no column nope in the left side; it has run_number"),
-        (REGISTRY, DOCTOR, ["--columns", "pixel=nope"], 2, "right.jsonl; it has run_number"),
-        (REGISTRY, DOCTOR, ["--on", "fill_number"], 2, "--on fill_number: no such column"),
-        ([{"a": 1}], DOCTOR, [], 2, "no key in common"),
+        (REGISTRY, DOCTOR, ["--columns", "nope"], 1, "no column nope in the left side; it has run_number"),
+        (REGISTRY, DOCTOR, ["--columns", "pixel=nope"], 1, "right.jsonl; it has run_number"),
+        (REGISTRY, DOCTOR, ["--on", "fill_number"], 1, "--on fill_number: no such column"),
+        ([{"a": 1}], DOCTOR, [], 1, "no key in common"),
         (REGISTRY, DOCTOR, ["--tolerance", "-1"], 2, "--tolerance"),
         (REGISTRY, DOCTOR, ["--left-where", "reco"], 2, "expected COLUMN OP VALUE"),
     ],

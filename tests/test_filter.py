@@ -32,8 +32,35 @@ def test_a_study_equals_the_definition(expressions, invert, tkstudies):
     conditions = [parse(expression) for expression in expressions]
     kept = [row for row in rows if all(condition(row) for condition in conditions) != invert]
     result = tkstudies("filter", *expressions, *["--invert"] * invert, input=rows)
-    assert (result.stdout, result.stderr, result.exit_code) == (to_lines(kept), "", 0)
-    assert kept or expressions == ["no_such_column !~ x"]
+    assert (result.stdout, result.exit_code) == (to_lines(kept), 0)
+    unknown = expressions == ["no_such_column !~ x"]
+    assert ("warning: no record has a value in no_such_column" in result.stderr) == unknown
+    assert bool(result.stderr) == unknown
+    assert kept or unknown
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("trackin = GOOD", "no record has a value in trackin; did you mean tracking?"),
+        ("PIXEL missing", "no record has a value in PIXEL; did you mean pixel?"),
+        ("x > 1", "no record has a value in x; columns are pixel, tracking, bad_reason"),
+        ("strip = GOOD", ""),  # in the first record
+        ("bad_reason = hv_scan", ""),  # null in the last one
+    ],
+)
+def test_a_column_that_is_nowhere_is_told(expression, words, tkstudies):
+    rows = [{"strip": "BAD"}, {"pixel": "GOOD", "tracking": "GOOD", "bad_reason": None}]
+    result = tkstudies("filter", expression, "pixel = BAD", input=rows)
+    assert result.stderr == (f"warning: {words}\n" if words else "")
+    assert result.exit_code == 0
+
+
+def test_certified_runs_need_a_run_number(tkstudies, tmp_path):
+    (tmp_path / "golden.json").write_text('{"315257": [[1, 88]]}')
+    result = tkstudies("filter", "--golden", tmp_path / "golden.json", input=[{"run": 315257}])
+    assert (result.stdout, result.exit_code) == ("", 0)
+    assert "no record has a value in run_number" in result.stderr
 
 
 @given(st.lists(lines, max_size=8), st.sampled_from([name for name in NAMES if name and '"' not in name]))

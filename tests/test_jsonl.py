@@ -261,3 +261,23 @@ def test_only_plain_lines_are_split(form, tmp_path, monkeypatch):
     readers = jsonl.Reader([str(file)]).split(2)
     assert (len(readers) == 2) == FORMS[form].startswith(b"{")
     assert [record for reader in readers for record in reader] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["features"], "not a histogram record: run_number None"),
+        (["compare", "--reference-run", "1"], "not a histogram record: run_number None"),
+        (["rank"], "not a run record: run_number None"),
+        (["dqm", "--plot", "/a"], "a record without run_number"),
+        (["oms", "runs", "-i"], "run_number is not an integer: '7'"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_record_of_another_kind_is_found_by_its_line(arguments, wrong, tkstudies, tmp_path):
+    file = tmp_path / "records"
+    odd = {"run_number": "7"} if arguments[0] == "oms" else {"lumi": 1}
+    file.write_text(to_lines([{"run_number": 1, "reco": "express", "plot": "/a", "hist": None}] * 2 + [odd]))
+    result = tkstudies(*arguments, file, input="")
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert f"{file}, line 3: {wrong}" in result.stderr

@@ -49,6 +49,13 @@ def test_an_unknown_column_is_an_error(option, tkstudies):
     assert "no record has a column t3; columns are run_number, reco, t2" in result.stderr
 
 
+def test_lists_of_columns_and_names_like_others(tkstudies):
+    rows = [{"a": 1, "b": 2, "c": 1}, {"a": 1, "b": 1, "c": 2}]
+    assert from_lines(tkstudies("sort", "--by", "a,b", input=rows).stdout) == rows[::-1]
+    assert from_lines(tkstudies("select", "c,a", input=rows[:1]).stdout) == [{"c": 1, "a": 1}]
+    assert "did you mean run_number?" in tkstudies("sort", "--by", "runnumber", input=ROWS).stderr
+
+
 def test_select_orders_the_columns_as_asked(tkstudies):
     result = tkstudies("select", "t*", "run_number", input=ROWS[:1])
     assert (result.stdout, result.stderr) == ('{"t2":1.5,"run_number":3}\n', "")

@@ -58,6 +58,22 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + more
 
 
+def alternatives(name: str, columns: Iterable[str]) -> str:
+    """Which columns may have been meant by a name that isn't one, else which there are.
+
+    >>> alternatives("Tracking", ["run_number", "tracking"]), alternatives("t2", ["run_number", "tracking"])
+    ('did you mean tracking?', 'columns are run_number, tracking')
+    """
+    from difflib import get_close_matches
+
+    columns = list(columns)
+    spelling = {column.lower(): column for column in columns}
+    close = get_close_matches(name.lower(), spelling, 3)
+    if close:
+        return f"did you mean {' or '.join(spelling[column] for column in close)}?"
+    return f"columns are {listed(columns)}"
+
+
 def _write(text: str) -> None:
     try:
         sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")

@@ -20,6 +20,10 @@ class InputError(TkstudiesError):
     """A file or stream that can't be read, or records that can't be used."""
 
 
+class WrongRecord(InputError):
+    """A record of another kind than the command works on; ``jsonl.Reader.located`` tells where it stands."""
+
+
 class OutputError(TkstudiesError):
     """A file or stream that can't be written."""
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from tkstudies.errors import InputError, OutputError, ReaderGone, UsageError
+from tkstudies.errors import InputError, OutputError, ReaderGone, UsageError, WrongRecord
 
 Record = dict[str, Any]
 
@@ -158,15 +158,15 @@ class Reader:
         refuses, the record is a dict.
         """
         for part in self._parts:
+            self._source, self._number = part.source, 0
             with opened(part.source, part.start) as stream:
                 yield from self._lines(part, stream, decoder or decode_strictly)
 
     def _lines(
         self, part: _Part, stream: BinaryIO, decoder: Callable[[bytes], Any]
     ) -> Iterator[tuple[bytes, Any]]:
-        source, number = part.source, 0
         try:
-            for number, raw in enumerate(part.lines(stream), start=1):
+            for self._number, raw in enumerate(part.lines(stream), start=1):
                 line = raw.strip(_WHITESPACE)
                 if not line:
                     continue
@@ -178,7 +178,7 @@ class Reader:
                     try:
                         record = decode(line)
                     except BadRecord:
-                        self._bad(source, number, line)
+                        self._bad(line)
                         continue
                     line = encode(record)
                     with suppress(*_NOT_STRICT):
@@ -186,7 +186,7 @@ class Reader:
                 yield line, record
         except (OSError, EOFError) as error:
             raise InputError(
-                f"{shown(source)}: can't be read after line {number}: {_reason(error)}"
+                f"{shown(self._source)}: can't be read after line {self._number}: {_reason(error)}"
             ) from None
 
     def split(self, most: int) -> list[Reader]:
@@ -215,10 +215,21 @@ class Reader:
         reader._parts = parts
         return reader
 
-    def _bad(self, source: str, number: int, line: bytes) -> None:
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Tell the file and line of a WrongRecord that is raised while this reader's records are gone through."""
+        try:
+            yield
+        except WrongRecord as error:
+            raise InputError(f"{self._place()}: {error}") from None
+
+    def _place(self) -> str:
+        return f"{shown(self._source)}, line {self._number}"
+
+    def _bad(self, line: bytes) -> None:
         if not self._skip:
             advice = "" if self._skip is None else " (--skip-bad-lines leaves such lines out)"
-            raise InputError(f"{shown(source)}, line {number}: not a JSON object: {quoted(line)}{advice}")
+            raise InputError(f"{self._place()}: not a JSON object: {quoted(line)}{advice}")
         self.skipped += 1
 
 

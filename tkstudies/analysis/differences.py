@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tkstudies.analysis.joins import AUTOMATIC_KEYS, choose_keys, key_of
-from tkstudies.errors import UsageError
+from tkstudies.errors import InputError
 from tkstudies.jsonl import decode
 
 Record = dict[str, Any]
@@ -94,18 +94,18 @@ def shared_keys(left: Side, right: Side, on: tuple[str, ...] = ()) -> tuple[str,
     """The columns by which rows of both sides are the same row; chosen as ``merge`` does unless given.
 
     Raises:
-        UsageError: A side doesn't have them.
+        InputError: A side doesn't have them.
     """
     if on:
         for side in (left, right):
             lacking = [name for name in on if side.lines and name not in side.columns]
             if lacking:
-                raise UsageError(f"--on {lacking[0]}: no such column in {side.name}; it has {_known(side)}")
+                raise InputError(f"--on {lacking[0]}: no such column in {side.name}; it has {_known(side)}")
         return on
     keys = choose_keys((left.first or right.first), (right.first or left.first))
     if keys is None and (left.lines or right.lines):
         choices = " or ".join("+".join(names) for names in AUTOMATIC_KEYS)
-        raise UsageError(
+        raise InputError(
             f"{left.name} and {right.name} have no key in common ({choices}; --on names another): "
             f"{_known(left)} and {_known(right)}"
         )
@@ -127,7 +127,7 @@ def shared_columns(
         without: Left out of the default.
 
     Raises:
-        UsageError: A wanted column isn't on both sides.
+        InputError: A wanted column isn't on both sides.
     """
     if not (left.lines and right.lines):
         return []
@@ -148,7 +148,7 @@ def _wanted(text: str, left: Side, right: Side) -> Column:
     for side, name in ((left, first), (right, second if separator else first)):
         match = _on(side, name) if not separator else name if name in side.columns else None
         if match is None:
-            raise UsageError(f"--columns {text}: no column {name} in {side.name}; it has {_known(side)}")
+            raise InputError(f"--columns {text}: no column {name} in {side.name}; it has {_known(side)}")
         names.append(match)
     return Column(first, *names)
 

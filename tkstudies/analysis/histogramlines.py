@@ -58,7 +58,7 @@ def line_adder(table: FeatureTable) -> Callable[[bytes], None]:
     Skips the bins if the table wants nothing of them.
 
     Raises (the function):
-        InputError: The record doesn't say which run or which plot.
+        WrongRecord: The record doesn't say which run or which plot.
         BadRecord: The line is no JSON object.
 
     Example:

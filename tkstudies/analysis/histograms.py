@@ -21,7 +21,7 @@ from math import isfinite, sqrt
 from typing import Any
 
 from tkstudies.analysis.collections import feature_name, feature_order
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import UsageError, WrongRecord
 
 DEFAULT_STATISTICS = ("mean", "rms", "entries", "integral")
 
@@ -152,7 +152,7 @@ class FeatureTable:
         A histogram that the server didn't have gives nulls and makes way for a later one.
 
         Raises:
-            InputError: The record doesn't say which run or which plot.
+            WrongRecord: The record doesn't say which run or which plot.
         """
         hist = record.get("hist")
         values = None
@@ -170,10 +170,10 @@ class FeatureTable:
         None instead of values means that there is no such histogram.
 
         Raises:
-            InputError: As in `add`.
+            WrongRecord: As in `add`.
         """
         if not isinstance(run_number, int) or not isinstance(plot, str):
-            raise InputError(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
+            raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
         feature = self._features.get(plot) or self._learn(plot)
         row = self._rows.setdefault(_key(run_number, reco), {})
         if values is None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.matrix import filled, filler, is_feature
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import InputError
 
 Array = NDArray[np.float64]
 Record = dict[str, Any]
@@ -91,7 +91,6 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
         missing: ``zero``, ``mean`` or ``drop``.
 
     Raises:
-        UsageError: A pattern fits no numeric column.
         InputError: There is no row, no such column, or a number beyond the floating-point range.
 
     Example:
@@ -112,7 +111,7 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
 def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in numeric):
-            raise UsageError(
+            raise InputError(
                 f"--columns {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}"
             )
     if patterns:

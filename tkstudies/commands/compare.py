@@ -11,7 +11,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import InputError, UsageError, WrongRecord
 
 if TYPE_CHECKING:
     from tkstudies.analysis.comparison import Histogram
@@ -118,21 +118,25 @@ class _Plot:
         return run_number, self.reco, to_offline(self.plot) or self.plot
 
 
-def _plots(records: Iterable[dict[str, Any]]) -> Iterator[_Plot]:
+def _plots(records: jsonl.Reader) -> Iterator[_Plot]:
+    with records.located():
+        yield from map(_plot, records)
+
+
+def _plot(record: dict[str, Any]) -> _Plot:
     from tkstudies.analysis import comparison
 
-    for record in records:
-        run_number, reco = record.get("run_number"), record.get("reco")
-        plot = record.get("plot") or record.get("name")
-        if type(run_number) is not int or not isinstance(plot, str) or not isinstance(reco, str | None):
-            raise InputError(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
-        try:
-            histogram: Histogram | str = comparison.read(record.get("hist"))
-        except comparison.Incomparable as reason:
-            histogram = str(reason)
-        own = record.get("reference_run_number")
-        name = record.get("name") or plot.rstrip("/").rpartition("/")[2]
-        yield _Plot(run_number, reco, plot, name, own if type(own) is int else None, histogram)
+    run_number, reco = record.get("run_number"), record.get("reco")
+    plot = record.get("plot") or record.get("name")
+    if type(run_number) is not int or not isinstance(plot, str) or not isinstance(reco, str | None):
+        raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
+    try:
+        histogram: Histogram | str = comparison.read(record.get("hist"))
+    except comparison.Incomparable as reason:
+        histogram = str(reason)
+    own = record.get("reference_run_number")
+    name = record.get("name") or plot.rstrip("/").rpartition("/")[2]
+    return _Plot(run_number, reco, plot, name, own if type(own) is int else None, histogram)
 
 
 class _References:

@@ -83,9 +83,9 @@ def diff(
 
     left_side = _load("the left side", left_reader, left_conditions)
     right_side = _load(jsonl.shown(right), right_reader, right_conditions)
-    keys = analysis.shared_keys(left_side, right_side, _names(on))
+    keys = analysis.shared_keys(left_side, right_side, options.words(on))
     chosen = {c.column for c in left_conditions} & {c.column for c in right_conditions}
-    compared = analysis.shared_columns(left_side, right_side, keys, _names(columns), chosen)
+    compared = analysis.shared_columns(left_side, right_side, keys, options.words(columns), chosen)
     if left_side.lines and right_side.lines and not compared:
         console.warn(f"no column in common but {', '.join(keys)}: only rows on one side are found")
     summary = analysis.Summary()
@@ -96,10 +96,6 @@ def diff(
         settings.current.partial = True
     for reader in (left_reader, right_reader):
         options.report_skipped(reader)
-
-
-def _names(values: list[str] | None) -> tuple[str, ...]:
-    return tuple(name.strip() for value in values or [] for name in value.split(",") if name.strip())
 
 
 def _load(name: str, reader: jsonl.Reader, conditions: list[Condition]) -> Side:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import options, selection
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -108,9 +108,10 @@ def dqm(
     from tkstudies.commands.dqm_output import Tally, write_histograms, write_rows
     from tkstudies.resume import Resumed
     from tkstudies.services import dqm_crawl
+    from tkstudies.services.dqm_datasets import RECOS
     from tkstudies.services.dqmgui import DqmGui
 
-    recos = _checked_recos(reco or [])
+    recos = selection.chosen(reco, RECOS, "--reco")
     primary_dataset = primary_dataset.strip("/")
     _exclude_each_other(
         {
@@ -124,7 +125,7 @@ def dqm(
     )
     _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
     _check_files(resume, errors, output, is_crawl=not (datasets or folder))
-    selection = _Selection(plot or [], collection or [], tracking_map)
+    plots = _Selection(plot or [], collection or [], tracking_map)
 
     records = options.reader(
         inputs,
@@ -159,24 +160,14 @@ def dqm(
             write_rows(rows, output, tally, adds_completeness, len(pairs))
         else:
             known = Resumed(resume, output) if resume else None
-            outcomes = dqm_crawl.histograms(gui, samples, selection.paths, workers=workers, known=known or ())
-            write_histograms(outcomes, output, known, tally, adds_completeness, selection.expected(pairs))
+            outcomes = dqm_crawl.histograms(gui, samples, plots.paths, workers=workers, known=known or ())
+            write_histograms(outcomes, output, known, tally, adds_completeness, plots.expected(pairs))
     tally.report("plot" if not (datasets or folder) else "record", strict)
     if records:
         options.report_skipped(records)
 
 
 # --- options
-
-
-def _checked_recos(names: list[str]) -> list[str]:
-    from tkstudies.services.dqm_datasets import RECOS
-
-    recos = [name.strip().lower() for value in names for name in value.split(",")]
-    for reco in recos:
-        if reco not in RECOS:
-            raise UsageError(f"--reco {reco!r}: there are {', '.join(RECOS)}")
-    return recos
 
 
 def _exclude_each_other(given: dict[str, Any], needed: bool = True) -> None:
@@ -254,7 +245,7 @@ def _members(collection: str, is_cosmics: bool) -> list[Any]:
 # --- input
 
 
-def _named_pairs(run: list[str] | None, recos: list[str], online: bool, dataset: str) -> list[Pair]:
+def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, dataset: str) -> list[Pair]:
     """The pairs that ``--run`` names."""
     from tkstudies.services.dqm_crawl import Pair
     from tkstudies.services.dqm_datasets import ONLINE, reco_of
@@ -277,23 +268,24 @@ def _named_pairs(run: list[str] | None, recos: list[str], online: bool, dataset:
     return [Pair(n, name) for first, last in numbers for n in range(first, last + 1) for name in recos]
 
 
-def _pairs_of(records: jsonl.Reader, recos: list[str], online: bool, with_references: bool) -> list[Pair]:
+def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_references: bool) -> list[Pair]:
     """The pairs of a table, and behind them those of its reference runs."""
     from tkstudies.services import dqm_crawl
 
     pairs, references = [], []
     without_reco = 0
-    for _, record in records.lines(dqm_crawl.parse_line):
-        pair = dqm_crawl.pair_of(record)
-        if "reco" not in record and not online:
-            without_reco += not recos
-            pairs += [pair._replace(reco=reco) for reco in recos]
-            continue
-        if recos and pair.reco not in recos:
-            continue
-        pairs.append(pair)
-        if with_references and (reference := dqm_crawl.reference_of(record)):
-            references.append(reference)
+    with records.located():
+        for _, record in records.lines(dqm_crawl.parse_line):
+            pair = dqm_crawl.pair_of(record)
+            if "reco" not in record and not online:
+                without_reco += not recos
+                pairs += [pair._replace(reco=reco) for reco in recos]
+                continue
+            if recos and pair.reco not in recos:
+                continue
+            pairs.append(pair)
+            if with_references and (reference := dqm_crawl.reference_of(record)):
+                references.append(reference)
     if without_reco:
         told = f"{console.counted(without_reco, 'record')} without a reco: name one with --reco, or take --online"
         if not pairs:

@@ -55,7 +55,7 @@ def embed(
     from tkstudies.analysis import embedding
     from tkstudies.analysis.points import points
 
-    where = points(rows, columns or (), missing.value)
+    where = points(rows, options.words(columns), missing.value)
     mapped = embedding.embed(where, dimensions, perplexity, seed)
     names = [f"tsne{number + 1}" for number in range(dimensions)]
     with jsonl.Writer(output) as writer:

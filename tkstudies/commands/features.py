@@ -10,7 +10,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import InputError
+from tkstudies.errors import WrongRecord
 
 app = options.application()
 
@@ -51,7 +51,7 @@ def features(
     from tkstudies.analysis.histograms import DEFAULT_STATISTICS, FeatureTable
     from tkstudies.crawled import histogram_records
 
-    chosen = [name.strip() for value in stats or [] for name in value.split(",")] or DEFAULT_STATISTICS
+    chosen = options.words(stats) or DEFAULT_STATISTICS
     table = FeatureTable(chosen, content=content, feature_names=_feature_names(names) if names else None)
     folders = [name for name in files or [] if os.path.isdir(name)]
     records = options.reader(
@@ -64,8 +64,10 @@ def features(
     with jsonl.Writer(output) as writer:
         for record in chain.from_iterable(map(histogram_records, folders)):
             table.add(record)
-        for _ in records.lines(line_adder(table)) if records else ():
-            pass
+        if records:
+            with records.located():
+                for _ in records.lines(line_adder(table)):
+                    pass
         for row in table.rows():
             writer.write(row)
     if table.duplicates:
@@ -78,11 +80,11 @@ def features(
 
 def _feature_names(file: str) -> dict[str, str]:
     names = {}
-    for record in jsonl.read(file, expected="feature names"):
-        plot, feature = record.get("plot"), record.get("feature")
-        if not isinstance(plot, str) or not isinstance(feature, str):
-            raise InputError(
-                f'{file}: expected records such as {{"plot": "/Tracking/...", "feature": "Hits"}}'
-            )
-        names[plot] = feature
+    records = jsonl.Reader([file], expected="feature names")
+    with records.located():
+        for record in records:
+            plot, feature = record.get("plot"), record.get("feature")
+            if not isinstance(plot, str) or not isinstance(feature, str):
+                raise WrongRecord('expected records such as {"plot": "/Tracking/...", "feature": "Hits"}')
+            names[plot] = feature
     return names

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tkstudies import jsonl
+from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import UsageError
 
@@ -57,9 +57,14 @@ def filter_records(
     places = [named.columns.index(key) for key in keys]
     tests = [(named.columns.index(condition.column), condition.holds) for condition in conditions]
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
+    tested = [condition.column for condition in conditions] + ["run_number"] * bool(certified)
+    unmet = {column: named.columns.index(column) for column in tested}
+    line = b"{}"
     with jsonl.Writer(output) as writer:
         for line, row in records.lines(named.decode):
             values = row if type(row) is tuple else named.of(row)
+            if unmet:
+                unmet = {column: place for column, place in unmet.items() if values[place] is None}
             kept = certified is None or certified.contains(*[values[place] for place in places])
             for place, holds in tests:
                 if not holds(values[place]):
@@ -67,4 +72,7 @@ def filter_records(
                     break
             if kept != invert:
                 writer.write_line(line)
+    columns = jsonl.decode(line)
+    for column in [column for column in unmet if columns and column not in columns]:
+        console.warn(f"no record has a value in {column}; {console.alternatives(column, columns)}")
     options.report_skipped(records)

@@ -52,11 +52,7 @@ def label(
     """
     from tkstudies.analysis import labels
 
-    names = (
-        labels.select(name.strip() for value in only for name in value.split(","))
-        if only
-        else tuple(labels.LABELS)
-    )
+    names = labels.select(options.words(only)) if only else tuple(labels.LABELS)
     spreading = [name for name in names if name in labels.SPREADING]
     row_wise = [name for name in names if name in labels.ROW_WISE]
     needed = spreading or (["is_commissioning"] if exclude_commissioning else [])

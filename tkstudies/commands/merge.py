@@ -62,7 +62,7 @@ def merge(
     """
     from tkstudies.analysis.joins import Join, KeyedRows, load_table
 
-    keys = tuple(name.strip() for value in on or [] for name in value.split(","))
+    keys = options.words(on)
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
     if jsonl.STDIN in right and jsonl.STDIN in left.sources:
         raise UsageError("standard input can't be both sides: name the left-hand file with -i")

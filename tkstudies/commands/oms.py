@@ -315,16 +315,12 @@ def _wanted(
 
     return oms.Wanted(
         filters=tuple(oms.parse_filter(text) for text in filters or []),
-        fields=_names(fields),
-        sort=_names(sort),
+        fields=options.words(fields),
+        sort=options.words(sort),
         split_scheme=split_scheme,
         workers=workers,
         cookies=cookies,
     )
-
-
-def _names(values: list[str] | None) -> tuple[str, ...]:
-    return tuple(name.strip() for value in values or [] for name in value.split(",") if name.strip())
 
 
 def _run_numbers(

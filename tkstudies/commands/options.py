@@ -74,6 +74,15 @@ def report_skipped(records: jsonl.Reader) -> None:
         console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {names}")
 
 
+def words(values: list[str] | None) -> tuple[str, ...]:
+    """The names given by a repeatable option that also takes lists.
+
+    >>> words(["pixel, strip", "tracking"])
+    ('pixel', 'strip', 'tracking')
+    """
+    return tuple(word.strip() for value in values or [] for word in value.split(",") if word.strip())
+
+
 def split_numbers(values: list[str] | None, what: str) -> list[tuple[int, int]]:
     """Inclusive ranges from ``355100,355205-355210``, given once or several times.
 

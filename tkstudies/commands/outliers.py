@@ -105,7 +105,7 @@ def outliers(
 
     from tkstudies.analysis.points import points
 
-    where = points(rows, columns or (), missing.value)
+    where = points(rows, options.words(columns), missing.value)
     training = None
     if conditions:
         training = np.array([all(condition(row) for condition in conditions) for row in rows], dtype=bool)

@@ -109,7 +109,7 @@ def pca(
     model = _read_model(apply_file, *fitting) if apply_file else None
     conditions = _conditions(fit_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
-    patterns = model.patterns if model else features or []
+    patterns = model.patterns if model else options.words(features)
     rows = _gather(records, lambda **how: Rows(patterns, model, conditions, keep, **how))
     matrix = rows.builder.matrix()
     left_out = len(rows.fitted) - matrix.rows
@@ -121,6 +121,8 @@ def pca(
         _check_features(model, matrix, rows.builder.extra, tolerant)
     else:
         chosen = np.frombuffer(rows.fitted, dtype=bool)[matrix.kept]
+        if matrix.rows and not chosen.any():
+            raise InputError(f"--fit-where {' '.join(fit_where or [])}: no row to fit")
         _check_patterns(patterns, matrix.features)
         filling = (missing or options.Missing.zero).value
         model = _fit(matrix, chosen, components or 5, filling, list(patterns))

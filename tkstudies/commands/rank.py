@@ -11,7 +11,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import InputError, UsageError, WrongRecord
 
 if TYPE_CHECKING:
     from tkstudies.analysis.ranking import Candidate
@@ -67,7 +67,7 @@ def rank(
       tkstudies pca --keep all study.jsonl | tkstudies rank --by both --top 5
       tkstudies rank --golden golden.json study.jsonl | tkstudies filter 'rank = 1'
     """
-    chosen = [name.strip() for value in columns or [] for name in value.split(",")]
+    chosen = options.words(columns)
     runs = options.split_numbers(run, "run")
     good_runs = options.certification(golden).runs if golden else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
@@ -104,12 +104,13 @@ def _distinct(records: jsonl.Reader) -> tuple[list[Row], int]:
     """The first row of each (run_number, reco), and how many others there were."""
     rows: dict[tuple[int, Any], Row] = {}
     repeated = 0
-    for record in records:
-        run_number, reco = record.get("run_number"), record.get("reco")
-        if type(run_number) is not int or not isinstance(reco, str | None):
-            raise InputError(f"not a run record: run_number {run_number!r:.80}, reco {reco!r:.80}")
-        repeated += (run_number, reco) in rows
-        rows.setdefault((run_number, reco), record)
+    with records.located():
+        for record in records:
+            run_number, reco = record.get("run_number"), record.get("reco")
+            if type(run_number) is not int or not isinstance(reco, str | None):
+                raise WrongRecord(f"not a run record: run_number {run_number!r:.80}, reco {reco!r:.80}")
+            repeated += (run_number, reco) in rows
+            rows.setdefault((run_number, reco), record)
     return list(rows.values()), repeated
 
 

@@ -31,6 +31,7 @@ def select(
       tkstudies select run_number reco problem_names < problems.jsonl
       tkstudies select --drop '*.entries' '*.integral' -i features.jsonl
     """
+    wanted = options.words(patterns)
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
     known: dict[tuple[str, ...], list[str]] = {}
     met: set[str] = set()
@@ -38,13 +39,13 @@ def select(
         for record in records:
             columns = tuple(record)
             if columns not in known:
-                matches = {pattern: fnmatch.filter(columns, pattern) for pattern in patterns}
+                matches = {pattern: fnmatch.filter(columns, pattern) for pattern in wanted}
                 met.update(pattern for pattern, found in matches.items() if found)
                 chosen = list(dict.fromkeys(chain.from_iterable(matches.values())))
                 known[columns] = [c for c in columns if c not in chosen] if drop else chosen
             writer.write({column: record[column] for column in known[columns]})
-    unknown = [pattern for pattern in patterns if pattern not in met]
-    if unknown and writer.written:
-        columns = dict.fromkeys(chain.from_iterable(known))
-        console.warn(f"no column matches {', '.join(unknown)}; columns are {console.listed(columns)}")
+    columns = dict.fromkeys(chain.from_iterable(known))
+    for pattern in wanted:
+        if writer.written and pattern not in met:
+            console.warn(f"no column matches {pattern}; {console.alternatives(pattern, columns)}")
     options.report_skipped(records)

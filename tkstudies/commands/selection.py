@@ -12,7 +12,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.services.runselection import Numbers, Range, RunSelection, intersected
 
 _HIGHEST = 9_999_999
@@ -157,22 +157,20 @@ def numbers_of_records(sources: list[str], column: str) -> list[int]:
     """
     found: set[int] = set()
     seen = named = False
-    for record in jsonl.Reader(sources, expected=f"records with {column}"):
-        seen = True
-        named = named or column in record
-        value = record.get(column)
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise InputError(f"{_shown(sources)}: {column} is not an integer: {value!r}")
-        found.add(value)
+    records = jsonl.Reader(sources, expected=f"records with {column}")
+    with records.located():
+        for record in records:
+            seen = True
+            named = named or column in record
+            value = record.get(column)
+            if value is None:
+                continue
+            if type(value) is not int:
+                raise WrongRecord(f"{column} is not an integer: {value!r:.80}")
+            found.add(value)
     if seen and not named:
-        raise InputError(f"{_shown(sources)}: no record has {column}")
+        raise InputError(f"{' and '.join(map(jsonl.shown, sources))}: no record has {column}")
     return sorted(found)
-
-
-def _shown(sources: list[str]) -> str:
-    return " and ".join(jsonl.shown(source) for source in sources)
 
 
 def _numbers_of_file(source: str) -> list[int]:
@@ -259,7 +257,7 @@ def chosen(values: list[str] | None, known: tuple[str, ...], option: str) -> tup
         UsageError: One isn't known.
     """
     spelling = {name.lower(): name for name in known}
-    words = [word.strip() for value in values or [] for word in value.split(",")]
+    words = options.words(values)
     for word in words:
         if word.lower() not in spelling:
             raise UsageError(f"{option} {word!r}: known are {console.listed(known)}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tkstudies import jsonl
+from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import InputError
 
@@ -18,7 +18,7 @@ def sort(
     files: options.Files = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="COLUMN", help="Order by this (repeatable; default: keys)."),
+        typer.Option("--by", metavar="COLUMN", help="Order by this (repeatable, or a,b; default: keys)."),
     ] = None,
     descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
     one_per: Annotated[
@@ -42,15 +42,13 @@ def sort(
       tkstudies sort --by t2 --descending --one-per run_number --top 3 pca.jsonl
       tkstudies sort < runs.jsonl
     """
-    columns = by or ["run_number", "reco", "lumisection_number"]
+    named = options.words(by)
+    columns = named or ("run_number", "reco", "lumisection_number")
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines)
     rows = list(records.lines())
-    missing = [
-        column for column in (*(by or ()), one_per) if column and not any(column in row for _, row in rows)
-    ]
-    if rows and missing:
-        known = ", ".join(list(rows[0][1])[:30])
-        raise InputError(f"no record has a column {' or '.join(missing)}; columns are {known}")
+    for column in (*named, one_per):
+        if rows and column and not any(column in row for _, row in rows):
+            raise InputError(f"no record has a column {column}; {console.alternatives(column, rows[0][1])}")
     for column in reversed(columns):
         rows.sort(key=lambda pair, column=column: _place(pair[1].get(column)), reverse=descending)
         rows.sort(key=lambda pair, column=column: pair[1].get(column) is None)

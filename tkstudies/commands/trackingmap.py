@@ -58,7 +58,7 @@ def trackingmap(
     """
     from tkstudies.analysis.trackingmaps import COLUMNS
 
-    columns = _select([name.strip() for value in only or [] for name in value.split(",")], COLUMNS)
+    columns = _select(options.words(only), COLUMNS)
     if periodic_phi and "angular_entropy" not in columns:
         raise UsageError("--periodic-phi changes only angular_entropy, which --only leaves out")
     if not maps:
@@ -77,7 +77,7 @@ def trackingmap(
         options.report_skipped(reader)
 
 
-def _select(names: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
+def _select(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UsageError(f"--only: no column {', '.join(unknown)}; there are {', '.join(known)}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tkstudies import console, jsonl
-from tkstudies.errors import InputError, LoginError, ServiceError
+from tkstudies.errors import LoginError, ServiceError, WrongRecord
 from tkstudies.services import dqm_datasets
 from tkstudies.services.concurrency import in_order
 from tkstudies.services.dqmgui import DqmGui
@@ -102,11 +102,11 @@ def pair_of(record: dict[str, Any]) -> Pair:
     """The pair that a record is about.
 
     Raises:
-        InputError: It has no run number.
+        WrongRecord: It has no run number.
     """
     run_number = _number(record.get("run_number"))
     if run_number is None:
-        raise InputError(f"a record without run_number: {jsonl.quoted(jsonl.encode(record))}")
+        raise WrongRecord(f"a record without run_number: {jsonl.quoted(jsonl.encode(record))}")
     gui_datasets = record.get("gui_datasets")
     return Pair(
         run_number,
