@@ -262,6 +262,28 @@ def test_the_shell_completes_commands(shell):
     assert (result.stdout, result.returncode) == ("filter\n", 0)
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("tkstudies sort -i pca.jsonl --by p", ["pc1", "pc2"]),
+        ("tkstudies pca pca.jsonl --features pc1,t", ["pc1,t2"]),
+        ("tkstudies filter tr", ["tracking", "tracks.mean"]),
+        ("tkstudies plot scatter pca.jsonl --x nothing", []),
+        ("tkstudies select -i broken.jsonl pc", ["pc1", "pc2"]),
+        ("tkstudies diff other.jsonl --on ru", ["run_number"]),
+    ],
+)
+def test_the_shell_completes_columns(typed, offered, shell, tmp_path):
+    (tmp_path / "pca.jsonl").write_text('{"run_number":1}\n{"run_number":2,"pc1":1,"pc2":2,"t2":3}\n')
+    (tmp_path / "other.jsonl").write_text('{"run_number":1,"tracks.mean":7}\n')
+    (tmp_path / "broken.jsonl").write_text("<html>\n")
+    words = typed.split()
+    result = shell(
+        "tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash"
+    )
+    assert (result.stdout.split(), result.stderr, result.returncode) == (offered, "", 0)
+
+
 def test_global_options_stand_before_a_subcommand_too(tkstudies):
     assert tkstudies("oms", "-q", "runs", "--help").exit_code == 0
 

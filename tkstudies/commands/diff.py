@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tkstudies import console, jsonl, settings
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,22 +25,36 @@ def diff(
         typer.Option(
             "--columns",
             metavar="NAME,...",
+            autocompletion=completion.columns,
             help="Columns to compare, LEFT=RIGHT where names differ (repeatable; default: all in common).",
         ),
     ] = None,
     on: Annotated[
         list[str] | None,
-        typer.Option("--on", metavar="COLUMN", help="Key column (repeatable; default: automatic)."),
+        typer.Option(
+            "--on",
+            metavar="COLUMN",
+            autocompletion=completion.columns,
+            help="Key column (repeatable; default: automatic).",
+        ),
     ] = None,
     left_where: Annotated[
         list[str] | None,
         typer.Option(
-            "--left-where", metavar="EXPR", help="Only left rows for which this holds (repeatable)."
+            "--left-where",
+            metavar="EXPR",
+            autocompletion=completion.columns,
+            help="Only left rows for which this holds (repeatable).",
         ),
     ] = None,
     right_where: Annotated[
         list[str] | None,
-        typer.Option("--right-where", metavar="EXPR", help="The same for right rows."),
+        typer.Option(
+            "--right-where",
+            metavar="EXPR",
+            autocompletion=completion.columns,
+            help="The same for right rows.",
+        ),
     ] = None,
     tolerance: Annotated[
         float, typer.Option("--tolerance", help="Numbers may differ by this part of the larger one.")

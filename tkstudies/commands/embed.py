@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 app = options.application()
@@ -19,7 +19,10 @@ def embed(
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            "--columns", metavar="PATTERN", help="Columns to look at, e.g. 'Hits.*.mean' (repeatable)."
+            "--columns",
+            metavar="PATTERN",
+            autocompletion=completion.columns,
+            help="Columns to look at, e.g. 'Hits.*.mean' (repeatable).",
         ),
     ] = None,
     dimensions: Annotated[int, typer.Option("--dimensions", "-n", min=1, max=3, help="Of the map.")] = 2,

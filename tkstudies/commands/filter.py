@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 app = options.application()
@@ -16,7 +16,13 @@ app = options.application()
 @app.command()
 def filter_records(
     expressions: Annotated[
-        list[str] | None, typer.Argument(metavar="EXPRESSION...", help="COLUMN OP VALUE", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="EXPRESSION...",
+            autocompletion=completion.columns,
+            help="COLUMN OP VALUE",
+            show_default=False,
+        ),
     ] = None,
     golden: Annotated[
         str,

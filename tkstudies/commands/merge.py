@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 app = options.application()
@@ -29,7 +29,12 @@ def merge(
     ],
     on: Annotated[
         list[str] | None,
-        typer.Option("--on", metavar="COLUMN", help="Key column (repeatable; default: automatic)."),
+        typer.Option(
+            "--on",
+            metavar="COLUMN",
+            autocompletion=completion.columns,
+            help="Key column (repeatable; default: automatic).",
+        ),
     ] = None,
     how: Annotated[
         How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")

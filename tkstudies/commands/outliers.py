@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -48,12 +48,20 @@ def outliers(
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            "--columns", metavar="PATTERN", help="Columns to look at, e.g. 'Hits.*.mean' (repeatable)."
+            "--columns",
+            metavar="PATTERN",
+            autocompletion=completion.columns,
+            help="Columns to look at, e.g. 'Hits.*.mean' (repeatable).",
         ),
     ] = None,
     train_where: Annotated[
         list[str] | None,
-        typer.Option("--train-where", metavar="EXPR", help="Learn from the rows for which this holds."),
+        typer.Option(
+            "--train-where",
+            metavar="EXPR",
+            autocompletion=completion.columns,
+            help="Learn from the rows for which this holds.",
+        ),
     ] = None,
     missing: Annotated[
         options.Missing,

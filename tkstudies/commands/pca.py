@@ -15,7 +15,7 @@ import typer
 from msgspec import UNSET
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def pca(
     features: Annotated[
         list[str] | None,
         typer.Option(
-            "--features", metavar="PATTERN", help="Feature columns, e.g. 'Hits.*.mean' (repeatable)."
+            "--features",
+            metavar="PATTERN",
+            autocompletion=completion.columns,
+            help="Feature columns, e.g. 'Hits.*.mean' (repeatable).",
         ),
     ] = None,
     missing: Annotated[
@@ -61,7 +64,10 @@ def pca(
     fit_where: Annotated[
         list[str] | None,
         typer.Option(
-            "--fit-where", metavar="EXPR", help="Fit on the rows for which this holds, project all."
+            "--fit-where",
+            metavar="EXPR",
+            autocompletion=completion.columns,
+            help="Fit on the rows for which this holds, project all.",
         ),
     ] = None,
     model_file: Annotated[

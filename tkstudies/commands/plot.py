@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, OutputError, UsageError
 
 app = options.application()
@@ -21,11 +21,26 @@ def plot(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[KIND] [FILE]...", show_default=False)
     ] = None,
-    x: Annotated[str, typer.Option("--x", metavar="COLUMN", help="Horizontal axis.")] = "pc1",
-    y: Annotated[str, typer.Option("--y", metavar="COLUMN", help="Vertical axis.")] = "pc2",
-    hue: Annotated[str, typer.Option("--hue", metavar="COLUMN", help="Colour by this column.")] = "tracking",
+    x: Annotated[
+        str, typer.Option("--x", metavar="COLUMN", autocompletion=completion.columns, help="Horizontal axis.")
+    ] = "pc1",
+    y: Annotated[
+        str, typer.Option("--y", metavar="COLUMN", autocompletion=completion.columns, help="Vertical axis.")
+    ] = "pc2",
+    hue: Annotated[
+        str,
+        typer.Option(
+            "--hue", metavar="COLUMN", autocompletion=completion.columns, help="Colour by this column."
+        ),
+    ] = "tracking",
     facet: Annotated[
-        str, typer.Option("--facet", metavar="COLUMN", help="One panel for each value of it.")
+        str,
+        typer.Option(
+            "--facet",
+            metavar="COLUMN",
+            autocompletion=completion.columns,
+            help="One panel for each value of it.",
+        ),
     ] = "",
     annotate: Annotated[
         int,

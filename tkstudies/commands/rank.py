@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError, WrongRecord
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ def rank(
     ] = By.conditions,
     columns: Annotated[
         list[str] | None,
-        typer.Option("--columns", metavar="COLUMN", help="Conditions to compare (repeatable; commas)."),
+        typer.Option(
+            "--columns",
+            metavar="COLUMN",
+            autocompletion=completion.columns,
+            help="Conditions to compare (repeatable; commas).",
+        ),
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="Candidates for each run.")] = 3,
     run: Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 
 app = options.application()
 
@@ -17,7 +17,10 @@ app = options.application()
 @app.command()
 def select(
     patterns: Annotated[
-        list[str], typer.Argument(metavar="PATTERN...", help="Column names, e.g. pixel 'Hits.*'.")
+        list[str],
+        typer.Argument(
+            metavar="PATTERN...", autocompletion=completion.columns, help="Column names, e.g. pixel 'Hits.*'."
+        ),
     ],
     drop: Annotated[bool, typer.Option("--drop", help="Drop these columns and keep the others.")] = False,
     inputs: options.Inputs = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import InputError
 
 app = options.application()
@@ -18,11 +18,22 @@ def sort(
     files: options.Files = None,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="COLUMN", help="Order by this (repeatable, or a,b; default: keys)."),
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            autocompletion=completion.columns,
+            help="Order by this (repeatable, or a,b; default: keys).",
+        ),
     ] = None,
     descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
     one_per: Annotated[
-        str, typer.Option("--one-per", metavar="COLUMN", help="Only the first row of each value.")
+        str,
+        typer.Option(
+            "--one-per",
+            metavar="COLUMN",
+            autocompletion=completion.columns,
+            help="Only the first row of each value.",
+        ),
     ] = "",
     top: Annotated[
         int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N rows.")
