@@ -182,6 +182,14 @@ def test_standard_input_is_one_side_only():
     assert "can't be both sides" in result.stderr
 
 
+def test_keys_are_those_of_all_rows(diff):
+    left = [{"run_number": 1, "a": 1}, *({"run_number": 1, "lumisection_number": n, "a": n} for n in (1, 2))]
+    right = [{"run_number": 1, "lumisection_number": n, "a": a} for n, a in ((1, 1), (2, 3))]
+    records, stderr, _ = diff(left, right)
+    assert [(r["lumisection_number"], r["left"], r["right"]) for r in records] == [(2, 2, 3)]
+    assert "1 row without run_number and lumisection_number not compared" in stderr
+
+
 def test_empty_sides(diff):
     assert diff([], [])[::2] == ([], 0)
     assert [r["side"] for r in diff([], DOCTOR)[0]] == ["right"] * 3

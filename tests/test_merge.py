@@ -15,11 +15,10 @@ KEYS = [("run_number", "lumisection_number"), ("run_number", "reco"), ("run_numb
 
 
 def reference_join(left, right, *, on=None, how="left", prefix="", many=False):
-    """Every left row with the first (or every) right row of its key; left columns are never overwritten."""
+    """Every left row with the first (or every) right row of its key; what the left side has is never overwritten."""
     left_columns = {column for row in left for column in row}
-    keys = on or next(
-        keys for keys in KEYS if left_columns.issuperset(keys) and all(key in right[0] for key in keys)
-    )
+    valued = [{column for row in side for column in row if row[column] is not None} for side in (left, right)]
+    keys = on or next(keys for keys in KEYS if all(side.issuperset(keys) for side in valued))
     joined = []
     for row in left:
         key = [row.get(name) for name in keys]
@@ -32,10 +31,10 @@ def reference_join(left, right, *, on=None, how="left", prefix="", many=False):
                 if column in keys:
                     continue
                 column = f"fill__{column}" if keys == ("fill_number",) else column
-                if column not in new:
-                    new[column] = value
-                elif prefix:
-                    new.setdefault(prefix + column, value)
+                if column in left_columns:
+                    column = prefix + column
+                if column not in left_columns:
+                    new.setdefault(column, value)
             joined.append(new)
     return joined
 
@@ -150,8 +149,89 @@ def test_bad_lines_on_either_side_are_counted(tmp_path, tkstudies):
 def test_a_row_wider_than_any_before_it_joins_too(tmp_path, tkstudies):
     files = write(tmp_path, right=[{"run_number": n, "late": n} for n in range(500)])
     left = [{"run_number": n, **({f"c{n}": n, "late": -1} if n % 50 == 49 else {})} for n in range(500)]
-    rows = from_lines(tkstudies("merge", *files, input=left).stdout)
-    assert rows == [{**row, "late": row.get("late", n)} for n, row in enumerate(left)]
+    assert from_lines(tkstudies("merge", *files, input=left).stdout) == left
+    prefixed = from_lines(tkstudies("merge", "--prefix", "r_", *files, input=left).stdout)
+    assert prefixed == [{**row, "r_late": n} for n, row in enumerate(left)]
+
+
+def test_what_the_first_megabyte_does_not_tell(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": n, "x": n} for n in range(100)])
+    left = [{"run_number": n, "filling": "-" * 20_000} for n in range(100)]
+    left[80]["x"] = None
+    result = tkstudies("merge", *files, input=left)
+    assert [row.get("x") for row in from_lines(result.stdout)] == [*range(80), *[None] * 20]
+    assert (
+        "x is on both sides, on the left only from row 81 on: the rows before have the right one"
+        in result.stderr
+    )
+    assert "x" not in from_lines(result.stdout)[81]
+    prefixed = tkstudies("merge", "--prefix", "r_", *files, input=left)
+    assert [row.get("r_x") for row in from_lines(prefixed.stdout)] == [*[None] * 80, *range(80, 100)]
+
+    files = write(tmp_path, right=[{"run_number": n, "reco": "express", "y": n} for n in range(100)])
+    left[90]["reco"] = "express"
+    result = tkstudies("merge", *files, input=left)
+    assert result.exit_code == 1
+    assert "joined on run_number, but from row 91 on the left side has run_number and reco" in result.stderr
+    assert tkstudies("merge", "--on", "run_number", *files, input=left).exit_code == 0
+
+
+@pytest.mark.parametrize("unknown", [{}, {"reco": None}])
+def test_keys_are_those_of_all_rows(unknown, tmp_path, tkstudies):
+    right = [{"run_number": 7, "f": 0, **unknown}]
+    right += [{"run_number": 1, "reco": "express", "f": 1}, {"run_number": 1, "reco": "prompt", "f": 2}]
+    left = [
+        {"run_number": 9, **unknown},
+        {"run_number": 1, "reco": "prompt"},
+        {"run_number": 7, "reco": "prompt"},
+    ]
+    result = tkstudies("merge", *write(tmp_path, right=right), input=left)
+    assert from_lines(result.stdout) == [left[0], {**left[1], "f": 2}, left[2]]
+    assert "right.jsonl: 1 row without run_number and reco not joined" in result.stderr
+
+
+def test_lumisections_are_joined_by_lumisection(tmp_path, tkstudies):
+    right = [{"run_number": 1, "a": 0}, *({"run_number": 1, "lumisection_number": n, "a": n} for n in (1, 2))]
+    left = [{"run_number": 1}, *({"run_number": 1, "lumisection_number": n} for n in (2, 1))]
+    result = tkstudies("merge", *write(tmp_path, right=right), input=left)
+    assert [row.get("a") for row in from_lines(result.stdout)] == [None, 2, 1]
+
+
+def test_a_first_run_that_oms_does_not_know(tmp_path, tkstudies):
+    files = write(
+        tmp_path, oms=[{"run_number": 2, "fill_number": 7}], fills=[{"fill_number": 7, "era": "2018B"}]
+    )
+    left = [{"run_number": 1}, {"run_number": 2}]
+    once = tkstudies("merge", *files, input=left)
+    first = tkstudies("merge", files[0], input=left)
+    twice = tkstudies("merge", files[1], input=first.stdout)
+    assert once.stdout == twice.stdout
+    assert from_lines(once.stdout) == [left[0], {"run_number": 2, "fill_number": 7, "fill__era": "2018B"}]
+
+
+def test_a_table_without_any_value_of_the_key(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"fill_number": None, "era": "2018B"}])
+    result = tkstudies("merge", *files, input=[{"run_number": 1, "fill_number": 5}])
+    assert (from_lines(result.stdout), result.exit_code) == ([{"run_number": 1, "fill_number": 5}], 0)
+    assert "right.jsonl: 1 row without fill_number not joined" in result.stderr
+
+
+def test_colliding_columns_leave_every_value_as_it_is_written(tmp_path, tkstudies):
+    (tmp_path / "right.jsonl").write_text('{"run_number":1,"x":5,"big":1E+2,"text":"\\u00e9"}\n')
+    left = '{"run_number":1,"x":0.1000000000000000055,"y":1E+2}'
+    result = tkstudies("merge", tmp_path / "right.jsonl", input=left + "\n")
+    assert result.stdout == left[:-1] + ',"big":1E+2,"text":"\\u00e9"}\n'
+    result = tkstudies("merge", "--prefix", "r_", tmp_path / "right.jsonl", input=left + "\n")
+    assert result.stdout == left[:-1] + ',"r_x":5,"big":1E+2,"text":"\\u00e9"}\n'
+
+
+@pytest.mark.parametrize("taken", ["r_x", "x"])
+def test_a_prefixed_column_never_overwrites_one(taken, tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": 1, "x": 1, "z": 3}])
+    left = [{"run_number": 1, "x": 0, taken: -1}]
+    result = tkstudies("merge", "--prefix", "r_", *files, input=left)
+    row = from_lines(result.stdout)[0]
+    assert row == {**left[0], **({"r_x": 1} if taken == "x" else {}), "z": 3}
 
 
 def test_nan_on_either_side_becomes_null(tmp_path, tkstudies):
@@ -204,9 +284,9 @@ def test_what_is_no_key_joins_nothing(key, tmp_path, tkstudies):
 def test_a_table_brings_the_key_of_the_next_one(tmp_path, tkstudies):
     oms = [{"run_number": n, "fill_number": 6000 + n // 3} for n in range(9)]
     files = write(tmp_path, oms=oms, fills=[{"fill_number": 6000 + n, "era": f"2018{n}"} for n in range(3)])
-    left = [{"run_number": n % 9, **({"fill_number": 6002} if n == 70 else {})} for n in range(100)]
+    left = [{"run_number": n % 9} for n in range(100)]
     rows = from_lines(tkstudies("merge", *files, input=left).stdout)
-    eras = [f"2018{2 if n == 70 else n % 9 // 3}" for n in range(100)]
+    eras = [f"2018{n % 9 // 3}" for n in range(100)]
     assert [row["fill__era"] for row in rows] == eras
 
 

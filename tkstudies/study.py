@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tkstudies import jsonl
-from tkstudies.analysis.joins import KEY_COLUMNS, Join, KeyedRows, Line, NoCommonKey, Table, load_table
+from tkstudies.analysis.joins import (
+    KEY_COLUMNS,
+    Join,
+    KeyedRows,
+    LeftRows,
+    LeftSide,
+    Line,
+    NoCommonKey,
+    Table,
+    load_table,
+)
 from tkstudies.analysis.labels import RunLabels, is_special, label_record
 from tkstudies.errors import InputError
 
@@ -138,31 +148,28 @@ def _joined(folder: Path) -> list[Record]:
     if GLOBAL_RUNS not in missing:
         lines = jsonl.Reader([str(folder / GLOBAL_RUNS)]).lines()
         left += [(line, record) for line, record in lines if record.get("reco") == "online"]
-    left_rows = KeyedRows(KEY_COLUMNS)
-    left_rows.columns.update(dict.fromkeys(column for _, record in left for column in record))
-    columns = dict(left_rows.columns)
+    rows = LeftRows(left, KeyedRows(), ahead=None)
+    side = rows.side()
     tables = []
     for name in OPTIONAL_FILES:
         if name == GLOBAL_RUNS or name in missing or not left:
             continue
-        if name == FILLS and "fill_number" not in columns:
+        if name == FILLS and "fill_number" not in side.columns:
             missing.append(name)
             continue
-        tables.append(_table(folder / name, columns))
-        columns.update(tables[-1].columns)
+        tables.append(_table(folder / name, side))
     if missing:
         names = ", ".join(f"{name} with {OPTIONAL_FILES[name]}" for name in missing)
         warnings.warn(f"{folder}: the table goes without {names}", StudyWarning, stacklevel=4)
-    join = Join(left_rows, tables)
-    records = [jsonl.decode(line) for line in join.lines(left)]
-    _warn_of_losses(join, tables)
+    records = [jsonl.decode(line) for line in Join(rows, tables)]
+    _warn_of_losses(tables)
     return records
 
 
-def _table(file: Path, columns: Iterable[str]) -> Table:
+def _table(file: Path, left: LeftSide) -> Table:
     lines = jsonl.Reader([str(file)]).lines()
     try:
-        return load_table(str(file), _problems(lines) if file.name == PROBLEMS else lines, columns)
+        return load_table(str(file), _problems(lines) if file.name == PROBLEMS else lines, left)
     except NoCommonKey:
         expected = OPTIONAL_FILES[file.name]
         raise InputError(f"{file}: nothing to join the runs with; expected {expected}") from None
@@ -175,7 +182,7 @@ def _problems(lines: Iterable[Line]) -> Iterator[Line]:
         yield jsonl.encode(kept), kept
 
 
-def _warn_of_losses(join: Join, tables: list[Table]) -> None:
+def _warn_of_losses(tables: list[Table]) -> None:
     for table in tables:
         if table.duplicates:
             warnings.warn(
@@ -183,8 +190,15 @@ def _warn_of_losses(join: Join, tables: list[Table]) -> None:
                 StudyWarning,
                 stacklevel=5,
             )
-    if join.collisions:
-        names = ", ".join(join.collisions)
+        if table.keyless:
+            warnings.warn(
+                f"{table.name}: {table.keyless} rows without {' and '.join(table.keys)} not joined",
+                StudyWarning,
+                stacklevel=5,
+            )
+    collisions = dict.fromkeys(column for table in tables for column in table.collisions)
+    if collisions:
+        names = ", ".join(collisions)
         warnings.warn(f"on both sides of a join, the first stays: {names}", StudyWarning, stacklevel=5)
 
 

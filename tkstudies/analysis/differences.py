@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tkstudies.analysis.joins import AUTOMATIC_KEYS, choose_keys, key_of
+from tkstudies.analysis.joins import AUTOMATIC_KEYS, KEY_COLUMNS, choose_keys, key_of
 from tkstudies.errors import InputError
 from tkstudies.jsonl import decode
 
@@ -36,14 +36,14 @@ class Side:
     Attributes:
         name: Where it comes from, for messages.
         columns: All columns that occur, in order of first appearance.
-        first: The first row, by which keys are chosen; empty if there is none.
+        valued: Key columns of which a row has a value.
         lines: The rows in input order.
         repeated: Rows left out since their key came before. keyless: Rows without a key.
     """
 
     name: str
     columns: dict[str, None] = field(default_factory=dict)
-    first: Record = field(default_factory=dict)
+    valued: set[str] = field(default_factory=set)
     lines: list[bytes] = field(default_factory=list)
     repeated: int = 0
     keyless: int = 0
@@ -53,7 +53,7 @@ class Side:
         if not record.keys() <= self.columns.keys():
             self.columns.update(dict.fromkeys(record))
         if wanted:
-            self.first = self.first or record
+            self.valued.update(column for column in KEY_COLUMNS if record.get(column) is not None)
             self.lines.append(line)
 
     def by_key(self, keys: tuple[str, ...]) -> dict[Any, bytes]:
@@ -102,7 +102,8 @@ def shared_keys(left: Side, right: Side, on: tuple[str, ...] = ()) -> tuple[str,
             if lacking:
                 raise InputError(f"--on {lacking[0]}: no such column in {side.name}; it has {_known(side)}")
         return on
-    keys = choose_keys((left.first or right.first), (right.first or left.first))
+    sides = [side for side in (left, right) if side.lines] or [left]
+    keys = choose_keys(*(side.valued or side.columns for side in (sides[0], sides[-1])))
     if keys is None and (left.lines or right.lines):
         choices = " or ".join("+".join(names) for names in AUTOMATIC_KEYS)
         raise InputError(

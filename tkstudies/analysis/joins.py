@@ -6,7 +6,9 @@ only as far as the keys need it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
@@ -27,16 +29,72 @@ KEY_COLUMNS = ("run_number", "reco", "fill_number", "lumisection_number")
 
 Line = tuple[bytes, Any]
 
+_PLAIN = {int, str}
+
+_undecoded = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
 
 class KeyedRows(LearnedColumns):
     """The values of the columns that may be keys, and the names of all columns, of the lines of one side.
 
     Args:
         on: Key columns beyond the automatic ones.
+
+    Attributes:
+        valued: Key columns of which a row that was noted has a value: absent and null are the same.
     """
 
     def __init__(self, on: Iterable[str] = ()):
         super().__init__(dict.fromkeys([*KEY_COLUMNS, *on]))
+        self.valued: set[str] = set()
+        self._unvalued = list(enumerate(self.wanted))
+
+    def note(self, values: Values) -> bool:
+        """Take notice of the values of a row; whether a key column has its first value in it."""
+        new = [pair for pair in self._unvalued if values[pair[0]] is not None]
+        for pair in new:
+            self._unvalued.remove(pair)
+            self.valued.add(pair[1])
+        return bool(new)
+
+
+class LeftRows:
+    """The left-hand lines. The first megabyte is read before any is joined: it tells which columns there are.
+
+    Args:
+        lines: Encoded records, each with what ``keyed`` makes of it, or with the decoded record.
+        keyed: The decoder of the lines.
+        ahead: How many bytes to read before; None for all.
+    """
+
+    def __init__(self, lines: Iterable[Line], keyed: KeyedRows, ahead: int | None = 1 << 20):
+        self.keyed = keyed
+        self._lines = iter(lines)
+        self._first: deque[tuple[bytes, Values]] = deque()
+        size = 0
+        for line, values in self._with_values():
+            self._first.append((line, values))
+            size += len(line)
+            if ahead is not None and size > ahead:
+                break
+
+    def side(self) -> LeftSide:
+        """What the lines have, as far as they were read."""
+        return LeftSide(dict(self.keyed.columns), set(self.keyed.valued))
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
+
+    def __iter__(self) -> Iterator[tuple[bytes, Values]]:
+        while self._first:
+            yield self._first.popleft()
+        yield from self._with_values()
+
+    def _with_values(self) -> Iterator[tuple[bytes, Values]]:
+        for line, row in self._lines:
+            values = row if type(row) is tuple else self.keyed.of(row)
+            self.keyed.note(values)
+            yield line, values
 
 
 class NoCommonKey(InputError):
@@ -49,16 +107,24 @@ class Table(msgspec.Struct):
     Attributes:
         name: The file it came from, for messages.
         keys: The columns it is joined on.
+        is_automatic: Whether nobody named them.
+        valued: Key columns that have a value in it.
         columns: Every column that it adds.
+        collisions: Columns that the left side has too: dropped, or added under a prefix.
         rows: Key -> end of a line, without its brace; a list of them where ``many`` rows have the key.
+        keyless: Rows without a key, which nothing can be joined with.
         duplicates: Rows dropped because their key had come before.
         matched: Left rows that found a row here.
     """
 
     name: str
     keys: tuple[str, ...]
+    is_automatic: bool = True
+    valued: set[str] = set()
     columns: dict[str, None] = {}
+    collisions: dict[str, None] = {}
     rows: dict[Any, bytes | list[bytes]] = {}
+    keyless: int = 0
     duplicates: int = 0
     matched: int = 0
 
@@ -73,12 +139,25 @@ def choose_keys(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...] | 
     return next((keys for keys in AUTOMATIC_KEYS if left.issuperset(keys) and right.issuperset(keys)), None)
 
 
+@dataclass
+class LeftSide:
+    """What left-hand rows have when they arrive at a table: all columns, and the key columns with a value."""
+
+    columns: dict[str, None]
+    valued: set[str]
+
+    def keys_with(self, right: Iterable[str]) -> tuple[str, ...] | None:
+        """The key for a right-hand side that has values of these key columns."""
+        return choose_keys(self.valued, right) or choose_keys(self.columns, right)
+
+
 def load_table(
     name: str,
     lines: Iterable[Line],
-    left_columns: Iterable[str],
+    left: LeftSide,
     on: tuple[str, ...] = (),
     many: bool = False,
+    prefix: str = "",
     keyed: KeyedRows | None = None,
 ) -> Table:
     """Read a right-hand side and index it by its key.
@@ -86,40 +165,47 @@ def load_table(
     Args:
         name: Its file, for messages.
         lines: Encoded records, each with what ``keyed`` makes of it, or with the decoded record.
-        left_columns: The columns that the left side will have when it arrives here.
+        left: What the left side will have when it arrives here; the table's own columns are added to it.
         on: Key columns; chosen by choose_keys when empty.
         many: Keep all rows of a key, not only the first.
+        prefix: Name to put before columns that the left side has; they are dropped if empty.
         keyed: The decoder of the lines.
 
     Raises:
         NoCommonKey: The two sides have no key in common.
     """
     keyed = keyed or KeyedRows(on)
-    table: Table | None = None
-    prefix = ""
-    for line, row in lines:
+    table = Table(name, on, is_automatic=not on)
+    endings = _Endings(keyed, on, left.columns, prefix)
+    rows = 0
+    for rows, (line, row) in enumerate(lines, start=1):
         values = row if type(row) is tuple else keyed.of(row)
-        if table is None:
-            keys = on or choose_keys(left_columns, keyed.columns)
-            if keys is None or not set(keys) <= keyed.columns.keys():
-                raise NoCommonKey(_no_key(name, on, left_columns, keyed.columns))
-            prefix = FILL_PREFIX if keys == ("fill_number",) and not on else ""
-            table, key_of_row = Table(name, keys), _key_getter(keyed, keys)
-        key = key_of_row(values)
-        if not _is_key(key):
+        if keyed.note(values) and not on:
+            keys = left.keys_with(keyed.valued)
+            if keys and keys != table.keys:  # the rows before this one have no such key
+                table = Table(name, keys, keyless=rows - 1)
+                endings = _Endings(keyed, keys, left.columns, prefix)
+        key = endings.key(values)
+        if not table.keys or not _is_key(key):
+            table.keyless += 1
             continue
         known = table.rows.get(key)
         if known is None:
-            table.rows[key] = _ending(line, keys, key, prefix)
+            table.rows[key] = endings.of(line, key)
         elif not many:
             table.duplicates += 1
         elif type(known) is list:
-            known.append(_ending(line, keys, key, prefix))
+            known.append(endings.of(line, key))
         else:
-            table.rows[key] = [known, _ending(line, keys, key, prefix)]
-    if table is None:
-        return Table(name, on)
-    table.columns.update(dict.fromkeys(prefix + column for column in keyed.columns if column not in keys))
+            table.rows[key] = [known, endings.of(line, key)]
+    if rows and not table.keys:  # no row has a value of a key
+        table.keys = choose_keys(left.columns, keyed.columns) or ()
+    if rows and not (table.keys and keyed.columns.keys() >= set(table.keys)):
+        raise NoCommonKey(_no_key(name, on, left.columns, keyed.columns))
+    table.valued = keyed.valued
+    table.columns, table.collisions = endings.columns()
+    left.columns.update(table.columns)
+    left.valued |= table.valued
     return table
 
 
@@ -142,7 +228,7 @@ def key_of(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
 
 def _is_key(key: Any) -> bool:
     if type(key) is tuple:
-        return all(map(_is_key, key))
+        return _PLAIN.issuperset(map(type, key)) or all(map(_is_key, key))
     return key is not None and not isinstance(key, list | dict)
 
 
@@ -150,59 +236,138 @@ def _key_getter(rows: KeyedRows, keys: tuple[str, ...]) -> Callable[[Values], An
     return itemgetter(*([rows.wanted.index(key) for key in keys] or [0]))
 
 
-def _ending(line: bytes, keys: tuple[str, ...], key: Any, prefix: str) -> bytes:
-    """The members without the keys, each after a comma, cut from the line itself when it begins with the keys."""
-    if not prefix:
-        beginning = encode(dict(zip(keys, key if type(key) is tuple else (key,), strict=True)))[:-1]
-        if line.startswith(beginning) and line[len(beginning) : len(beginning) + 1] in (b",", b"}"):
-            return line[len(beginning) : -1]
-    record = decode(line)
-    members = encode({prefix + column: value for column, value in record.items() if column not in keys})
-    return b"," + members[1:-1] if len(members) > 2 else b""
+class _Endings:
+    """What the rows of a right-hand side add to a line: their members but the keys, each after a comma.
+
+    Args:
+        rows: The decoder of their lines.
+        keys: The columns they are joined on.
+        taken: Columns that the left side has.
+        prefix: Name to put before those.
+    """
+
+    def __init__(self, rows: KeyedRows, keys: tuple[str, ...], taken: Iterable[str], prefix: str):
+        self.key = _key_getter(rows, keys)
+        self._columns = rows.columns
+        self._keys = keys
+        self._names = _Names(keys, FILL_PREFIX if keys == ("fill_number",) else "", set(taken), prefix)
+        self._known = -1
+        self._renames = False
+
+    def of(self, line: bytes, key: Any) -> bytes:
+        """The ending of one line, cut from the line itself when it begins with the keys."""
+        if len(self._columns) != self._known:
+            self._known = len(self._columns)
+            self._renames = any(self._names(c) != c for c in self._columns if c not in self._keys)
+        if not self._renames:
+            keys = self._keys
+            beginning = encode(dict(zip(keys, key if len(keys) > 1 else (key,), strict=True)))[:-1]
+            if line.startswith(beginning) and line[len(beginning) : len(beginning) + 1] in (b",", b"}"):
+                return line[len(beginning) : -1]
+        return _renamed(line, self._names)
+
+    def columns(self) -> tuple[dict[str, None], dict[str, None]]:
+        """The columns that are added, and those that the left side has too."""
+        named = {column: self._names(column) for column in self._columns if column not in self._keys}
+        added = dict.fromkeys(name for name in named.values() if name)
+        return added, dict.fromkeys(filter(self._names.collides, named))
+
+
+@dataclass
+class _Names:
+    """The name that a right-hand column gets in the joined line; None for one that is left out."""
+
+    keys: tuple[str, ...]
+    fill: str
+    taken: set[str]
+    prefix: str
+
+    def __call__(self, column: str) -> str | None:
+        if column in self.keys:
+            return None
+        name = self.fill + column
+        if name in self.taken:
+            name = self.prefix + name
+        return None if name in self.taken else name
+
+    def collides(self, column: str) -> bool:
+        return self.fill + column in self.taken
+
+
+def _renamed(line: bytes, names: Callable[[str], str | None]) -> bytes:
+    """The members of a record under other names, each after a comma; their values stay as they are written."""
+    try:
+        record = _undecoded(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        record = decode(line)
+    members: dict[str, Any] = {}
+    for column, value in record.items():
+        name = names(column)
+        if name is not None:
+            members.setdefault(name, value)
+    return b"," + encode(members)[1:-1] if members else b""
 
 
 class Join:
     """A chain of joins onto one stream of left-hand lines.
 
     Args:
-        left: The decoder of the left-hand lines.
+        left: The left-hand lines.
         tables: Right-hand sides, in the order in which they are joined.
         inner: Drop left rows that a table doesn't know.
-        prefix: Name to put before a right column that the left row already has; such columns are dropped if empty.
+        prefix: Name to put before a right column that the left side has; such columns are dropped if empty.
 
     Attributes:
-        collisions: Right columns that a left row already had.
+        late: Columns of a table that the left side has too, but not in its first megabyte: the rows before that
+            number got the table's.
     """
 
-    def __init__(self, left: KeyedRows, tables: list[Table], *, inner: bool = False, prefix: str = ""):
-        self.collisions: dict[str, None] = {}
+    def __init__(self, left: LeftRows, tables: list[Table], *, inner: bool = False, prefix: str = ""):
+        self.late: dict[str, int] = {}
         self._left = left
         self._tables = tables
         self._inner = inner
         self._prefix = prefix
-        self._known_columns = -1
+        self._known = (-1, -1)
         self._steps: list[tuple[Any, ...]] = []
         self._keys_in = NamedColumns(KEY_COLUMNS).decode
         self._last_ending: bytes | None = None
 
-    def lines(self, left: Iterable[Line]) -> Iterator[bytes]:
-        """Yield the joined lines of left-hand lines, each with what ``left`` made of it, or its record."""
-        columns = self._left.columns
-        for line, row in left:
-            values = row if type(row) is tuple else self._left.of(row)
-            if len(columns) != self._known_columns:
-                self._look_for_collisions()
+    def __iter__(self) -> Iterator[bytes]:
+        """The joined lines.
+
+        Raises:
+            InputError: A left row has a better key than those in the first megabyte.
+        """
+        columns, valued = self._left.keyed.columns, self._left.keyed.valued
+        for number, (line, values) in enumerate(self._left, start=1):
+            if (len(columns), len(valued)) != self._known:
+                self._known = len(columns), len(valued)
+                self._look_again(number)
             yield from self._joined([line[:-1]], values)
 
-    def _look_for_collisions(self) -> None:
-        """Which tables may bring a column that is already there: those rows are joined column by column."""
+    def _look_again(self, number: int) -> None:
+        """Adapt to columns that the left side has from a row on: usually its first."""
         self._steps = []
-        have = set(self._left.columns)
-        for number, table in enumerate(self._tables):
-            careful, brings = not have.isdisjoint(table.columns), self._brings_keys(number)
-            self._steps.append((table, _key_getter(self._left, table.keys), careful, brings))
-            have.update(table.columns)
-        self._known_columns = len(self._left.columns)
+        left = self._left.side()
+        for place, table in enumerate(self._tables):
+            self._check_key(table, left, number)
+            late = left.columns.keys() & table.columns.keys()
+            self.late.update((column, number) for column in late if column not in self.late)
+            names = _Names((), "", set(left.columns), self._prefix) if late else None
+            self._steps.append(
+                (table, _key_getter(self._left.keyed, table.keys), names, self._brings_keys(place))
+            )
+            left.columns.update(table.columns)
+            left.valued |= table.valued
+
+    def _check_key(self, table: Table, left: LeftSide, number: int) -> None:
+        keys = left.keys_with(table.valued)
+        if table.is_automatic and keys and keys != table.keys:
+            raise InputError(
+                f"{table.name}: joined on {' and '.join(table.keys)}, but from row {number} on the left side has "
+                f"{' and '.join(keys)}: name the key with --on"
+            )
 
     def _brings_keys(self, number: int) -> bool:
         """Whether a table has columns that later ones are joined on."""
@@ -213,7 +378,7 @@ class Join:
     def _joined(self, parts: list[bytes], values: Values, first: int = 0) -> list[bytes]:
         """The lines that a row becomes in the tables from number ``first`` on; its own has no last brace yet."""
         for number in range(first, len(self._steps)):
-            table, key, careful, brings = self._steps[number]
+            table, key, names, brings = self._steps[number]
             try:
                 found = table.rows.get(key(values))
             except TypeError:  # a list is no key
@@ -224,20 +389,19 @@ class Join:
                 continue
             table.matched += 1
             if type(found) is list:
-                rows = [self._extended([*parts], values, ending, careful, brings) for ending in found]
+                rows = [self._extended([*parts], values, ending, names, brings) for ending in found]
                 return [line for row in rows for line in self._joined(*row, number + 1)]
-            parts, values = self._extended(parts, values, found, careful, brings)
+            parts, values = self._extended(parts, values, found, names, brings)
         parts.append(b"}")
         return [b"".join(parts)]
 
     def _extended(
-        self, parts: list[bytes], values: Values, ending: bytes, careful: bool, brings: bool
+        self, parts: list[bytes], values: Values, ending: bytes, names: _Names | None, brings: bool
     ) -> tuple[list[bytes], Values]:
         """The row with the members of a right-hand one, and the values with the keys that it brings."""
-        if careful:
-            parts = [self._merged(b"".join([*parts, b"}"]), ending)]
-        else:
-            parts.append(ending)
+        if names:
+            ending = _renamed(_object(ending), names)
+        parts.append(ending)
         if brings and None in values:
             if ending is not self._last_ending:
                 self._last_ending, self._brought = ending, self._keys_in(_object(ending))
@@ -245,17 +409,6 @@ class Join:
                 [new if value is None else value for value, new in zip(values, self._brought, strict=False)]
             )
         return parts, values
-
-    def _merged(self, line: bytes, ending: bytes) -> bytes:
-        record = decode(line)
-        for column, value in decode(_object(ending)).items():
-            if column not in record:
-                record[column] = value
-                continue
-            self.collisions[column] = None
-            if self._prefix:
-                record.setdefault(self._prefix + column, value)
-        return encode(record)[:-1]
 
 
 def _object(ending: bytes) -> bytes:

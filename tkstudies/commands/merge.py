@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from itertools import chain
 from typing import Annotated
 
 import typer
@@ -58,14 +57,16 @@ def merge(
     \b
     Every left row comes out once, in its order, with its own values. The key is
     the first of run_number+lumisection_number, run_number+reco, run_number and
-    fill_number that both sides have. Columns of OMS fills get the prefix fill__.
+    fill_number of which both sides have values; columns joined by fill_number get
+    the prefix fill__. A column that the left side has too is dropped, or kept under
+    --prefix: two tables with the same columns go in as one (cat a b).
 
     \b
     Examples:
       tkstudies merge oms_runs.jsonl oms_fills.jsonl < runs.jsonl > study.jsonl
       tkstudies merge --on run_number --prefix old_ last_week.jsonl < today.jsonl
     """
-    from tkstudies.analysis.joins import Join, KeyedRows, load_table
+    from tkstudies.analysis.joins import Join, KeyedRows, LeftRows, load_table
 
     keys = options.words(on)
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
@@ -73,22 +74,20 @@ def merge(
         raise UsageError("standard input can't be both sides: name the left-hand file with -i")
     readers = [jsonl.Reader([name], skip_bad_lines=skip_bad_lines) for name in right]
 
-    left_rows = KeyedRows(keys)
     with jsonl.Writer(output) as writer:
-        lines = left.lines(left_rows.decode)
-        first = next(lines, None)
-        if first is None:
+        keyed = KeyedRows(keys)
+        rows = LeftRows(left.lines(keyed.decode), keyed)
+        if not rows:
             options.report_skipped(left)
             return
-        columns = dict(left_rows.columns)
+        side = rows.side()
         tables = []
         for reader in readers:
             keyed = KeyedRows(keys)
-            right_lines = reader.lines(keyed.decode)
-            tables.append(load_table(reader.sources[0], right_lines, columns, keys, many, keyed))
-            columns.update(tables[-1].columns)
-        join = Join(left_rows, tables, inner=how is How.inner, prefix=prefix)
-        for line in join.lines(chain([first], lines)):
+            lines = reader.lines(keyed.decode)
+            tables.append(load_table(reader.sources[0], lines, side, keys, many, prefix, keyed))
+        join = Join(rows, tables, inner=how is How.inner, prefix=prefix)
+        for line in join:
             writer.write_line(line)
     _report(join, tables, prefix)
     for reader in (left, *readers):
@@ -96,10 +95,17 @@ def merge(
 
 
 def _report(join, tables, prefix: str) -> None:
-    for column in () if prefix else join.collisions:
+    for column in dict.fromkeys(column for table in tables for column in table.collisions if not prefix):
         console.warn(f"{column} is on both sides: the right one is dropped (--prefix keeps it)")
+    for column, number in join.late.items():
+        console.warn(
+            f"{column} is on both sides, on the left only from row {number} on: the rows before have the right one"
+        )
     for table in tables:
         keys = " and ".join(table.keys)
+        if table.keyless:
+            rows = console.counted(table.keyless, "row")
+            console.warn(f"{table.name}: {rows} without {keys} not joined")
         if table.duplicates:
             rows = console.counted(table.duplicates, "row")
             console.warn(
