@@ -58,6 +58,7 @@ def test_no_records_no_byte(content, tkstudies):
         (b"\x00\x01\xfe\n", 1, "\\x00\\x01\\xfe"),
         (b'{"a":"' + b"x" * 200 + b"\n", 1, '{"a":"' + "x" * 74 + "..."),
         (b"<!DOCTYPE html>\n", 1, "<!DOCTYPE html>"),
+        (b'{\n "a": 1\n}\n', 1, "{"),
     ],
 )
 def test_a_malformed_line_is_named_and_quoted(content, line, quote, tmp_path, tkstudies):
@@ -236,6 +237,18 @@ def test_lines_longer_than_a_buffer(length, tmp_path, tkstudies):
     rows = [{"a": "x" * (length - n)} for n in range(3)]
     result = tkstudies("filter", "a exists", input=rows)
     assert from_lines(result.stdout) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("<!DOCTYPE html>", "(a web page, perhaps of a login)"),
+        ('{\n "a": 1\n}', "(a record over several lines? jq -c writes one line each)"),
+        ('{"a":', "(--skip-bad-lines leaves such lines out)"),
+    ],
+)
+def test_what_to_do_about_a_malformed_line(content, advice, tkstudies):
+    assert tkstudies("filter", "a = 1", input=content).stderr.endswith(advice + "\n")
 
 
 @given(st.lists(st.lists(st.text(max_size=20), max_size=8), min_size=1, max_size=3), st.integers(1, 9))

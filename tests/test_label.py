@@ -192,3 +192,19 @@ def test_wrong_types_make_nulls_not_errors(value, tkstudies):
     for column in columns:
         result = tkstudies("label", input=to_lines([{**dict.fromkeys(columns, "BAD"), column: value}]))
         assert (result.stderr, result.exit_code) == ("", 0), column
+
+
+@pytest.mark.parametrize(
+    ("option", "columns"),
+    [
+        ("--exclude-open", "rda_state"),
+        ("--exclude-special", "run_class_name or rda_name"),
+        ("--exclude-commissioning", "run_class_name or rda_name"),
+    ],
+)
+def test_an_exclusion_that_nothing_tells_of(option, columns, tkstudies):
+    result = tkstudies("label", option, input=[{"run_number": 1}])
+    assert (len(from_lines(result.stdout)), result.exit_code) == (1, 0)
+    assert f"{option} excluded nothing: no record has {columns}" in result.stderr
+    known = {"run_number": 1, "rda_state": "SIGNOFF", "rda_name": "/Express/Collisions2018/DQM"}
+    assert tkstudies("label", option, input=[{"run_number": 1}, known]).stderr == ""

@@ -15,7 +15,6 @@ def spread(rows, names=tuple(SPREADING)):
     run_labels = RunLabels(names)
     for row in rows:
         run_labels.observe(row)
-    run_labels.finish()
     return [run_labels.apply(row) for row in rows]
 
 
@@ -210,11 +209,6 @@ def test_commissioning_spreads_over_the_run():
 def test_rows_without_a_run_stand_for_themselves():
     rows = [{"problem_names": ["fed error"]}, {"problem_names": []}, {"run_number": [1], "problem_names": []}]
     assert [row["has_fed_error"] for row in spread(rows)] == [True, False, False]
-
-
-def test_apply_before_finish_is_an_error():
-    with pytest.raises(RuntimeError):
-        RunLabels().apply({"run_number": 1})
 
 
 def test_labels_come_in_the_order_of_the_table():

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, OneClassSVM
 from typer.testing import CliRunner
 
+from tests.conftest import from_lines, to_lines
 from tkstudies.cli import app
 
 FEATURES = [f"Hits.{name}.{what}" for name in ("Pixel", "Strip", "Detµ") for what in ("mean", "rms")]
@@ -128,6 +129,7 @@ def test_rows_without_features_have_no_score_and_are_counted():
     assert result.stderr.splitlines() == [
         "warning: 12 rows without a score (null): no value in the columns",
         "lof: 30 outliers among 588 rows; learned from 588 rows",
+        "warning: 65 of 588 rows lack features, filled with zero: --missing drop leaves them out",
     ]
 
 
@@ -260,3 +262,23 @@ def test_errors(rows, args, code, said):
     assert (result.exit_code, result.stdout) == (code, "")
     assert said in result.stderr
     assert "internal error" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["outliers", "-m", "all"], ["embed"]])
+def test_a_row_with_only_a_luminosity_is_no_point(command):
+    rows = [
+        {"tracking": "BAD" if n % 5 == 0 else "GOOD", "a.mean": n % 7, "recorded_lumi": n} for n in range(40)
+    ]
+    rows += [
+        {"tracking": "GOOD", "recorded_lumi": 1e9, "a.mean": None},
+        {"tracking": "GOOD", "recorded_lumi": 5},
+    ]
+    result = CliRunner().invoke(app, command, input=to_lines(rows))
+    assert result.exit_code == 0, result.stderr
+    assert "2 rows without a" in result.stderr
+    for row in from_lines(result.stdout)[-2:]:
+        added = {column: value for column, value in row.items() if column not in rows[0]}
+        assert added
+        assert set(added.values()) == {None}
+    alone = CliRunner().invoke(app, command, input=to_lines(rows[:-2]))
+    assert result.stdout.startswith(alone.stdout)

@@ -146,7 +146,29 @@ def test_features_are_chosen_by_patterns(tkstudies):
     assert set(out[0]) >= {"pc1", "pc2"}
     result = tkstudies("pca", "--features", "nothing*", input=rows)
     assert (result.stdout, result.exit_code) == ("", 1)
-    assert "no record has a feature" in result.stderr
+    assert "--features nothing*: no numbers in such a column" in result.stderr
+
+
+def test_nothing_is_left_when_every_row_has_a_gap(tkstudies):
+    rows = [{"a.mean": n} if n % 2 else {"b.mean": n} for n in range(9)]
+    result = tkstudies("pca", "--missing", "drop", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "every row lacks some feature: --missing drop leaves none" in result.stderr
+
+
+def test_nothing_of_the_model_is_an_error(tkstudies, tmp_path):
+    rows = [{"a.mean": n, "b.mean": n % 4} for n in range(9)]
+    tkstudies("pca", "-n", "1", "--model", tmp_path / "m", input=rows)
+    result = tkstudies("pca", "--apply", tmp_path / "m", "--tolerant", input=[{"run_number": 1}])
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "no row has a feature of the model" in result.stderr
+
+
+def test_fit_where_nothing_holds(tkstudies):
+    rows = [{"a.mean": n, "b.mean": n % 4} for n in range(9)]
+    result = tkstudies("pca", "--fit-where", "trackng = GOOD", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "--fit-where trackng = GOOD: no row to fit" in result.stderr
 
 
 class TestModels:
@@ -167,8 +189,8 @@ class TestModels:
         result = tkstudies("pca", "--apply", model, input=other)
         assert (result.stdout, result.exit_code) == ("", 1)
         assert (
-            "1 features of the model are in no row (c.mean); 1 features aren't in the model (d.mean)"
-            in result.stderr
+            "the rows lack 1 feature of the model (c.mean); the rows have 1 feature that the model lacks (d.mean): "
+            "--tolerant fills and ignores such features" in result.stderr
         )
         tolerated = tkstudies("pca", "--apply", model, "--tolerant", input=other)
         assert tolerated.exit_code == 0
@@ -236,10 +258,7 @@ def test_mixtures_are_warned_of(column, values, words, tkstudies):
 
 def test_many_imputed_rows_are_warned_of(tkstudies):
     rows = [{"a.mean": n, **({"b.mean": n % 3} if n % 2 else {})} for n in range(10)]
-    assert (
-        "5 of 10 rows lack features and were filled with zero"
-        in tkstudies("pca", "-n", "2", input=rows).stderr
-    )
+    assert "5 of 10 rows lack features, filled with zero" in tkstudies("pca", "-n", "2", input=rows).stderr
 
 
 def test_memory_does_not_grow_with_the_rows(shell):

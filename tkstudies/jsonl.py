@@ -228,7 +228,9 @@ class Reader:
 
     def _bad(self, line: bytes) -> None:
         if not self._skip:
-            advice = "" if self._skip is None else " (--skip-bad-lines leaves such lines out)"
+            advice = _advice(line) or (
+                "" if self._skip is None else " (--skip-bad-lines leaves such lines out)"
+            )
             raise InputError(f"{self._place()}: not a JSON object: {quoted(line)}{advice}")
         self.skipped += 1
 
@@ -273,6 +275,12 @@ def _next_line(source: str, place: int) -> int:
         stream.seek(place - 1)
         stream.readline()
         return stream.tell()
+
+
+def _advice(line: bytes) -> str:
+    if line == b"{":
+        return " (a record over several lines? jq -c writes one line each)"
+    return " (a web page, perhaps of a login)" if line[:1] == b"<" else ""
 
 
 def read(source: str, **options: Any) -> Iterator[Record]:

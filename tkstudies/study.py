@@ -208,7 +208,6 @@ def _labelled(records: list[Record]) -> list[Record]:
     of_run = RunLabels(["is_commissioning"])
     for record in records:
         of_run.observe(record)
-    of_run.finish()
     return [
         label_record(record, _LABELS)
         for record in map(of_run.apply, records)

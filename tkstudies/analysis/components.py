@@ -7,7 +7,7 @@ the limit of the residual; Hotelling's T2 limit from the F distribution.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +97,12 @@ class Model:
 
 
 def fit(
-    chunks: Iterable[Array], features: list[str], components: int, filler: Array, missing: str = "zero"
+    chunks: Iterable[Array],
+    features: list[str],
+    components: int,
+    filler: Array,
+    missing: str = "zero",
+    patterns: Sequence[str] = (),
 ) -> Model:
     """Fit principal components of standardised features.
 
@@ -105,6 +110,8 @@ def fit(
         chunks: Raw rows, shape (any, features) each; NaN where missing.
         components: How many to keep.
         filler: Value for a missing feature, shape (features,).
+        missing: How the filler was chosen, for the record.
+        patterns: How the features were chosen, for the record.
 
     Raises:
         InputError: More components than rows or features allow, or a feature too large for a variance.
@@ -139,6 +146,7 @@ def fit(
         rows=rows,
         residual_sums=(float(rest.sum()), float((rest**2).sum()), float((rest**3).sum())),
         missing=missing,
+        patterns=list(patterns),
     )
 
 

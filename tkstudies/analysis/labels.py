@@ -1,7 +1,7 @@
 """The derived columns of ``tkstudies label``: what the certification of a row means, in one word.
 
 Every label is a pure function of one record, and null (None) when what it needs is unknown: absent, null,
-blank, or of a type that it can't be. Statuses compare without regard to case. Labels that hold for a whole
+or of a type that it can't be. Statuses compare without regard to case. Labels that hold for a whole
 run as soon as they hold for one of its rows (`SPREADING`) are spread by `RunLabels`; the others need nothing
 but `label_record`.
 
@@ -120,7 +120,7 @@ def tracking(record: Record) -> str | None:
     """
     if not _is_derived_online(record):
         return record.get("tracking")
-    statuses = [_status(record, "pixel"), _status(record, "strip")]
+    statuses = [status(record.get("pixel")), status(record.get("strip"))]
     if None in statuses:
         return None
     return "GOOD" if statuses == ["GOOD", "GOOD"] else "BAD"
@@ -138,7 +138,7 @@ def is_bad(record: Record) -> bool | None:
         False
         >>> is_bad({"pixel": "GOOD", "strip": None, "tracking": "BAD"})
     """
-    pixel = _status(record, "pixel")
+    pixel = status(record.get("pixel"))
     if pixel is None:
         return None
     if pixel != "GOOD":
@@ -147,10 +147,10 @@ def is_bad(record: Record) -> bool | None:
             return None
         if kind.lower() == "collisions":
             return True
-    for status in (_status(record, "strip"), _tracking_status(record)):
-        if status is None:
+    for other in (status(record.get("strip")), status(tracking(record))):
+        if other is None:
             return None
-        if status != "GOOD":
+        if other != "GOOD":
             return True
     return False
 
@@ -176,7 +176,7 @@ def status_summary(record: Record) -> str | None:
         >>> status_summary({"pixel": "STANDBY", "strip": "GOOD", "tracking": "BAD"})
         'Pixel Standby'
     """
-    pixel, strip, track = _status(record, "pixel"), _status(record, "strip"), _tracking_status(record)
+    pixel, strip, track = map(status, (record.get("pixel"), record.get("strip"), tracking(record)))
     if pixel is None or strip is None:
         return None
     if pixel == strip == track and pixel in ("GOOD", "BAD", "EXCLUDED"):
@@ -201,7 +201,7 @@ def bad_reason(record: Record) -> str | None:
         >>> bad_reason({"tracking": "BAD", "comment": "only 21 LS"})
         'miscellaneous'
     """
-    if _tracking_status(record) != "BAD":
+    if status(tracking(record)) != "BAD":
         return None
     comments = [
         text.lower().replace("_", " ") for text in (_text(record, name) for name in _COMMENTS) if text
@@ -216,7 +216,7 @@ def _says(comment: str, phrase: str) -> bool:
     """Whether the phrase is in the comment; a leading number must stand alone ("1 ls" isn't in "21 ls")."""
     if phrase not in comment or not phrase[0].isdigit():
         return phrase in comment
-    return re.search(rf"(?<!\w)(?<!\d[.,]){re.escape(phrase)}(?!\w)", comment) is not None
+    return re.search(rf"(?<!\w)(?<!\d[.,]){re.escape(phrase)}", comment) is not None
 
 
 def _has_problem(phrase: str) -> Callable[[Record], bool | None]:
@@ -284,8 +284,8 @@ def label_record(record: Record, names: Collection[str] = ROW_WISE) -> dict[str,
 class RunLabels:
     """Labels that hold for every row of a run that has one row for which they hold.
 
-    Two passes: `observe` every record, then `finish`, then `apply` to every record. A record without a run
-    number stands for itself. ``is_commissioning`` stays unknown in a row that doesn't tell while no other row
+    Two passes: `observe` every record, then `apply` to every record. A record without a run number stands for
+    itself. ``is_commissioning`` stays unknown in a row that doesn't tell while no other row
     says yes; ``has_*`` is known for the whole run as soon as one row has problem_names, an empty list
     included.
 
@@ -294,35 +294,25 @@ class RunLabels:
         >>> labels = RunLabels(["has_fed_error"])
         >>> for row in rows:
         ...     labels.observe(row)
-        >>> labels.finish()
         >>> [labels.apply(row)["has_fed_error"] for row in rows]
         [True, True]
     """
 
     def __init__(self, names: Collection[str] = tuple(SPREADING)) -> None:
         self.names = tuple(names)
-        self._known: dict[Hashable, dict[str, bool]] = {}
-        self._of_run: dict[Hashable, dict[str, bool]] | None = None
+        self._of_run: dict[Hashable, dict[str, bool]] = {}
 
     def observe(self, record: Record) -> None:
         """Learn what a record says about its run."""
-        known = None
-        for name in self.names:
+        run = _run(record)
+        for name in self.names if run is not None else ():
             value = LABELS[name](record)
             if value or (value is False and name in PROBLEMS):
-                if known is None:
-                    known = self._known.setdefault(_run(record), {})
+                known = self._of_run.setdefault(run, {})
                 known[name] = value or known.get(name, False)
-
-    def finish(self) -> None:
-        """All records have been observed."""
-        self._known.pop(None, None)
-        self._of_run = self._known
 
     def apply(self, record: Record) -> dict[str, Any]:
         """A copy of the record with the labels of its run."""
-        if self._of_run is None:
-            raise RuntimeError("RunLabels.apply before finish")
         of_run = self._of_run.get(_run(record), {})
         labels = {name: of_run[name] if name in of_run else LABELS[name](record) for name in self.names}
         return {**record, **labels}
@@ -338,13 +328,13 @@ def _text(record: Record, column: str) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _status(record: Record, column: str) -> str | None:
-    text = _text(record, column)
-    return text.strip().upper() if text else None
+def status(value: Any) -> str | None:
+    """A certification status in capitals, whatever case and blanks it came with; None if it is unknown.
 
-
-def _tracking_status(record: Record) -> str | None:
-    return _status({"tracking": tracking(record)}, "tracking")
+    >>> status(" Good "), status(""), status(None)
+    ('GOOD', None, None)
+    """
+    return value.strip().upper() or None if isinstance(value, str) else None
 
 
 def _is_derived_online(record: Record) -> bool:
@@ -363,8 +353,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _contains(record: Record, column: str, part: str) -> bool | None:
-    text = _text(record, column)
-    return None if text is None else part in text
+    text = record.get(column)
+    return part in text if isinstance(text, str) else None
 
 
 def _either(*flags: bool | None) -> bool | None:

@@ -37,6 +37,15 @@ def is_feature(column: str, patterns: Sequence[str] = ()) -> bool:
     return column in FEATURE_NAMES or any(token in column for token in FEATURE_TOKENS)
 
 
+def tells(features: Sequence[str], patterns: Sequence[str] = ()) -> NDArray[np.bool_]:
+    """Which features tell that the histograms of a row were fetched, shape (features,).
+
+    A luminosity alone doesn't, unless patterns chose it or there is nothing else.
+    """
+    telling = np.array([bool(patterns) or name not in FEATURE_NAMES for name in features], dtype=bool)
+    return telling if telling.any() else np.ones(len(features), dtype=bool)
+
+
 @dataclass
 class FeatureMatrix:
     """Rows of numbers with NaN where a feature is missing, read anew in chunks whenever they are needed.
@@ -161,11 +170,7 @@ class MatrixBuilder(LearnedColumns):
         Without patterns a luminosity alone doesn't count: the histograms of such a record were never fetched.
         """
         features = list(self._features)
-        telling = np.array(
-            [bool(self._patterns) or name not in FEATURE_NAMES for name in features], dtype=bool
-        )
-        if not telling.any():
-            telling[:] = True
+        telling = tells(features, self._patterns)
         known = np.zeros(len(features), dtype=bool)
         kept, gaps = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=bool)]
         for chunk in self._stored.chunks(len(features)):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tkstudies.analysis.labels import status
 from tkstudies.analysis.points import Array, Points, Record, reproducible
 from tkstudies.errors import InputError
 
@@ -132,7 +133,7 @@ def good_rows(rows: Sequence[Record]) -> Mask:
     Raises:
         InputError: There is none.
     """
-    good = np.array([_tracking(row) == "GOOD" for row in rows], dtype=bool)
+    good = np.array([status(row.get("tracking")) == "GOOD" for row in rows], dtype=bool)
     if not good.any():
         raise InputError(
             "one-class-svm learns from rows whose tracking is GOOD, and there are none: "
@@ -152,19 +153,14 @@ def classes(rows: Sequence[Record]) -> tuple[Mask, Mask]:
         >>> bad.tolist(), known.tolist()
         ([True, False, False], [True, True, False])
     """
-    tracking = [_tracking(row) for row in rows]
-    if any(status is not None for status in tracking):
-        bad = [status == "BAD" for status in tracking]
-        known = [status in ("GOOD", "BAD") for status in tracking]
+    tracking = [status(row.get("tracking")) for row in rows]
+    if any(tracking):
+        bad = [word == "BAD" for word in tracking]
+        known = [word in ("GOOD", "BAD") for word in tracking]
     else:
         bad = [row.get("is_bad") is True for row in rows]
         known = [isinstance(row.get("is_bad"), bool) for row in rows]
     return np.array(bad, dtype=bool), np.array(known, dtype=bool)
-
-
-def _tracking(row: Record) -> str | None:
-    status = row.get("tracking")
-    return status.upper() if isinstance(status, str) else None
 
 
 def _require_both(bad: Mask) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tkstudies.analysis.matrix import filled, filler, is_feature
+from tkstudies.analysis.matrix import filled, filler, is_feature, tells
 from tkstudies.errors import InputError
 
 Array = NDArray[np.float64]
@@ -29,18 +29,25 @@ class Points:
     Attributes:
         columns: Their names.
         values: NaN where a row lacks a column, shape (rows, columns).
+        telling: Columns whose values make a row a point, shape (columns,): a luminosity alone doesn't.
         missing: What stands for a gap: ``zero``, ``mean``, or ``drop`` for leaving such rows out.
     """
 
     columns: list[str]
     values: Array
+    telling: NDArray[np.bool_]
     missing: str = "zero"
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """Rows that have a place in the space: not all columns missing, with ``drop`` none; shape (rows,)."""
-        gaps = np.isnan(self.values)
-        return ~(gaps.any(axis=1) if self.missing == "drop" else gaps.all(axis=1))
+        """Rows that have a place in the space, shape (rows,): with a telling value, and with ``drop`` all values."""
+        there = ~np.isnan(self.values)
+        return there.all(axis=1) if self.missing == "drop" else there[:, self.telling].any(axis=1)
+
+    @property
+    def filled(self) -> int:
+        """Number of usable rows that lack a column."""
+        return int(np.isnan(self.values[self.usable]).any(axis=1).sum())
 
     def scaled(self, training: NDArray[np.bool_]) -> Array:
         """The usable rows without gaps, on a scale that the training rows set.
@@ -105,7 +112,7 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
     if np.isinf(values).any():
         names = [name for name, column in zip(columns, values.T, strict=True) if np.isinf(column).any()]
         raise InputError(f"numbers too large to compute with: {', '.join(names[:5])}")
-    return Points(columns, values, missing)
+    return Points(columns, values, tells(columns, patterns), missing)
 
 
 def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:

@@ -84,12 +84,11 @@ def diff(
           --left-where 'reco = express' --right-where 'reco = prompt'
     """
     from tkstudies.analysis import differences as analysis
-    from tkstudies.analysis.expressions import parse
 
     if not 0 <= tolerance < 1:
         raise UsageError(f"--tolerance {tolerance:g}: expected a part of at least 0 and below 1")
-    left_conditions = [parse(text) for text in left_where or []]
-    right_conditions = [parse(text) for text in right_where or []]
+    left_conditions = options.conditions(left_where)
+    right_conditions = options.conditions(right_where)
     left_reader = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
     if right == jsonl.STDIN and jsonl.STDIN in left_reader.sources:
         raise UsageError("standard input can't be both sides: name the left-hand file with -i")
@@ -118,6 +117,8 @@ def _load(name: str, reader: jsonl.Reader, conditions: list[Condition]) -> Side:
     side = Side(name)
     for line, record in reader.lines():
         side.add(line, record, wanted=all(condition(record) for condition in conditions))
+    if side.columns and not side.lines:
+        console.warn(f"{name}: no row satisfies the conditions")
     return side
 
 

@@ -71,6 +71,7 @@ def embed(
         console.warn(
             f"{console.counted(len(rows) - placed, 'row')} without a place (null): {why} in the columns"
         )
+    options.warn_of_gaps(where.filled, placed, missing.value, "--missing drop leaves them out")
     for text in mapped.warnings:
         console.warn(text)
     if mapped.perplexity < perplexity:

@@ -50,13 +50,12 @@ def filter_records(
       tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
     """
     from tkstudies.analysis.columns import NamedColumns
-    from tkstudies.analysis.expressions import parse
 
     if not expressions and not golden:
         raise UsageError(
             "nothing to filter by: give an expression such as 'tracking = BAD', or --golden FILE"
         )
-    conditions = [parse(text) for text in expressions or []]
+    conditions = options.conditions(expressions)
     certified = options.certification(golden) if golden else None
     keys = ("run_number", "lumisection_number") if certified else ()
     named = NamedColumns([*(condition.column for condition in conditions), *keys])

@@ -55,9 +55,13 @@ def label(
     names = labels.select(options.words(only)) if only else tuple(labels.LABELS)
     spreading = [name for name in names if name in labels.SPREADING]
     row_wise = [name for name in names if name in labels.ROW_WISE]
-    needed = spreading or (["is_commissioning"] if exclude_commissioning else [])
-    if exclude_commissioning and "is_commissioning" not in needed:
-        needed = ["is_commissioning", *needed]
+    needed = list(dict.fromkeys([*["is_commissioning"] * exclude_commissioning, *spreading]))
+    exclusions = {
+        "--exclude-commissioning": ("run_class_name", "rda_name") if exclude_commissioning else (),
+        "--exclude-special": ("run_class_name", "rda_name") if exclude_special else (),
+        "--exclude-open": ("rda_state",) if exclude_open else (),
+    }
+    idle = {option: columns for option, columns in exclusions.items() if columns}
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
     dropped = 0
 
@@ -75,16 +79,19 @@ def label(
             for line, record in group:
                 of_runs.observe(record)
                 held.append((line, record if in_order or not needed else None))
-            of_runs.finish()
             for line, known in held:
                 record = known or jsonl.decode(line)
                 of_run = of_runs.apply(record)
+                if idle:
+                    idle = {o: columns for o, columns in idle.items() if not any(map(record.get, columns))}
                 if not wanted(record, of_run):
                     dropped += 1
                     continue
                 labelled = labels.label_record(record, row_wise)
                 labelled.update((name, of_run[name]) for name in spreading)
                 writer.write(labelled)
+    for option, columns in idle.items() if writer.written else ():
+        console.warn(f"{option} excluded nothing: no record has {' or '.join(columns)}")
     if dropped:
         console.say(f"{console.counted(dropped, 'row')} dropped")
     options.report_skipped(records)

@@ -12,11 +12,15 @@ from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
     from tkstudies.analysis.certification import Certification
+    from tkstudies.analysis.expressions import Condition
 
 
 def application(**settings: object) -> typer.Typer:
     """The typer application of one command, plain and quick to start."""
     return typer.Typer(rich_markup_mode=None, add_completion=False, **settings)
+
+
+_MANY_INCOMPLETE = 0.1  # of the rows
 
 
 class Missing(str, Enum):
@@ -67,11 +71,28 @@ def certification(file: str) -> Certification:
     return Certification(jsonl.read_value(file, "a certification file"), file)
 
 
+def warn_of_gaps(incomplete: int, rows: int, missing: str, advice: str) -> None:
+    """Say so if many rows were completed by something that nobody measured."""
+    if missing != Missing.drop.value and incomplete > _MANY_INCOMPLETE * max(rows, 1):
+        console.warn(
+            f"{incomplete} of {console.counted(rows, 'row')} lack features, filled with {missing}: {advice}"
+        )
+
+
 def report_skipped(records: jsonl.Reader) -> None:
     """Tell at the end how many lines were left out, and where."""
     if records.skipped:
         names = " and ".join(jsonl.shown(source) for source in records.sources)
         console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {names}")
+
+
+def conditions(expressions: list[str] | None) -> list[Condition]:
+    """The conditions of a repeatable option that takes filter expressions."""
+    if not expressions:
+        return []
+    from tkstudies.analysis.expressions import parse
+
+    return [parse(text) for text in expressions]
 
 
 def words(values: list[str] | None) -> tuple[str, ...]:

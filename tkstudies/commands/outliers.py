@@ -105,7 +105,7 @@ def outliers(
 
     chosen = _chosen(methods)
     settings = _settings(chosen, contamination, nu, seed)
-    conditions = _conditions(train_where)
+    conditions = options.conditions(train_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     rows = list(records)
 
@@ -125,7 +125,9 @@ def outliers(
             for found in findings:
                 row.update(_verdict(found, number))
             writer.write(row)
-    _report(findings, len(rows), int(where.usable.sum()), missing)
+    scored = int(where.usable.sum())
+    _report(findings, len(rows), scored, missing)
+    options.warn_of_gaps(where.filled, scored, missing.value, "--missing drop leaves them out")
     options.report_skipped(records)
 
 
@@ -154,12 +156,6 @@ def _settings(
         if value is not None and not set(users) & set(chosen):
             raise UsageError(f"--{name} is for --method {', '.join(users)}; chosen: {', '.join(chosen)}")
     return {name: value for name, (value, _) in given.items() if value is not None}
-
-
-def _conditions(expressions: list[str] | None) -> list[Any]:
-    from tkstudies.analysis.expressions import parse
-
-    return [parse(text) for text in expressions or []]
 
 
 def _verdict(found: Findings, number: int) -> dict[str, float | bool | None]:

@@ -32,7 +32,6 @@ MIXTURES = {
     "is_heavy_ion": "proton and heavy-ion runs",
     "recorded_lumi_unit": "luminosity units",
 }
-MANY_IMPUTED = 0.1  # of the rows
 
 
 class Keep(str, Enum):
@@ -113,7 +112,7 @@ def pca(
         raise UsageError("--tolerant goes with --apply")
     fitting = (features, fit_where, model_file, components, missing)
     model = _read_model(apply_file, *fitting) if apply_file else None
-    conditions = _conditions(fit_where)
+    conditions = options.conditions(fit_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     patterns = model.patterns if model else options.words(features)
     rows = _gather(records, lambda **how: Rows(patterns, model, conditions, keep, **how))
@@ -132,7 +131,9 @@ def pca(
         _check_patterns(patterns, matrix.features)
         filling = (missing or options.Missing.zero).value
         model = _fit(matrix, chosen, components or 5, filling, list(patterns))
-    _warn_of_mixtures(rows.beside, matrix, model)
+    advice = "see missing_features" + ("" if apply_file else ", or use --missing drop")
+    options.warn_of_gaps(int(matrix.gaps.sum()), matrix.rows, model.missing, advice)
+    _warn_of_mixtures(rows.beside, matrix)
     if model_file:
         jsonl.write([analysis.to_json(model)], model_file)
     if loadings_file:
@@ -222,18 +223,9 @@ def _check_side_files(output: str, *files: str) -> None:
 
 def _check_patterns(patterns: Sequence[str], features: Sequence[str]) -> None:
     for pattern in patterns:
-        if features and not fnmatch.filter(features, pattern):
-            raise InputError(
-                f"--features {pattern}: no numbers in such a column; there are {console.listed(features)}"
-            )
-
-
-def _conditions(expressions: list[str] | None) -> list[Any]:
-    if not expressions:
-        return []
-    from tkstudies.analysis.expressions import parse
-
-    return [parse(text) for text in expressions]
+        if not fnmatch.filter(features, pattern):
+            others = f"; there are {console.listed(features)}" if features else ""
+            raise InputError(f"--features {pattern}: no numbers in such a column{others}")
 
 
 def _holds(condition: Any, value: Any) -> bool:
@@ -263,17 +255,23 @@ def _read_model(file: str, *excluded: Any) -> Model:
 
 
 def _check_features(model: Model, matrix: FeatureMatrix, extra: dict[str, None], tolerant: bool) -> None:
-    if not matrix.kept.size:
+    if not matrix.rows:
         raise InputError("no row has a feature of the model")
     absent = [name for name, there in zip(model.features, matrix.known, strict=True) if not there]
-    problems = [f"{len(absent)} features of the model are in no row ({console.listed(absent, 5)})"] * bool(
-        absent
-    )
-    problems += [f"{len(extra)} features aren't in the model ({console.listed(extra, 5)})"] * bool(extra)
+    problems = []
+    if absent:
+        count = console.counted(len(absent), "feature")
+        problems.append((f"the rows lack {count} of the model ({console.listed(absent, 5)})", "fills"))
+    if extra:
+        count = console.counted(len(extra), "feature")
+        problems.append(
+            (f"the rows have {count} that the model lacks ({console.listed(extra, 5)})", "ignores")
+        )
     if problems and not tolerant:
-        raise InputError("; ".join(problems) + ": --tolerant fills the former and ignores the latter")
-    for problem in problems:
-        console.warn(problem)
+        what = "; ".join(problem for problem, _ in problems)
+        raise InputError(f"{what}: --tolerant {' and '.join(verb for _, verb in problems)} such features")
+    for problem, verb in problems:
+        console.warn(f"{problem}: --tolerant {verb} such features")
 
 
 def _fit(matrix: FeatureMatrix, chosen: Any, components: int, missing: str, patterns: list[str]) -> Model:
@@ -281,12 +279,14 @@ def _fit(matrix: FeatureMatrix, chosen: Any, components: int, missing: str, patt
     from tkstudies.analysis.matrix import filler, require_rows
 
     if missing == "drop":
+        if matrix.rows and matrix.gaps.all():
+            raise InputError(
+                "every row lacks some feature: --missing drop leaves none (choose with --features)"
+            )
         chosen = chosen & ~matrix.gaps
     require_rows(int(chosen.sum()), matrix.features, 2)
     values = filler(missing, matrix.chunks(chosen), len(matrix.features))
-    model = analysis.fit(matrix.chunks(chosen), matrix.features, components, values, missing)
-    model.patterns = patterns
-    return model
+    return analysis.fit(matrix.chunks(chosen), matrix.features, components, values, missing, patterns)
 
 
 def _write_scores(
@@ -323,15 +323,9 @@ def _write_scores(
         console.warn(f"{console.counted(dropped, 'row')} left out: features missing (--missing drop)")
 
 
-def _warn_of_mixtures(beside: LineStore, matrix: FeatureMatrix, model: Model) -> None:
+def _warn_of_mixtures(beside: LineStore, matrix: FeatureMatrix) -> None:
     from tkstudies.analysis.columns import NamedColumns
 
-    imputed = int(matrix.gaps.sum())
-    if model.missing != "drop" and imputed > MANY_IMPUTED * max(matrix.rows, 1):
-        console.warn(
-            f"{imputed} of {matrix.rows} rows lack features and were filled with {model.missing}: "
-            "see missing_features, or use --missing drop"
-        )
     named = NamedColumns(MIXTURES)
     kinds: list[set[Any]] = [set() for _ in MIXTURES]
     for line in compress(beside, matrix.kept):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tkstudies import console
+from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, OutputError, UsageError
 
@@ -76,14 +76,19 @@ def plot(
 
     from tkstudies.plots import figures, scatter
 
-    with figures.style(show):
+    with figures.style():
         figure, drawn = {"scatter": scatter.scatter}[kind](
             rows, x, y, hue=hue, facet=facet, annotate=annotate, title=title
         )
-        if hue != "tracking" and not any(hue in row for row in rows):
-            console.warn(f"--hue {hue}: no record has this column")
+        for option, column in (("--hue", hue if hue != "tracking" else ""), ("--facet", facet)):
+            if column and not any(column in row for row in rows):
+                console.warn(
+                    f"{option}: no record has a column {column}; {console.alternatives(column, rows[0])}"
+                )
         if drawn < len(rows):
-            console.warn(f"{console.counted(len(rows) - drawn, 'record')} not drawn: no number in {x} or {y}")
+            console.warn(
+                f"{console.counted(len(rows) - drawn, 'record')} not drawn: no number or time in {x} or {y}"
+            )
         if output:
             _save(figure, output)
             console.say(f"{output}: {console.counted(drawn, 'point')}")
@@ -103,17 +108,12 @@ def _kind_and_files(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _save(figure, output: str) -> None:
-    """Write the picture beside its place and rename it: no half picture, none lost."""
     ending = os.path.splitext(output)[1].lstrip(".").lower()
     known = sorted(figure.canvas.get_supported_filetypes())
     if ending not in known:
         raise UsageError(f"-o {output}: pictures end in {', '.join('.' + name for name in known)}")
-    unfinished = f"{output}.{os.getpid()}.tmp"
-    try:
-        figure.savefig(unfinished, format=ending)
-        os.replace(unfinished, output)
-    except OSError as error:
-        raise OutputError(f"{output}: can't be written: {error.strerror or error}") from None
-    finally:
-        if os.path.exists(unfinished):
-            os.unlink(unfinished)
+    with jsonl.Writer(output) as writer:
+        try:
+            figure.savefig(writer.stream, format=ending)
+        except OSError as error:
+            raise OutputError(f"{output}: can't be written: {error.strerror or error}") from None

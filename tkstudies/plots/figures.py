@@ -35,10 +35,8 @@ UNKNOWN = "#b9b9b9"
 
 
 @contextmanager
-def style(window: bool = False) -> Iterator[None]:
-    """Draw with our settings, whatever the user's matplotlibrc says; with a window only if one is wanted."""
-    if not window:
-        matplotlib.use("agg")
+def style() -> Iterator[None]:
+    """Draw with our settings, whatever the user's matplotlibrc says."""
     settings = {
         "figure.dpi": 100,
         "savefig.dpi": 160,
