@@ -51,9 +51,18 @@ def test_a_study_equals_the_definition(expressions, invert, tkstudies):
 )
 def test_a_column_that_is_nowhere_is_told(expression, words, tkstudies):
     rows = [{"strip": "BAD"}, {"pixel": "GOOD", "tracking": "GOOD", "bad_reason": None}]
-    result = tkstudies("filter", expression, "pixel = BAD", input=rows)
+    result = tkstudies("-q", "filter", expression, "pixel = BAD", input=rows)
     assert result.stderr == (f"warning: {words}\n" if words else "")
     assert result.exit_code == 0
+
+
+def test_what_the_conditions_met_when_nothing_is_kept(tkstudies):
+    rows = [{"run_number": 1, "tracking": "GOOD"}, {"run_number": 2, "tracking": "GOOD", "pixel": "GOOD"}]
+    result = tkstudies("filter", "tracking = good", "run_number in 1-5", "pixel = GOOD", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 0)
+    assert result.stderr == 'no record kept; the last one has "tracking":"GOOD","run_number":2\n'
+    assert tkstudies("filter", "tracking = good", input=[]).stderr == ""
+    assert tkstudies("filter", "--invert", "tracking = GOOD", input=rows).stderr == ""
 
 
 def test_certified_runs_need_a_run_number(tkstudies, tmp_path):

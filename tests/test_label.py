@@ -208,3 +208,57 @@ def test_an_exclusion_that_nothing_tells_of(option, columns, tkstudies):
     assert f"{option} excluded nothing: no record has {columns}" in result.stderr
     known = {"run_number": 1, "rda_state": "SIGNOFF", "rda_name": "/Express/Collisions2018/DQM"}
     assert tkstudies("label", option, input=[{"run_number": 1}, known]).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("statuses", "summary"),
+    [
+        (("GOOD", "GOOD", "GOOD"), "Good"),
+        (("BAD", "BAD", "BAD"), "Bad"),
+        (("EXCLUDED", "EXCLUDED", "EXCLUDED"), "Excluded"),
+        (("bad", "Bad", "BAD"), "Bad"),
+        (("STANDBY", "STANDBY", "STANDBY"), "Standby"),
+        (("STANDBY", "STANDBY", "BAD"), "Standby"),
+        (("STANDBY", "STANDBY", None), "Standby"),
+        (("NOTSET", "NOTSET", "NOTSET"), "Pixel Notset, Strip Notset"),
+        (("BAD", "GOOD", "GOOD"), "Pixel Bad"),
+        (("EXCLUDED", "GOOD", "BAD"), "Pixel Excluded"),
+        (("STANDBY", "GOOD", None), "Pixel Standby"),
+        (("GOOD", "BAD", "GOOD"), "Strip Bad"),
+        (("GOOD", "STANDBY", "BAD"), "Strip Standby"),
+        (("GOOD", "NOTSET", None), "Strip Notset"),
+        (("GOOD", "GOOD", "BAD"), "Tracking Bad"),
+        (("GOOD", "GOOD", "EXCLUDED"), "Tracking Excluded"),
+        (("GOOD", "GOOD", None), "Pixel Good, Strip Good"),
+        (("BAD", "BAD", "GOOD"), "Pixel Bad, Strip Bad"),
+        (("BAD", "BAD", None), "Pixel Bad, Strip Bad"),
+        (("BAD", "STANDBY", "BAD"), "Pixel Bad, Strip Standby"),
+        ((None, "GOOD", "GOOD"), None),
+        (("GOOD", None, "BAD"), None),
+    ],
+)
+def test_the_summary_of_statuses(statuses, summary, tkstudies):
+    row = dict(zip(("pixel", "strip", "tracking"), statuses, strict=True))
+    result = tkstudies("label", "--only", "status_summary", input=[row])
+    assert from_lines(result.stdout)[0]["status_summary"] == summary
+
+
+@pytest.mark.parametrize(
+    ("comment", "reason"),
+    [
+        ("only 1 LSs", "low_statistics"),
+        ("1 LS", "low_statistics"),
+        ("21 LS", "miscellaneous"),
+        ("0.1 ls", "miscellaneous"),
+        ("HV_scan, timing", "timing_scan"),
+    ],
+)
+def test_a_number_of_its_own(comment, reason, tkstudies):
+    result = tkstudies("label", "--only", "bad_reason", input=[{"tracking": "BAD", "comment": comment}])
+    assert from_lines(result.stdout)[0]["bad_reason"] == reason
+
+
+def test_an_empty_text_is_known_and_says_nothing(tkstudies):
+    row = {"run_class_name": "", "rda_name": "/Express/Collisions2018/DQM"}
+    labelled = from_lines(tkstudies("label", input=[row]).stdout)[0]
+    assert (labelled["is_special"], labelled["is_commissioning"], labelled["runtype"]) == (False, False, None)

@@ -114,9 +114,17 @@ def test_limits_are_those_of_the_f_distribution_and_of_jackson_and_mudholkar(tks
     factor = p * (n - 1) * (n + 1) / (n * (n - p))
     assert out[0]["t2_limit_95"] == pytest.approx(factor * stats.f.ppf(0.95, p, n - p), rel=1e-9)
     assert out[0]["t2_limit_99"] == pytest.approx(factor * stats.f.ppf(0.99, p, n - p), rel=1e-9)
-    above = np.mean([row["q"] > row["q_limit_95"] for row in out])
-    assert 0.02 < above < 0.08
-    assert out[0]["q_limit_99"] > out[0]["q_limit_95"]
+    _, _, _, _, pca = notebook(rows, components=14)  # all
+    rest = pca.explained_variance_[5:]
+    one, two, three = rest.sum(), (rest**2).sum(), (rest**3).sum()
+    power = 1 - 2 * one * three / (3 * two**2)
+    for confidence in (0.95, 0.99):
+        normal = stats.norm.ppf(confidence)
+        base = normal * np.sqrt(2 * two * power**2) / one + 1 + two * power * (power - 1) / one**2
+        limit = out[0][f"q_limit_{100 * confidence:.0f}"]
+        assert limit == pytest.approx(one * base ** (1 / power), rel=1e-9)
+        above = np.mean([row["q"] > limit for row in out])
+        assert (1 - confidence) / 3 < above < 3 * (1 - confidence)
 
 
 def test_a_row_with_only_a_luminosity_has_no_features(tkstudies):
@@ -178,8 +186,14 @@ class TestModels:
         fitted = tkstudies("pca", "--model", model, "--loadings", loadings, input=rows)
         applied = tkstudies("pca", "--apply", model, input=rows)
         assert (applied.exit_code, applied.stdout) == (0, fitted.stdout)
-        names = [record["feature"] for record in from_lines(loadings.read_text())]
-        assert names == json.loads(model.read_text())["features"]
+        written, records = json.loads(model.read_text()), from_lines(loadings.read_text())
+        assert [record["feature"] for record in records] == written["features"]
+        for number, component in enumerate(written["components"], start=1):
+            assert [record[f"pc{number}"] for record in records] == component
+        assert [[record["mean"], record["scale"]] for record in records] == [
+            list(pair) for pair in zip(written["mean"], written["scale"], strict=True)
+        ]
+        assert min(map(min, written["components"])) < 0
 
     def test_missing_and_extra_features(self, tmp_path, tkstudies):
         rows = [{"a.mean": n, "b.mean": n % 4, "c.mean": -n} for n in range(9)]

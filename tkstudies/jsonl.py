@@ -328,7 +328,7 @@ def _check_source(source: str, expected: str) -> None:
         raise InputError(f"standard input is closed: name a file of {expected}")
     elif sys.stdin.isatty():
         raise UsageError(
-            f"expects {expected} on standard input or in a file, and standard input is a terminal"
+            f"expects {expected} on standard input or in a file (-i FILE), and standard input is a terminal"
         )
     if _is_our_output(source):
         raise InputError(f"{shown(source)}: is also the output, which would never end: write it with -o")

@@ -4,14 +4,14 @@
 operator                  holds when
 ========================  ==============================================================
 ``=``  ``!=``             the value equals VALUE; doesn't
-``<`` ``<=`` ``>`` ``>=``  both are numbers, or both are text, in that order
+``<`` ``<=`` ``>`` ``>=``  the value is less, ... than VALUE
 ``in``                    the value equals one of a comma-separated list
 ``~``  ``!~``             the regular expression VALUE is found in the value; isn't
 ``exists`` ``missing``    the column is there and not null; isn't (no VALUE)
 ========================  ==============================================================
 
-- Numbers compare as numbers, also with a text that holds a number; ``true`` and ``false`` with booleans; all
-  else as text, so that ISO dates and eras sort as one expects. Quotes force text: ``comment = "1"``.
+- Numbers compare as numbers, also with a text that holds a number; ``true`` and ``false`` with booleans; two
+  texts as text, so that ISO dates and eras sort as one expects. Quotes force text: ``comment = "1"``.
 - Null, NaN and an absent column are the same: they satisfy only ``missing``, ``!=`` and ``!~``. The last two
   are the exact negations of ``=`` and ``~``: a row with an unknown status never gets lost in ``pixel !=
   BAD``.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.analysis.expressions import Condition
 
 app = options.application()
 
@@ -77,7 +80,16 @@ def filter_records(
                     break
             if kept != invert:
                 writer.write_line(line)
-    columns = jsonl.decode(line)
-    for column in [column for column in unmet if columns and column not in columns]:
-        console.warn(f"no record has a value in {column}; {console.alternatives(column, columns)}")
+    last = jsonl.decode(line)
+    for column in [column for column in unmet if last and column not in last]:
+        console.warn(f"no record has a value in {column}; {console.alternatives(column, last)}")
+    if last and not writer.written:
+        _say_why(last, conditions)
     options.report_skipped(records)
+
+
+def _say_why(last: dict[str, Any], conditions: list[Condition]) -> None:
+    """Nothing was kept: show what the conditions met."""
+    values = {c.column: last[c.column] for c in conditions if last.get(c.column) is not None and not c(last)}
+    if values:
+        console.say(f"no record kept; the last one has {jsonl.encode(values).decode()[1:-1]:.200}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from itertools import chain
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
+from tkstudies.errors import UsageError
 
 app = options.application()
 
@@ -35,6 +37,9 @@ def select(
       tkstudies select --drop '*.entries' '*.integral' -i features.jsonl
     """
     wanted = options.words(patterns)
+    files = [pattern for pattern in wanted if os.path.isfile(pattern)]
+    if files and not inputs:
+        raise UsageError(f"{files[0]} is a file: name it with -i")
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
     known: dict[tuple[str, ...], list[str]] = {}
     met: set[str] = set()
