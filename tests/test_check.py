@@ -59,8 +59,12 @@ def certificates(tmp_path_factory):
     files = ["-keyout", "hostkey.pem", "-out", "hostcert.pem"]
     command = ["openssl", "req", "-x509", "-days", "10", *curve, *host, *files]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    proxy = (folder / "usercert.pem").read_text() + (folder / "userkey.pem").read_text()
-    (folder / "proxy.pem").write_text(proxy)
+    short = ["-keyout", "shortkey.pem", "-out", "shortcert.pem", "-nodes"]
+    command = ["openssl", "req", "-x509", "-days", "2", *curve, *subject, *short]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    text = {name: (folder / f"{name}.pem").read_text() for name in ("usercert", "userkey", "shortcert")}
+    (folder / "proxy.pem").write_text(text["usercert"] + text["userkey"])
+    (folder / "chain.pem").write_text(text["usercert"] + text["userkey"] + text["shortcert"])
     (folder / "expiredcert.pem").write_text(EXPIRED)
     for key in folder.glob("*key.pem"):
         key.chmod(0o600)
@@ -192,6 +196,33 @@ def test_a_service_that_is_ill(live, tkstudies, monkeypatch, kind):
     assert result.stderr.splitlines()[-1] == "tkstudies: not ready: OMS can't be used"
 
 
+def test_a_service_that_hangs_up_is_not_reachable(live, tkstudies, monkeypatch):
+    """As the near end of an ssh tunnel does whose far end is gone."""
+    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
+    monkeypatch.setattr(live, "faults", Faults("reset", 1.0, max_repeat=10**9, services=["oms"]))
+    (one,) = from_lines(tkstudies("check", "--service", "oms").stdout)
+    assert (one["reachable"], one["ok"]) == (False, False) and "breaks off" in one["advice"]
+
+
+def test_an_address_that_is_none(live, tkstudies, monkeypatch):
+    monkeypatch.setenv("TKSTUDIES_DQM_URL", "http://me:hunter2@cmsweb.cern.ch/dqm")
+    result = tkstudies("check")
+    found = by_name(result)
+    assert (found["dqm"]["url"], found["dqm"]["reachable"], found["dqm"]["ok"]) == ("", None, False)
+    assert "TKSTUDIES_DQM_URL holds a user name" in found["dqm"]["advice"]
+    assert found["oms"]["ok"] and "hunter2" not in result.stdout + result.stderr
+
+
+def test_a_bug_is_not_blamed_on_the_network(live, monkeypatch):
+    def broken(connection):
+        raise TypeError("a mistake of ours")
+
+    monkeypatch.setitem(health.PROBES, "oms", health.PROBES["oms"]._replace(ask=broken))
+    with pytest.raises(TypeError, match="a mistake of ours"):
+        health.examine(["oms"])
+    http.finish()
+
+
 def test_a_service_that_isnt_one(tkstudies):
     result = tkstudies("check", "--service", "rr")
     assert (result.exit_code, result.stdout) == (2, "") and "certhelper" in result.stderr
@@ -285,6 +316,22 @@ def test_a_proxy(closed_https, tkstudies, certificates, monkeypatch):
     assert one["logged_in_as"].endswith("/CN=Zoë Shifter") and one["valid_until"]
     monkeypatch.setenv("X509_USER_PROXY", str(certificates / "gone.pem"))
     assert "gone.pem, which doesn't exist" in tkstudies("check", "--service", "dqm").stderr
+
+
+@needs_openssl
+def test_a_proxy_ends_with_the_first_of_its_chain(certificates):
+    found = identity.of_certificate(str(certificates / "chain.pem"))
+    alone = identity.of_certificate(str(certificates / "proxy.pem"))
+    assert found.name == alone.name
+    assert timedelta(days=7) < alone.until - found.until < timedelta(days=9)
+
+
+def test_certificates_of_cern_and_public_ones_are_trusted(certificates):
+    from tkstudies.services import auth
+
+    trusted = {value for one in auth.trusted_authorities().get_ca_certs() for ((_, value),) in one["subject"]}
+    assert any("CERN" in name for name in trusted)
+    assert any("ISRG" in name or "DigiCert" in name for name in trusted)
 
 
 @needs_openssl

@@ -292,11 +292,57 @@ def test_an_expired_web_session_is_renewed(faulty, monkeypatch):
     monkeypatch.setattr(
         server.dqm, "_answer_samples", lambda *_: server.dqm._start("offline")._replace(status=404)
     )
-    gui = DqmGui(workers=2)
-    assert KNOWN_ANSWERS[321012, "express"] in gui.datasets(321012)
-    server.expire_sessions()
-    assert KNOWN_ANSWERS[306631, "rereco"] in gui.datasets(306631)
-    assert gui.datasets(1) == ()
+    with DqmGui(workers=2) as gui:
+        assert KNOWN_ANSWERS[321012, "express"] in gui.datasets(321012)
+        server.expire_sessions()
+        assert KNOWN_ANSWERS[306631, "rereco"] in gui.datasets(306631)
+        assert gui.datasets(1) == ()
+
+
+@pytest.fixture
+def session_walk(faulty, monkeypatch):
+    """A DQM GUI without samples, whose session gives an odd answer where ``is_odd`` says so: paths that were asked."""
+    monkeypatch.setattr("tkstudies.services.http._FIRST_DELAY", 0.001)
+    server = faulty()
+    handle, paths = server.dqm.handle, []
+
+    def start(is_odd):
+        def answer(request):
+            if request.path.endswith("/samples"):
+                return handle(request)._replace(status=404)
+            paths.append(f"{request.path}?{request.query}")
+            return handle(request)._replace(body=b"([oops") if is_odd(paths[-1]) else handle(request)
+
+        monkeypatch.setitem(server._services, "dqm", answer)
+        return paths
+
+    return start
+
+
+def test_one_odd_answer_does_not_end_the_session_walk(session_walk, tkstudies):
+    session_walk(lambda path: "pat=317292" in path)
+    result = tkstudies("dqm", "--datasets", input=rows(317291, 317292, 317475, 320065))
+    assert result.exit_code == 3, result.stderr
+    assert [record["run_number"] for record in from_lines(result.stdout)] == [317291, 317475, 320065]
+
+
+def test_a_session_that_never_begins_is_not_tried_for_each_run(session_walk, tkstudies):
+    paths = session_walk(lambda path: path.startswith("/offline/?"))
+    result = tkstudies("dqm", "--datasets", input=rows(317291, 317292, 317475, 320065))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(paths) == 5  # tries of one request
+
+
+def test_the_connection_is_closed_at_the_end(faulty):
+    from tkstudies.services.dqmgui import DqmGui
+
+    server = faulty()
+    with DqmGui() as gui:
+        assert gui.histogram(317291, EXPRESS, HITS) and server.open_connections == 1
+    limit = time.monotonic() + 5
+    while server.open_connections and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert server.open_connections == 0
 
 
 # --- what is missing, and what fails
@@ -368,6 +414,7 @@ def test_an_unreachable_server_ends_the_crawl(tkstudies, monkeypatch):
         result = tkstudies("dqm", "--collection", "all", *arguments)
         assert (result.exit_code, result.stdout) == (1, "")
         assert "can't be reached" in result.stderr and "TKSTUDIES_DQM_URL" in result.stderr
+        assert "failures in a row" not in result.stderr  # the first was enough
 
 
 def test_a_server_that_dies_ends_the_crawl(faulty, tkstudies, monkeypatch, tmp_path):

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from tkstudies import jsonl
 from tkstudies.analysis import parquet, tables
 from tkstudies.cli import app
+from tkstudies.commands.export import Twice
+from tkstudies.errors import InputError
 
 ROWS = [
     {"run_number": 321012, "reco": "express", "fill__era": "2018D", "Hits.Pixel.mean": 0.1, "ok": True},
@@ -283,3 +285,22 @@ def _same(value, restored):
 
 def _sign(value):
     return math.copysign(1, value) if isinstance(value, float) else 0
+
+
+@pytest.mark.parametrize("large", [2**53 + 1, -(2**53) - 1, 2**62 + 1])
+def test_large_integers_beside_floats_stay_exact_in_parquet(large, tmp_path):
+    rows = [{"x": large}, {"x": 0.5}]
+    file = tmp_path / "t.parquet"
+    assert run("-o", file, input=to_lines(rows)).exit_code == 0
+    back = from_lines(run("--to", "jsonl", "-i", file).stdout)
+    assert [int(back[0]["x"]), float(back[1]["x"])] == [large, 0.5]
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"a":1}\n')
+    twice = Twice(jsonl.Reader([str(file)]))
+    columns = dict.fromkeys(column for record in twice.first() for column in record)
+    file.write_text('{"a":1}\n{"a":2,"b":3}\n')
+    with pytest.raises(InputError, match="changed while it was read"):
+        list(twice.again(columns))

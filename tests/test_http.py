@@ -10,7 +10,7 @@ import pytest
 
 from tests.cernserver import CernServer
 from tests.cernserver_faults import Faults
-from tkstudies.errors import LoginError, ServiceError
+from tkstudies.errors import LoginError, ServiceError, Unreachable
 from tkstudies.services import concurrency, endpoints, http
 from tkstudies.settings import current
 
@@ -73,7 +73,7 @@ def test_a_fault_that_passes_is_not_noticed(kind, service, fail, capfd):
 @pytest.mark.parametrize(
     ("kind", "error", "words"),
     [
-        ("reset", ServiceError, ["OMS can't be reached", "/oms/runs", "given up after 10 tries"]),
+        ("reset", ServiceError, ["OMS breaks off the connection", "/oms/runs", "given up after 10 tries"]),
         ("truncated", ServiceError, ["OMS broke off in the middle of an answer"]),
         ("500", ServiceError, ["OMS answers 500", "given up after 10 tries"]),
         ("503", ServiceError, ["OMS answers 503"]),
@@ -128,10 +128,17 @@ def test_retry_after_is_honoured(serve):
 
 
 def test_nobody_listens():
-    with pytest.raises(ServiceError) as raised:
+    with pytest.raises(Unreachable) as raised:
         ask(endpoints.RUNREG)
     assert "Run Registry can't be reached" in str(raised.value)
     assert "set TKSTUDIES_RUNREG_URL" in str(raised.value)
+
+
+def test_somebody_who_hangs_up_is_reached(fail):
+    fail(["reset"], rate=1.0, max_repeat=1000)
+    with pytest.raises(ServiceError) as raised:
+        ask(endpoints.OMS)
+    assert not isinstance(raised.value, Unreachable) and "TKSTUDIES_OMS_URL" not in str(raised.value)
 
 
 def test_an_inside_host_names_the_tunnel(monkeypatch):
@@ -140,9 +147,22 @@ def test_an_inside_host_names_the_tunnel(monkeypatch):
         connection.get_json("/tables")
 
 
-def test_a_password_in_the_url_is_not_shown(monkeypatch):
-    monkeypatch.setenv("TKSTUDIES_OMS_URL", "http://me:hunter2@127.0.0.1:9")
-    with pytest.raises(ServiceError) as raised:
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://me:hunter2@127.0.0.1:9", "holds a user name"),
+        ("me:hunter2@host", "holds a user name"),
+        ("http://me:hunter2@[::1", "holds a user name"),
+        ("localhost:80/oms", "is not an http"),
+        ("ftp://host/oms", "is not an http"),
+        ("http://", "is not an http"),
+        ("http://[::1", "is not an http"),
+        ("oms", "is not an http"),
+    ],
+)
+def test_what_is_no_address_is_told_without_its_password(monkeypatch, url, told):
+    monkeypatch.setenv("TKSTUDIES_OMS_URL", url)
+    with pytest.raises(ServiceError, match=f"TKSTUDIES_OMS_URL {told}") as raised:
         ask(endpoints.OMS)
     assert "hunter2" not in str(raised.value)
 
@@ -239,19 +259,27 @@ def test_results_come_in_order_and_lazily():
 
 
 def test_leaving_early_stops_the_work():
-    done = []
-    lock = threading.Lock()
+    """Of the tasks that are waiting then, none begins."""
+    begun, waiting, left = [], threading.Event(), threading.Event()
+
+    def items():
+        yield from range(15)
+        waiting.set()
+        yield 15
 
     def work(number):
-        with lock:
-            done.append(number)
-        time.sleep(0.01)
+        begun.append(number)
+        if number == 0:
+            waiting.wait(5)
+        elif number > 3:
+            left.wait(5)
 
-    for item, _ in concurrency.in_order(work, range(10_000), workers=4, ahead=2):
-        if item == 3:
-            break
-    time.sleep(0.2)
-    assert len(done) < 30
+    results = concurrency.in_order(work, items(), workers=4, ahead=4)
+    assert next(results)[0] == 0
+    results.close()
+    left.set()
+    time.sleep(0.1)
+    assert set(begun) <= set(range(8))
 
 
 # --- replay and record
@@ -273,6 +301,34 @@ def test_recordings_replay_without_a_socket(serve, tmp_path, monkeypatch):
     monkeypatch.setenv("TKSTUDIES_OMS_URL", "http://127.0.0.1:9")
     monkeypatch.delenv("SSO_CLIENT_ID")
     assert (ask(endpoints.OMS), ask(endpoints.RUNREG)) == live
+
+
+def test_an_address_in_another_spelling_is_recorded_as_any_other(serve, tmp_path, monkeypatch):
+    server = serve()
+    monkeypatch.setenv("TKSTUDIES_OMS_URL", server.env["TKSTUDIES_OMS_URL"].replace("127.0.0.1", "LOCALHOST"))
+    current.use_record(str(tmp_path / "tape"))
+    live = ask(endpoints.OMS)
+    http.finish()
+    (file,) = (tmp_path / "tape").iterdir()
+    (exchange,) = json.loads(file.read_text())["interactions"]
+    assert exchange["request"]["uri"].startswith("https://cmsoms.cern.ch/agg/api/v1/runs?")
+    assert "localhost" not in file.read_text().lower()
+    current.reset()
+    current.use_replay(str(tmp_path / "tape"))
+    assert ask(endpoints.OMS) == live
+
+
+def test_of_the_way_to_a_login_page_the_query_is_not_recorded(serve, tmp_path):
+    """It may hold the state of a session."""
+    serve(faults=Faults(["login_redirect"], rate=1.0, max_repeat=1000))
+    current.use_record(str(tmp_path))
+    with pytest.raises(LoginError):
+        ask(endpoints.OMS)
+    http.finish()
+    (file,) = tmp_path.iterdir()
+    kept = [e["response"]["headers"]["location"] for e in json.loads(file.read_text())["interactions"]]
+    assert kept and all(one.endswith("/login/auth/realms/cern") for (one,) in kept)
+    assert "redirect_uri" not in file.read_text()
 
 
 def test_a_request_that_was_not_recorded_is_named(tmp_path):

@@ -73,6 +73,14 @@ def test_heavy_ion_luminosity_gets_a_twin_in_inverse_picobarns(live, tkstudies):
     assert run["recorded_lumi_pb"] == pytest.approx(run["recorded_lumi"] * 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("pb^{-1}", 1), ("nb^{-1}", 1e-3), ("{\\mu}b^{-1}", 1e-6), ("fb^{-1}", 1e3)]
+)
+def test_units_of_luminosity(unit, factor):
+    row = {"attributes": {"delivered_lumi": 2.0}, "meta": {"row": {"delivered_lumi": {"units": unit}}}}
+    assert oms.flat_record(row, with_units=True)["delivered_lumi_pb"] == pytest.approx(2 * factor)
+
+
 def test_an_unknown_unit_gives_null():
     row = {"attributes": {"recorded_lumi": 2.0}, "meta": {"row": {"recorded_lumi": {"units": "cm"}}}}
     assert oms.flat_record(row, with_units=True) == {
@@ -89,6 +97,9 @@ def test_an_unknown_unit_gives_null():
         ("25ns_603b_590_526_547_96bpi_13inj", ("25", 603, 590, 526, 547, 96, 13, None)),
         ("75_150ns_733Pb_733_702_468_42bpi_20inj", ("75_150", 733, 733, 702, 468, 42, 20, None)),
         ("100_150ns_648Pb_620_619_52_36bpi_20inj_V2", ("100_150", 648, 620, 619, 52, 36, 20, "V2")),
+        ("200ns_16Xe_8_8_8_4bpi_4inj", ("200", 16, 8, 8, 8, 4, 4, None)),
+        ("100ns_9O_3_3_3_1bpi_9inj", ("100", 9, 3, 3, 3, 1, 9, None)),
+        ("Multi_100ns_14Ne_6_6_6_2bpi_7inj_V1", ("100", 14, 6, 6, 6, 2, 7, "V1")),
         ("Single_10b_5_0_5_pilot", (None,) * 8),
         ("", (None,) * 8),
         (None, (None,) * 8),
@@ -208,6 +219,24 @@ def test_trigger_paths_and_rates(live, tkstudies, world):
     every = rows(tkstudies("oms", "hltrates", "--run", "317527"))
     assert list(dict.fromkeys(row["path_name"] for row in every)) == paths
     assert [row for row in every if row["path_name"] == "HLT_ZeroBias_v6"] == rates
+
+
+@pytest.mark.parametrize("path", [["--path", "HLT_ZeroBias_v6"], ["--path", "HLT_%"], []])
+def test_named_fields_of_trigger_paths_come_with_run_and_path(path, live, tkstudies):
+    runs = ["--run", "317527,317291", *path]
+    whole = rows(tkstudies("oms", "hltrates", *runs))
+    found = rows(tkstudies("oms", "hltrates", *runs, "--fields", "rate"))
+    names = {"run_number", "path_name", "last_lumisection_number", "rate"}
+    assert found == [{name: row[name] for name in row if name in names} for row in whole] != []
+    found = rows(tkstudies("oms", "hltpaths", *runs, "--fields", "path_number"))
+    assert {tuple(row) for row in found} == {("run_number", "path_name", "path_number")}
+
+
+def test_rates_of_all_paths_take_few_connections(changes, tkstudies):
+    before = changes.connections
+    result = tkstudies("oms", "hltrates", "--run", "317527,317291,317509", "--workers", 1)
+    assert len({row["run_number"] for row in rows(result)}) == 3
+    assert changes.connections - before <= 2  # one of them for the token
 
 
 def test_run_classes_are_looked_up_in_the_registry(live, tkstudies):

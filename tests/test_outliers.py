@@ -282,3 +282,26 @@ def test_a_row_with_only_a_luminosity_is_no_point(command):
         assert set(added.values()) == {None}
     alone = CliRunner().invoke(app, command, input=to_lines(rows[:-2]))
     assert result.stdout.startswith(alone.stdout)
+
+
+def test_gaps_and_scale_are_those_of_the_training_rows():
+    draw = np.random.default_rng(3)
+    rows = [
+        {
+            "good": n % 3 > 0,
+            "a.mean": float(draw.normal()) + 5 * (n % 3 == 0),
+            "b.mean": float(draw.normal()) * (1 + n % 3),
+        }
+        for n in range(90)
+    ]
+    for row in rows[5::10]:
+        row["a.mean"] = None
+    result = run(rows, "-m", "isolation-forest", "--train-where", "good = true", "--missing", "mean")
+    values = np.array([[row["a.mean"], row["b.mean"]] for row in rows], dtype=float)
+    training = np.array([row["good"] for row in rows])
+    means = np.nanmean(values[training], axis=0)
+    values = np.where(np.isnan(values), means, values)
+    values = StandardScaler().fit(values[training]).transform(values)
+    forest = IsolationForest(contamination=0.05, random_state=42).fit(values[training])
+    scores = [row["isolation_forest_score"] for row in from_lines(result.stdout)]
+    assert scores == pytest.approx(list(-forest.decision_function(values)), rel=1e-9)

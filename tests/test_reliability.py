@@ -132,7 +132,7 @@ def test_that_is_more_than_two_thousand_requests():
 
 
 CAUSES = {
-    "reset": "can't be reached",
+    "reset": "breaks off the connection",
     "truncated": "broke off in the middle of an answer",
     "hang": r"sent nothing for 0\.1 s",
     "429": "answers 429",

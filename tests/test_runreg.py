@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import from_lines, rows
 from tkstudies.errors import UsageError
-from tkstudies.services import runregistry
+from tkstudies.services import http, runregistry
 from tkstudies.services.registry_filters import parse
 from tkstudies.services.registry_records import status_rule, v4_record
 from tkstudies.services.runselection import Numbers, coarse, intersected
@@ -53,13 +54,13 @@ def faulty(fail, monkeypatch):
 def sent(monkeypatch):
     """The bodies of the listings that the client asks for, as they go out."""
     bodies = []
-    post = runregistry._post
+    post = http.Connection.post_json
 
-    def recording(connection, path, body, parse):
+    def recording(connection, path, body, **how):
         bodies.append(body)
-        return post(connection, path, body, parse)
+        return post(connection, path, body, **how)
 
-    monkeypatch.setattr(runregistry, "_post", recording)
+    monkeypatch.setattr(http.Connection, "post_json", recording)
     return bodies
 
 
@@ -168,6 +169,8 @@ def test_what_hides_behind_good_is_said(live, tkstudies):
     assert len(hardly) == 4 and "4 rows GOOD by the rule with less than 95 %" in result.stderr
     quiet = tkstudies("runreg", "--run", "317292", "-q")
     assert (quiet.stderr, quiet.stdout) == ("", result.stdout)
+    for option in ("--runs-txt", "--raw", "--lumisections"):  # no word out of many lumisections
+        assert "GOOD" not in tkstudies("runreg", "--run", "317292", option).stderr
 
 
 def test_several_datasets_of_one_reconstruction_are_kept_and_told(tkstudies, changes, world):
@@ -281,6 +284,14 @@ def test_recos(live, tkstudies):
         "express",
         "online",
     }
+
+
+def test_the_state_of_an_online_row_is_the_runs(live, tkstudies):
+    """Alone as well as beside others: its dataset has no state of its own."""
+    base = ["runreg", "--min", 317000, "--max", 318000]
+    for states in ([], ["--state", "SIGNOFF"]):
+        beside = [row for row in rows(tkstudies(*base, *states)) if row["reco"] == "online"]
+        assert rows(tkstudies(*base, *states, "--reco", "online")) == beside != []
 
 
 def test_exclusions_take_whole_runs_before_the_other_options(live, tkstudies, world):
@@ -442,6 +453,32 @@ def test_the_whole_registry_is_not_read_by_mistake(live, tkstudies):
     for options in ([], ["--reco", "express"], ["--filter", "strip=BAD"], ["--exclude-cosmics"]):
         result = tkstudies("runreg", *options)
         assert (result.exit_code, result.stdout) == (2, "") and "--min" in result.stderr
+
+
+LIKE = st.text(st.sampled_from("aAbß%_*?[]!-.^$\\\n"), max_size=8)
+
+
+@given(LIKE, LIKE)
+def test_like_is_that_of_sql(pattern, text):
+    """Against the definition: each ``%`` takes nothing, or one character and goes on."""
+
+    def fits(pattern, text):
+        if not pattern:
+            return not text
+        if pattern[0] == "%":
+            return fits(pattern[1:], text) or (bool(text) and fits(pattern, text[1:]))
+        same = bool(text) and (pattern[0] == "_" or pattern[0].lower() == text[0].lower())
+        return same and fits(pattern[1:], text[1:])
+
+    condition = parse(f"strip_comment__like={pattern}")
+    assert condition.holds({"strip_comment": text}) == fits(pattern, text)
+
+
+def test_like_takes_no_time():
+    condition = parse("strip_comment__like=" + "%a" * 12 + "%b")
+    start = time.monotonic()
+    assert not condition.holds({"strip_comment": "a" * 500})
+    assert time.monotonic() - start < 1
 
 
 def test_parse_gives_typed_rules():

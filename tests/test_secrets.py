@@ -111,6 +111,41 @@ def test_a_token_endpoint_that_echoes_the_secret(user, tkstudies, monkeypatch, t
     assert CLIENT_SECRET not in everything(result, tmp_path) + caplog.text
 
 
+def test_other_log_messages_are_still_seen(user, tkstudies, caplog, monkeypatch):
+    """Those of a Python user, during a failed fetch of a token and afterwards."""
+    import logging
+
+    def refuse(request):
+        logging.warning("meanwhile")
+        return Reply(401, b'{"error": "unauthorized_client"}')
+
+    monkeypatch.setitem(user._services, "sso", refuse)
+    result = tkstudies(*COMMANDS["oms"].split())
+    assert "no token for cmsoms-prod" in result.stderr
+    logging.warning("afterwards")
+    assert caplog.messages == ["meanwhile", "afterwards"]
+    assert logging.getLogger().filters == []
+
+
+def test_a_token_is_not_sent_in_the_clear(user, tkstudies, monkeypatch):
+    """Plain http to another host: there is no token in the request, and none is fetched."""
+    seen = []
+
+    def look(request):
+        seen.append(dict(request.headers))
+        return Reply(200, b'{"data": [], "meta": {"totalResourceCount": 0}}')
+
+    monkeypatch.setitem(user._services, "far", look)
+    monkeypatch.setenv("HTTP_PROXY", user.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("TKSTUDIES_OMS_URL", "http://oms.invalid/far")
+    before = len(user.log)
+    result = tkstudies(*COMMANDS["oms"].split())
+    assert result.exit_code == 0, result.stderr
+    assert seen and not any("authorization" in headers for headers in seen)
+    assert {entry.service for entry in user.log[before:]} == {"far"}
+
+
 def test_an_internal_error_shows_no_secret(user, shell, tmp_path):
     (tmp_path / "broken.py").write_text(
         "import sys\n"

@@ -38,6 +38,17 @@ def test_scattered_runs(live, tkstudies):
     assert len(live.requests_to("wbm")) == 2
 
 
+def test_the_runs_of_records(live, tkstudies, tmp_path):
+    table = tmp_path / "runs.jsonl"
+    table.write_text('{"run_number": 317527, "reco": "express"}\n{"run_number": 317291}\n')
+    result = tkstudies("wbm", "-i", table)
+    assert [row["run_number"] for row in from_lines(result.stdout)] == [317291, 317527]
+    result = tkstudies("wbm", "-i", "-", input=[{"run_number": 317509}])
+    assert [row["run_number"] for row in from_lines(result.stdout)] == [317509]
+    result = tkstudies("wbm", "-i", "-", input="")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
 def test_nothing_found_is_no_byte(live, tkstudies):
     result = tkstudies("wbm", "--run", "1")
     assert (result.exit_code, result.stdout) == (0, "")

@@ -9,9 +9,9 @@ from typing import Any
 
 from tkstudies import console
 from tkstudies.errors import InputError
+from tkstudies.services.recos import reco_word
 
 _FILE = re.compile(r"(\d+)_([A-Za-z]+)\.json")
-_RECOS = {"promptreco": "prompt"}
 
 
 def histogram_records(folder: str) -> Iterator[dict[str, Any]]:
@@ -46,7 +46,6 @@ def _files(folder: str) -> Iterator[tuple[int, str, str]]:
             for entry in os.scandir(place):
                 match = _FILE.fullmatch(entry.name)
                 if match:
-                    reco = match[2].lower()
-                    yield int(match[1]), _RECOS.get(reco, reco), entry.path
+                    yield int(match[1]), reco_word(match[2]), entry.path
     except OSError as error:
         raise InputError(f"{folder}: can't be read: {error.strerror}") from None

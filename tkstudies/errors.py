@@ -32,6 +32,10 @@ class ServiceError(TkstudiesError):
     """A server that can't be used: unreachable, failing, or answering something else than it should."""
 
 
+class Unreachable(ServiceError):
+    """A server to which there is no way: no address, no route, or nobody who listens."""
+
+
 class LoginError(ServiceError):
     """A server that doesn't know us, or no longer."""
 

@@ -18,10 +18,9 @@ import msgspec
 from tkstudies import console, jsonl
 from tkstudies.errors import InputError, OutputError, UsageError
 from tkstudies.jsonl import STDOUT, Writer
+from tkstudies.services.dqm_crawl import Key
 
 _PART, _KEPT = ".part", ".resumed"
-
-Key = tuple[int, str | None, str | None, str]
 
 
 class _Named(msgspec.Struct):
@@ -53,8 +52,10 @@ class Resumed:
         self.places: dict[Key, int] = {}
         """The number of the line of each record, from 0."""
         self._offsets = array("q")
-        for line, offset in _whole_lines(self._source) if self._source else ():
-            self._learn(line, offset)
+        for record, _, offset in _whole_lines(self._source):
+            key = record.run_number, record.reco, record.dataset, sys.intern(record.plot)
+            self.places.setdefault(key, len(self._offsets))
+            self._offsets.append(offset)
 
     def _find(self, name: str) -> str:
         kept, part = self._final + _KEPT, self._final + _PART
@@ -73,12 +74,6 @@ class Resumed:
             return ""
         return max(candidates, key=lambda file: (os.stat(file).st_mtime_ns, file == part))
 
-    def _learn(self, line: bytes, offset: int) -> None:
-        record = _decode(line)
-        key = record.run_number, record.reco, record.dataset, sys.intern(record.plot)
-        self.places.setdefault(key, len(self._offsets))
-        self._offsets.append(offset)
-
     def __len__(self) -> int:
         return len(self.places)
 
@@ -90,6 +85,23 @@ class Resumed:
         with open(self._source, "rb") as stream:
             stream.seek(self._offsets[self.places[key]])
             return stream.readline().rstrip(b"\n")
+
+    def begin(self, output: str) -> Writer:
+        """The unfinished file of a crawl that goes on in place, with all that is there."""
+        part, kept = self._final + _PART, self._final + _KEPT
+        if self._source == part:
+            try:
+                os.replace(part, kept)
+            except OSError as error:
+                raise OutputError(f"{part}: can't be renamed: {error.strerror}") from None
+            self._source = kept
+        writer = Writer(output, resumable=True, at_once=True)
+        for _, line, _ in _whole_lines(self._source):
+            writer.write_line(line)
+        writer.flush()
+        if self._source == kept:
+            os.unlink(kept)
+        return writer
 
 
 class Crawl:
@@ -109,27 +121,12 @@ class Crawl:
         self.added = 0
 
     def __enter__(self) -> Crawl:
-        writer = self._copy() if self._in_place else Writer(self._output, resumable=True, at_once=True)
-        self._writer = writer.__enter__()
+        if self._in_place:
+            self._writer = self._resumed.begin(self._output)
+        else:
+            self._writer = Writer(self._output, resumable=True, at_once=True)
+        self._writer.__enter__()
         return self
-
-    def _copy(self) -> Writer:
-        """Begin the unfinished file with all that is there."""
-        resumed = self._resumed
-        source, final = resumed._source, resumed._final
-        if source == final + _PART:
-            try:
-                os.replace(source, final + _KEPT)
-            except OSError as error:
-                raise OutputError(f"{source}: can't be renamed: {error.strerror}") from None
-            source = resumed._source = final + _KEPT
-        writer = Writer(self._output, resumable=True, at_once=True)
-        for line, _ in _whole_lines(source) if source else ():
-            writer.write_line(line)
-        writer.flush()
-        if source == final + _KEPT:
-            os.unlink(source)
-        return writer
 
     def __exit__(self, *failure: Any) -> None:
         lines = self._writer.written
@@ -155,22 +152,27 @@ class Crawl:
             console.warn(
                 f"{console.counted(surplus, 'record')} of the earlier crawl weren't asked for: left out"
             )
-        starts = array("q", (offset for _, offset in _whole_lines(self._output)))
+        starts = array("q", (offset for _, _, offset in _whole_lines(self._output)))
         with open(self._output, "rb") as stream, Writer(self._output) as writer:
             for number in self._order:
                 stream.seek(starts[number])
                 writer.write_line(stream.readline().rstrip(b"\n"))
 
 
-def _whole_lines(file: str) -> Iterator[tuple[bytes, int]]:
-    """The lines of a file of records with their offsets, without one at the end that was never finished."""
+def _whole_lines(file: str) -> Iterator[tuple[_Named, bytes, int]]:
+    """What the lines of a file are about, the lines and their offsets, without one that was never finished.
+
+    No name is no file, and an empty one.
+    """
+    if not file:
+        return
     offset = 0
     try:
         with open(file, "rb") as stream:
             for number, raw in enumerate(stream, start=1):
                 line = raw.strip()
                 try:
-                    _decode(line)
+                    record = _decode(line)
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     if not raw.endswith(b"\n"):
                         return
@@ -179,7 +181,7 @@ def _whole_lines(file: str) -> Iterator[tuple[bytes, int]]:
                             f"--resume: {file}, line {number}: not a histogram record: {jsonl.quoted(line)}"
                         ) from None
                 else:
-                    yield line, offset
+                    yield record, line, offset
                 offset += len(raw)
     except OSError as error:
         raise InputError(f"--resume: {file}: can't be read: {error.strerror}") from None

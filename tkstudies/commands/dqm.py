@@ -108,8 +108,8 @@ def dqm(
     from tkstudies.commands.dqm_output import Tally, write_histograms, write_rows
     from tkstudies.resume import Resumed
     from tkstudies.services import dqm_crawl
-    from tkstudies.services.dqm_datasets import RECOS
     from tkstudies.services.dqmgui import DqmGui
+    from tkstudies.services.recos import RECOS
 
     recos = selection.chosen(reco, RECOS, "--reco")
     primary_dataset = primary_dataset.strip("/")
@@ -124,6 +124,7 @@ def dqm(
         {"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False
     )
     _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
+    _check_dataset(dataset)
     _check_files(resume, errors, output, is_crawl=not (datasets or folder))
     plots = _Selection(plot or [], collection or [], tracking_map)
 
@@ -139,29 +140,32 @@ def dqm(
         pairs += _pairs_of(records, recos, online, with_references)
     pairs = dqm_crawl.distinct(pairs)
 
-    gui = DqmGui(workers=workers, primary_dataset=primary_dataset) if pairs else None
-    samples = dqm_crawl.samples(
-        gui,
-        pairs,
-        dataset=dataset,
-        primary_dataset=primary_dataset,
-        check_complete=check_complete,
-        complete_only=complete_only,
-    )
     adds_completeness = check_complete or complete_only
     with ExitStack() as stack:
         tally = Tally(stack.enter_context(jsonl.Writer(errors, at_once=True)) if errors else None)
-        samples = tally.watching(samples)
-        if datasets:
-            rows = ((sample, [{}], sample.problem) for sample in samples)
-            write_rows(rows, output, tally, adds_completeness, len(pairs))
-        elif folder:
-            rows = dqm_crawl.listings(gui, samples, folder, workers=workers)
-            write_rows(rows, output, tally, adds_completeness, len(pairs))
+        if not (pairs or resume):
+            jsonl.write((), output)  # without a certificate
         else:
-            known = Resumed(resume, output) if resume else None
-            outcomes = dqm_crawl.histograms(gui, samples, plots.paths, workers=workers, known=known or ())
-            write_histograms(outcomes, output, known, tally, adds_completeness, plots.expected(pairs))
+            gui = stack.enter_context(DqmGui(workers=workers, primary_dataset=primary_dataset))
+            samples = dqm_crawl.samples(
+                gui,
+                pairs,
+                dataset=dataset,
+                primary_dataset=primary_dataset,
+                check_complete=check_complete,
+                complete_only=complete_only,
+            )
+            samples = tally.watching(samples)
+            if datasets:
+                rows = ((sample, [{}], sample.problem) for sample in samples)
+                write_rows(rows, output, tally, adds_completeness, len(pairs))
+            elif folder:
+                rows = dqm_crawl.listings(gui, samples, folder, workers=workers)
+                write_rows(rows, output, tally, adds_completeness, len(pairs))
+            else:
+                known = Resumed(resume, output) if resume else None
+                outcomes = dqm_crawl.histograms(gui, samples, plots.paths, workers=workers, known=known or ())
+                write_histograms(outcomes, output, known, tally, adds_completeness, plots.expected(pairs))
     tally.report("plot" if not (datasets or folder) else "record", strict)
     if records:
         options.report_skipped(records)
@@ -185,6 +189,15 @@ def _check_files(resume: str, errors: str, output: str, is_crawl: bool) -> None:
         raise UsageError("--resume needs the name of a file")
     if errors == jsonl.STDOUT or (errors and os.path.realpath(errors) == os.path.realpath(output)):
         raise UsageError("--errors needs a file of its own")
+
+
+def _check_dataset(name: str) -> None:
+    from tkstudies.services.dqm_datasets import ONLINE
+
+    if name and (not name.startswith("/") or name.count("/") != 3 or name == ONLINE):
+        raise UsageError(
+            f"--dataset {name!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO"
+        )
 
 
 class _Selection:
@@ -248,12 +261,8 @@ def _members(collection: str, is_cosmics: bool) -> list[Any]:
 def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, dataset: str) -> list[Pair]:
     """The pairs that ``--run`` names."""
     from tkstudies.services.dqm_crawl import Pair
-    from tkstudies.services.dqm_datasets import ONLINE, reco_of
+    from tkstudies.services.dqm_datasets import reco_of
 
-    if dataset and (not dataset.startswith("/") or dataset.count("/") != 3 or dataset == ONLINE):
-        raise UsageError(
-            f"--dataset {dataset!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO"
-        )
     numbers = options.split_numbers(run, "run")
     if sum(last - first + 1 for first, last in numbers) > _MOST_RUNS:
         raise UsageError(

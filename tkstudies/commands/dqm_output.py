@@ -9,7 +9,7 @@ from typing import Any
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
 from tkstudies.resume import Crawl, Resumed
-from tkstudies.services.dqm_crawl import Outcome, Pair, Problem, Sample
+from tkstudies.services.dqm_crawl import Outcome, Pair, Problem, Sample, Task
 
 
 class Tally:
@@ -96,13 +96,14 @@ def write_histograms(
     try:
         with crawl, console.progress("plots", expected) as bar:
             for outcome in outcomes:
+                task = outcome.task
                 if outcome.problem:
-                    tally.add(outcome.sample.pair, outcome.plot, outcome.problem)
-                elif outcome.hist is None:
-                    crawl.keep(outcome.key)
+                    tally.add(task.sample.pair, task.plot, outcome.problem)
+                elif outcome.is_known:
+                    crawl.keep(task.key)
                     tally.kept += 1
                 else:
-                    crawl.add(_line(outcome, outcome.hist, adds_completeness))
+                    crawl.add(_line(task, outcome.hist, adds_completeness))
                     tally.written += 1
                 bar.advance()
             tally.refuse_nothing()
@@ -115,9 +116,9 @@ def write_histograms(
         raise
 
 
-def _line(outcome: Outcome, hist: bytes, adds_completeness: bool) -> bytes:
+def _line(task: Task, hist: bytes, adds_completeness: bool) -> bytes:
     """The record of a histogram, with the text of the histogram as it is."""
-    sample, plot = outcome.sample, outcome.plot or ""
+    sample, plot = task.sample, task.plot or ""
     head = jsonl.encode(
         {
             "run_number": sample.pair.run_number,

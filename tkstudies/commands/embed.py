@@ -33,7 +33,15 @@ def embed(
         options.Missing,
         typer.Option("--missing", help="Fill gaps in a row, or leave it without a place (drop)."),
     ] = options.Missing.zero,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the random numbers.")] = 42,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            min=0,
+            max=2**32 - 1,
+            help="Of the random numbers; the start is principal components, so it matters little.",
+        ),
+    ] = 42,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,

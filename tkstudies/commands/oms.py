@@ -242,8 +242,7 @@ def hltrates(
 
     wanted = _wanted(filters, fields, workers, cookies)
     numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, wanted)
-    rates = oms.hlt_rates(numbers, path, wanted) if path else _rates_of_all_paths(numbers, wanted)
-    _write(rates, output, "rate")
+    _write(oms.hlt_rates(numbers, path or (), wanted), output, "rate")
 
 
 @app.command()
@@ -271,17 +270,6 @@ def get(
     from tkstudies.services import oms
 
     _write(oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row")
-
-
-def _rates_of_all_paths(numbers: list[int], wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """The rates of each path that a run had, run by run: OMS wants the paths named."""
-    from tkstudies.services import oms
-
-    access = oms.Wanted(workers=wanted.workers, cookies=wanted.cookies)
-    for number in numbers:
-        names = [row["path_name"] for row in oms.hlt_paths([number], wanted=access)]
-        if names:
-            yield from oms.hlt_rates([number], names, wanted)
 
 
 def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:

@@ -123,8 +123,9 @@ def runreg(
       tkstudies runreg --fill 6757 --runs-txt > runs.txt
       tkstudies runreg --api v3 --min 313052 --max 327564 --exclude-cosmics --exclude-non-regular
     """
+    from tkstudies.services.recos import RECOS
     from tkstudies.services.registry_filters import COSMICS, NON_REGULAR, Query, parse
-    from tkstudies.services.registry_records import RECOS, status_rule
+    from tkstudies.services.registry_records import status_rule
 
     _check_shape(
         {"--runs-txt": runs_txt, "--raw": raw, "--lumisections": lumisections, "--add-lumis": add_lumis}
@@ -173,7 +174,8 @@ def runreg(
         if cookies and not (selected.needs_oms or era):
             raise UsageError("--cookies needs --api v4: v3 asks for no login")
         rows = _v3_rows(query, raw, add_lumis, workers, cookies)
-    _write(rows, output, _shape(raw, runs_txt, lumisections, workers, cookies))
+    shape = _shape(raw, runs_txt, lumisections, workers, cookies)
+    _write(rows, output, shape, has_words=not (raw or runs_txt or lumisections))
 
 
 def _check_shape(given: dict[str, bool]) -> None:
@@ -241,12 +243,12 @@ def _runs_txt_lines(rows: Iterator[tuple[dict, dict]]) -> Iterator[bytes]:
         console.say(f"{console.counted(nameless, 'row')} without a known reconstruction left out of the list")
 
 
-def _write(rows: Iterator[tuple[dict, dict]], output: str, lines: Lines) -> None:
+def _write(rows: Iterator[tuple[dict, dict]], output: str, lines: Lines, has_words: bool) -> None:
     census = _Census()
     with jsonl.Writer(output, at_once=True) as writer:
         for line in lines(census.counting(rows)):
             writer.write_line(line)
-    census.report()
+    census.report(has_words)
 
 
 class _Census:
@@ -270,10 +272,10 @@ class _Census:
             )
             yield own, record
 
-    def report(self) -> None:
-        """Say it."""
+    def report(self, has_words: bool) -> None:
+        """Say it; of the words of components only to those who see them."""
         console.say(f"{console.counted(self._rows, 'row')} of the Run Registry")
-        if self._hardly_good:
+        if self._hardly_good and has_words:
             console.say(
                 f"{console.counted(self._hardly_good, 'row')} GOOD by the rule with less than 95 % GOOD "
                 "lumisections in pixel, strip or tracking: see *_good_fraction, or take another --status-rule"

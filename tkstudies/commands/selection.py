@@ -13,9 +13,8 @@ import typer
 from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError, WrongRecord
-from tkstudies.services.runselection import Numbers, Range, RunSelection, intersected
+from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, intersected
 
-_HIGHEST = 9_999_999
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -143,7 +142,7 @@ def _run_numbers(
 
 def bounds(minimum: int | None, maximum: int | None) -> Range:
     """The range from ``--min`` to ``--max``, either of which may be missing."""
-    low, high = minimum or 0, _HIGHEST if maximum is None else maximum
+    low, high = minimum or 0, HIGHEST if maximum is None else maximum
     if low > high:
         raise UsageError(f"--min {low} --max {high}: the range is empty")
     return low, high

@@ -14,6 +14,7 @@ def wbm(
     minimum: selection.Min = None,
     maximum: selection.Max = None,
     run: selection.Run = None,
+    inputs: selection.Inputs = None,
     output: options.Output = "-",
 ) -> None:
     """Fetch run summaries of WBM; all values but the run number are texts.
@@ -22,14 +23,15 @@ def wbm(
     WBM is switched off at CERN: 'tkstudies oms runs' has the same and more.
 
     \b
-    Example:
+    Examples:
       tkstudies wbm --min 327500 --max 327564
+      tkstudies wbm -i runs.jsonl
     """
     from tkstudies.services import wbm as service
 
-    selected = selection.runs(minimum=minimum, maximum=maximum, run=run)
+    selected = selection.runs(minimum=minimum, maximum=maximum, run=run, inputs=inputs)
     if selected.runs is None:
-        raise UsageError("select runs: --min, --max or --run")
+        raise UsageError("select runs: --min, --max, --run or -i")
     with jsonl.Writer(output, at_once=True) as writer:
         for record in service.runs(selected.runs.ranges):
             writer.write(record)

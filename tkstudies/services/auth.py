@@ -10,7 +10,8 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.cookiejar import CookieJar, LoadError, MozillaCookieJar
 from pathlib import Path
 from types import ModuleType
@@ -199,12 +200,10 @@ class Tokens:
         )
 
     def _ask(self, audience: str) -> object:
-        import logging
-
-        logging.getLogger().addFilter(_silence)  # cernrequests logs the server's answer
-        fetch = _cernrequests("token").get_api_token
+        module = _cernrequests("token")
         client, secret = os.environ["SSO_CLIENT_ID"], os.environ["SSO_CLIENT_SECRET"]
-        return fetch(client, secret, audience, token_endpoint=self._endpoint)
+        with _silenced(module):
+            return module.get_api_token(client, secret, audience, token_endpoint=self._endpoint)
 
 
 def _told(answer: object) -> str:
@@ -215,8 +214,19 @@ def _told(answer: object) -> str:
     return f" ({words})" if words else ""
 
 
-def _silence(record: object) -> bool:
-    return False
+@contextmanager
+def _silenced(module: ModuleType) -> Iterator[None]:
+    """Keep what a module logs by the root logger from being seen: it is the server's answer, whatever that holds."""
+    import logging
+
+    def is_of_others(record: logging.LogRecord) -> bool:
+        return record.pathname != module.__file__
+
+    logging.getLogger().addFilter(is_of_others)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(is_of_others)
 
 
 def _call_within(seconds: float, function: Callable[..., object], *arguments: object) -> object:

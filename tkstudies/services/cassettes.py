@@ -172,11 +172,13 @@ class Recorder:
         self, request: requests.PreparedRequest, response: requests.Response, base: str, default: str
     ) -> None:
         """Keep one exchange, with the service's ``default`` base URL wherever its ``base`` URL is."""
-        body = request.body
+        url, body = request.url or "", request.body
+        if not url.startswith(base):
+            raise ValueError(f"{url} is not below {base}")
         exchange = {
             "request": {
                 "method": request.method,
-                "uri": default + (request.url or "").removeprefix(base),
+                "uri": default + url[len(base) :],
                 "body": body.decode("utf-8", "replace") if isinstance(body, bytes) else body,
                 "headers": _kept(request.headers, _KEPT_REQUEST_HEADERS),
             },

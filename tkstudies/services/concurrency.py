@@ -6,6 +6,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -18,7 +19,8 @@ def in_order(
     """Yield (item, result) in the order of the items, with up to ``workers`` calls under way.
 
     An exception of a call is yielded as its result. At most ``ahead`` items per worker are taken in advance, so
-    that memory doesn't grow with the number of items. The threads end with the process: Ctrl-C doesn't wait.
+    that memory doesn't grow with the number of items. When the iterator is closed no further call begins. The
+    threads end with the process: Ctrl-C doesn't wait.
     """
     tasks: queue.SimpleQueue = queue.SimpleQueue()
     waiting: deque[_Slot] = deque()
@@ -45,6 +47,9 @@ def in_order(
         while waiting:
             yield _taken(waiting.popleft())
     finally:
+        with suppress(queue.Empty):
+            while True:
+                tasks.get_nowait()
         for _ in threads:
             tasks.put(None)
 

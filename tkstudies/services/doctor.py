@@ -6,12 +6,9 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from requests import Response
-
-from tkstudies import jsonl
+from tkstudies.jsonl import Record
 from tkstudies.services import endpoints, http
-
-Record = dict[str, Any]
+from tkstudies.services.recos import reco_word
 
 _REFERENCE = ("runtype", "bfield", "beamtype", "beamenergy", "dataset")
 NAMES = {
@@ -70,7 +67,7 @@ def references(source: Iterable[Record] | None = None) -> Iterator[Record]:
     """Yield the reference run of each certified run, from the Certification Helper (no login)."""
     if source is None:
         with http.Connection(endpoints.CERTHELPER) as connection:
-            source = connection.request("GET", "/certify/allRunsRefRuns/", parse=_parse_array)
+            source = connection.get_json("/certify/allRunsRefRuns/", expect=_records)
     return (_renamed(row, _CERTHELPER_NAMES) for row in source)
 
 
@@ -83,7 +80,7 @@ def _renamed(row: Record, names: dict[str, str]) -> Record:
     record = {names.get(key, key): value for key, value in row.items()}
     for column in _RECO_COLUMNS:
         if isinstance(record.get(column), str):
-            record[column] = record[column].lower().replace("promptreco", "prompt")
+            record[column] = reco_word(record[column])
     return record
 
 
@@ -92,11 +89,8 @@ def _page(path: str, source: Iterable[Record] | None, cookies: str | None) -> It
         return source
     cookies = cookies or os.environ.get("TKSTUDIES_COOKIES")
     with http.Connection(endpoints.DOCTOR, cookies=cookies) as connection:
-        return connection.request("GET", path, parse=_parse_array)
+        return connection.get_json(path, expect=_records)
 
 
-def _parse_array(response: Response) -> list[Record]:
-    rows = http.parse_json(response)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise http.Unusable(f"sent no array of records: {jsonl.quoted(response.content)}")
-    return rows
+def _records(answer: Any) -> list[Record]:
+    return http.list_of(dict, answer)

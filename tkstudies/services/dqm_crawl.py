@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tkstudies import console, jsonl
-from tkstudies.errors import LoginError, ServiceError, WrongRecord
+from tkstudies.errors import LoginError, ServiceError, Unreachable, WrongRecord
 from tkstudies.services import dqm_datasets
 from tkstudies.services.concurrency import in_order
 from tkstudies.services.dqmgui import DqmGui
+from tkstudies.services.recos import RECOS, reco_word
 
 _LOOK_UPS = 4  # runs whose datasets are looked up at the same time
 _HOPELESS = 25  # failures in a row, of more than one pair, after which the server is given up
 _RUNS_TXT = re.compile(rb"(\d+)[\s,;]+([A-Za-z]\w*)(?:[\s,;]+(\S.*))?")
-_SYNONYMS = {"promptreco": "prompt"}
 _COSMICS_PRIMARIES = ("/Cosmics/", "/StreamExpressCosmics/")
 _CLASS_FIELDS = ("run_class_name", "run_type", "runtype", "rda_name", "doctor_runtype")
 
@@ -64,21 +64,25 @@ class Sample:
         return self.dataset == dqm_datasets.ONLINE
 
 
-class Outcome(NamedTuple):
-    """What came of one plot: the histogram as JSON, a problem, or (neither) that it is there already.
-
-    ``plot`` is None for a problem of the whole sample.
-    """
+class Task(NamedTuple):
+    """One plot of a sample; ``plot`` is None for a sample that has a problem, and so no plots."""
 
     sample: Sample
     plot: str | None
-    hist: bytes | None = None
-    problem: Problem | None = None
 
     @property
     def key(self) -> Key:
         """What the record is found by."""
         return self.sample.pair.run_number, self.sample.pair.reco, self.sample.dataset, self.plot or ""
+
+
+class Outcome(NamedTuple):
+    """What came of a task: the histogram as JSON, that its record is there already, or a problem."""
+
+    task: Task
+    hist: bytes = b""
+    is_known: bool = False
+    problem: Problem | None = None
 
 
 # --- pairs
@@ -157,8 +161,7 @@ def _number(value: Any) -> int | None:
 def _reco(value: Any) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
-    reco = value.strip().lower()
-    return _SYNONYMS.get(reco, reco)
+    return reco_word(value)
 
 
 def _is_cosmics(texts: Iterable[str]) -> bool | None:
@@ -217,7 +220,7 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
     if dataset:
         return Sample(pair, dataset)
     if pair.reco not in dqm_datasets.RULES:
-        known = ", ".join(dqm_datasets.RECOS)
+        known = ", ".join(RECOS)
         what = f"unknown reco {pair.reco}" if pair.reco else "the record has no reco"
         return Sample(pair, problem=Problem("missing dataset", f"{what}; known: {known}"))
 
@@ -255,10 +258,9 @@ class _Patience:
 
     def failed(self, pair: Pair, error: Exception) -> None:
         """Count a failure; raises what ends the crawl."""
-        is_unreachable = "can't be reached" in str(error)
         if isinstance(error, LoginError) or not isinstance(error, ServiceError):
             raise error
-        if is_unreachable and not self._ever_worked:
+        if isinstance(error, Unreachable) and not self._ever_worked:
             raise error
         self._in_a_row += 1
         self._pairs.add(pair)
@@ -288,27 +290,27 @@ def histograms(
         ServiceError: The server can't be used.
     """
 
-    def tasks() -> Iterator[Outcome]:
+    def tasks() -> Iterator[Task]:
         for sample in found:
-            if sample.problem:
-                yield Outcome(sample, None, problem=sample.problem)
-            else:
-                yield from (Outcome(sample, plot) for plot in plots_of(sample))
+            yield from (Task(sample, plot) for plot in ((None,) if sample.problem else plots_of(sample)))
 
-    def fetch(task: Outcome) -> Outcome:
-        if task.problem or task.key in known:
-            return task
-        sample = task.sample
-        hist = gui.histogram(sample.pair.run_number, sample.dataset, task.plot or "")
-        problem = Problem("missing plot", f"not in {sample.dataset}") if hist is None else None
-        return task._replace(hist=hist, problem=problem)
+    def fetch(task: Task) -> Outcome:
+        sample, plot = task
+        if plot is None:
+            return Outcome(task, problem=sample.problem)
+        if task.key in known:
+            return Outcome(task, is_known=True)
+        hist = gui.histogram(sample.pair.run_number, sample.dataset, plot)
+        if hist is None:
+            return Outcome(task, problem=Problem("missing plot", f"not in {sample.dataset}"))
+        return Outcome(task, hist)
 
     patience = _Patience()
     for task, outcome in in_order(fetch, tasks(), workers):
         if isinstance(outcome, Exception):
             patience.failed(task.sample.pair, outcome)
-            outcome = task._replace(problem=Problem("failed", str(outcome)))
-        elif outcome.plot:
+            outcome = Outcome(task, problem=Problem("failed", str(outcome)))
+        elif task.plot and not outcome.is_known:
             patience.worked()
         yield outcome
 

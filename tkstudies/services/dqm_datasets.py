@@ -51,8 +51,6 @@ RULES: dict[str, Rule] = {
 ERA_PRIMARIES = {"Run2017G": ("SingleTrack",)}
 """Eras whose re-reconstructions are looked at in other primary datasets."""
 
-RECOS = ("online", *RULES)
-
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _PROCESSING = re.compile(r"(?P<era>[^-]+)-(?P<campaign>.+)-v(?P<version>\d+)")
 _DATE = re.compile(r"(\d{1,2})([a-z]{3})(\d{4})")

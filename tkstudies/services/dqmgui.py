@@ -20,7 +20,7 @@ from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError
 from tkstudies.services import dqm_datasets, dqm_repair
 from tkstudies.services.endpoints import DQM
-from tkstudies.services.http import Connection, Unusable
+from tkstudies.services.http import Connection, Unusable, list_of
 
 BLOCK = 50
 """Run numbers per look-up of datasets; blocks are fixed: a part of the runs asks what all of them asked."""
@@ -40,11 +40,14 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 
 
 class DqmGui:
-    """A connection to the DQM GUI, offline and online; safe to share between threads.
+    """A connection to the DQM GUI, offline and online; safe to share between threads, to be used in a ``with``.
 
     Args:
         workers: How many requests may be under way at once.
         primary_dataset: Ask only for datasets of this primary dataset, not for those that the rules know.
+
+    Raises:
+        LoginError: There is no certificate that can be used.
     """
 
     def __init__(self, *, workers: int = 16, primary_dataset: str = ""):
@@ -54,6 +57,12 @@ class DqmGui:
         self._lock = threading.Lock()
         self._walk = _SessionWalk(self._connection)
         self._walks = False
+
+    def __enter__(self) -> DqmGui:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
 
     def histogram(self, run_number: int, dataset: str, path: str) -> bytes | None:
         """The histogram as one line of JSON, or None when the run doesn't have it.
@@ -152,28 +161,29 @@ class _SessionWalk:
         self._connection = connection
         self._lock = threading.Lock()
         self._session = ""
-        self._failed: ServiceError | None = None
+        self._no_start: ServiceError | None = None
 
     def datasets(self, run_number: int) -> tuple[str, ...]:
         """The datasets of one run."""
         with self._lock:
-            if self._failed:
-                raise self._failed
-            try:
-                found = self._modify(run_number) if self._session else None
-                if found is None:
-                    self._start()
-                    found = self._modify(run_number)
-                if found is None:
-                    raise ServiceError("the DQM GUI ends its sessions at once")
-            except ServiceError as error:
-                self._failed = error
-                raise
+            found = self._modify(run_number) if self._session else None
+            if found is None:
+                self._start()
+                found = self._modify(run_number)
+            if found is None:
+                raise ServiceError("the DQM GUI ends its sessions at once")
             return found.get(run_number, ())
 
     def _start(self) -> None:
-        self._session = self._connection.request("GET", "/offline/", parse=_session_name)
-        self._get("chooseSample?vary=run;order=dataset")
+        """Begin a session; where that failed once, it isn't tried again for every run."""
+        if self._no_start:
+            raise self._no_start
+        try:
+            self._session = self._connection.request("GET", "/offline/", parse=_session_name)
+            self._get("chooseSample?vary=run;order=dataset")
+        except ServiceError as error:
+            self._no_start = error
+            raise
 
     def _modify(self, run_number: int) -> Datasets | None:
         return self._get(f"modify?vary=any;pat={run_number}")
@@ -214,24 +224,19 @@ def histogram_json(content: bytes) -> bytes | None:
 
 
 def _parser(read: Callable[[bytes], Any]) -> Callable[[requests.Response], Any]:
-    """What reads the body of a response; an answer that makes no sense is worth another try."""
+    """What reads the body of a response; an answer that can't be read is worth another try."""
 
     def parse(response: requests.Response) -> Any:
         try:
             return read(response.content)
         except dqm_repair.Unreadable as error:
             raise Unusable(f"sent something unreadable: {error}") from None
-        except (LookupError, TypeError, AttributeError, ValueError):
-            raise Unusable(f"sent something unexpected: {jsonl.quoted(response.content)}") from None
 
     return parse
 
 
 def _contents(content: bytes) -> list[dict[str, Any]]:
-    items = dqm_repair.loads(content)["contents"]
-    if not all(isinstance(item, dict) for item in items):
-        raise TypeError("items of a folder are objects")
-    return list(items)
+    return list_of(dict, dqm_repair.loads(content)["contents"])
 
 
 def _samples(content: bytes) -> Datasets:
@@ -260,9 +265,9 @@ def _literal(response: requests.Response) -> Datasets | None:
         return None
     try:
         groups = ast.literal_eval(response.text.strip())[1]["items"]
-        return _by_run(item for group in groups if group["type"] == "offline_data" for item in group["items"])
-    except (ValueError, SyntaxError, LookupError, TypeError, AttributeError, RecursionError, MemoryError):
-        raise Unusable(f"sent something unexpected: {jsonl.quoted(response.content)}") from None
+    except (SyntaxError, RecursionError, MemoryError):
+        raise Unusable(f"sent something unreadable: {jsonl.quoted(response.content)}") from None
+    return _by_run(item for group in groups if group["type"] == "offline_data" for item in group["items"])
 
 
 def _service(dataset: str) -> str:

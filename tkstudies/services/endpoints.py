@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
+import requests
+
+from tkstudies.errors import ServiceError
 from tkstudies.services.auth import SSO_ADVICE
 from tkstudies.settings import current
 
@@ -39,10 +43,23 @@ class Service:
     patience: float = 120.0
 
     def base_url(self) -> str:
-        """The base URL in force; replays know only the default one."""
+        """The base URL in force, spelled as requests spells it; replays know only the default one.
+
+        Raises:
+            ServiceError: The environment names something else than an http(s) URL, or a user name in it.
+        """
         if current.replay:
             return self.default
-        return (os.environ.get(self.variable) or self.default).rstrip("/")
+        given = os.environ.get(self.variable) or self.default
+        if "@" in given:
+            raise ServiceError(f"{self.variable} holds a user name, which no service takes: leave it out")
+        request = requests.PreparedRequest()
+        with suppress(ValueError):  # as those of requests about URLs are
+            request.prepare_url(given, None)
+        url = request.url or ""
+        if not url.startswith(("http://", "https://")):
+            raise ServiceError(f"{self.variable} is not an http(s) URL: {given}")
+        return url.rstrip("/")
 
 
 _COOKIES = (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from tkstudies.errors import LoginError, TkstudiesError
+from tkstudies.errors import LoginError, ServiceError, TkstudiesError
 from tkstudies.services import endpoints, http
 from tkstudies.services.endpoints import SSO, Service
 from tkstudies.settings import current
@@ -69,7 +69,7 @@ class Health(NamedTuple):
 
     Attributes:
         service: Its short name, a key of PROBES.
-        title, url: What messages call it, and where it is.
+        title, url: What messages call it, and where it is (empty if the environment says nothing usable).
         needed: Can nothing much be done without it?
         reachable: Did it answer?
         logged_in_as: Certificate, application or cookie file; None if it asks for none of them, or without one.
@@ -120,41 +120,44 @@ class _Patient(threading.Thread):
         self._cookies = cookies if self._probe.service is endpoints.DOCTOR else None
         self._seconds = seconds
         service = self._probe.service
-        self._plain = Health(
-            name, service.title, http.shown(service.base_url()), needed or self._probe.needed
-        )
+        self._plain = Health(name, service.title, _url(service), needed or self._probe.needed)
         self._found: Health | None = None
+        self._bug: Exception | None = None
         self._doing = ""
 
     def run(self) -> None:
         """Log in and ask."""
+        try:
+            self._found = self._examined()
+        except Exception as error:
+            self._bug = error
+
+    def _examined(self) -> Health:
         found = self._plain
         try:
             self._doing = f"reading credentials for {found.title}"
             with http.Connection(
                 self._probe.service, cookies=self._cookies, patience=self._seconds
             ) as connection:
-                self._doing = f"fetching a token from {http.shown(SSO.base_url())}"
+                self._doing = f"fetching a token from {SSO.title}"
                 identity = connection.identity()
                 if identity:
                     found = found._replace(logged_in_as=identity.name, valid_until=identity.until)
                 self._doing = f"asking {found.url}"
-                found = found._replace(reachable=True)
-                self._probe.ask(connection)
-            self._found = found._replace(ok=True)
+                try:
+                    self._probe.ask(connection)
+                finally:
+                    found = found._replace(reachable=connection.answered)
+            return found._replace(ok=True)
         except TkstudiesError as error:
-            self._found = self._ill(found, error)
-
-    def _ill(self, found: Health, error: TkstudiesError) -> Health:
-        answered = found.reachable
-        if answered and ("can't be reached" in str(error) or "sent nothing" in str(error)):
-            answered = False
-        if isinstance(error, LoginError):
-            found = found._replace(logged_in_as=None, valid_until=None)
-        return found._replace(reachable=answered, ok=False, advice=str(error))
+            if isinstance(error, LoginError):
+                found = found._replace(logged_in_as=None, valid_until=None)
+            return found._replace(ok=False, advice=str(error))
 
     def health(self) -> Health:
-        """What is known by now."""
+        """What is known by now; raises what is no failure of the service."""
+        if self._bug:
+            raise self._bug
         if self._found:
             return self._found
         if not self._doing:
@@ -163,3 +166,10 @@ class _Patient(threading.Thread):
             )
         advice = f"no answer within {self._seconds:g} s while {self._doing}. {self._probe.service.route}"
         return self._plain._replace(reachable=False, ok=False, advice=advice)
+
+
+def _url(service: Service) -> str:
+    try:
+        return service.base_url()
+    except ServiceError:
+        return ""  # told when it is asked

@@ -15,9 +15,11 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.exceptions import ConnectTimeout, ProxyError
+from urllib3.exceptions import NewConnectionError
 
 from tkstudies import __version__, console, jsonl
-from tkstudies.errors import LoginError, ServiceError, UsageError
+from tkstudies.errors import LoginError, ServiceError, Unreachable, UsageError
 from tkstudies.services import auth, identity
 from tkstudies.services.cassettes import Recorder, ReplayAdapter
 from tkstudies.services.endpoints import SSO, Service
@@ -25,6 +27,7 @@ from tkstudies.services.identity import Identity
 from tkstudies.settings import current
 
 Result = TypeVar("Result")
+Final = Callable[[requests.Response], str | None]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RETRIED = (429, 500, 502, 503, 504)
@@ -59,6 +62,9 @@ class Connection:
         cookies: A Netscape cookie file to log in with.
         patience: Seconds after which a request is given up, if other than usual for the service.
 
+    Attributes:
+        answered: Has the service said anything yet, be it that it doesn't want us?
+
     Raises:
         LoginError: Credentials that are named can't be used.
     """
@@ -73,6 +79,7 @@ class Connection:
     ):
         self.service = service
         self.base = service.base_url()
+        self.answered = False
         self._cookies_file = cookies
         self._live = current.replay is None
         self._patience = patience or _seconds("TKSTUDIES_PATIENCE", service.patience)
@@ -99,8 +106,6 @@ class Connection:
         auth.load_dotenv()
         parts = urlsplit(self.base)
         secure = parts.scheme == "https"
-        if not parts.hostname or parts.scheme not in ("http", "https"):
-            raise ServiceError(f"{self.service.variable} is not an http(s) URL: {self._shown(self.base)}")
         private = secure or parts.hostname in _LOOPBACK
         if parts.hostname not in _LOOPBACK:
             self._session.proxies = requests.utils.get_environ_proxies(self.base)
@@ -146,25 +151,29 @@ class Connection:
     # --- requests
 
     def get_json(
-        self, path: str, params: dict[str, Any] | None = None, expect: Callable[[Any], Result] | None = None
+        self,
+        path: str,
+        params: dict[str, Any] | None = None,
+        *,
+        expect: Callable[[Any], Any] = lambda answer: answer,
+        final: Final | None = None,
     ) -> Any:
-        """The JSON answer to a GET, or what ``expect`` takes out of it.
-
-        ``expect`` may raise what comes of an unexpected shape (KeyError, TypeError, ...): worth another try.
-
-        Raises:
-            LoginError: A login page came instead, or the credentials were refused.
-            ServiceError: No usable answer within the service's patience.
-        """
-        return self.request("GET", path, params=params, parse=_expecting(expect))
+        """What ``expect`` takes out of the JSON answer to a GET (see ``request``)."""
+        return self.request("GET", path, params=params, parse=_json_for(expect), final=final)
 
     def post_json(
-        self, path: str, payload: Any, expect: Callable[[Any], Result] | None = None, **how: Any
+        self,
+        path: str,
+        payload: Any,
+        *,
+        expect: Callable[[Any], Any] = lambda answer: answer,
+        final: Final | None = None,
     ) -> Any:
-        """The JSON answer to a POST of JSON; only for requests that read (they may be repeated)."""
-        body = jsonl.encode(payload)
-        parse = _expecting(expect)
-        return self.request("POST", path, body=body, content_type="application/json", parse=parse, **how)
+        """The same for a POST of JSON; only for requests that read (they may be repeated)."""
+        body, parse = jsonl.encode(payload), _json_for(expect)
+        return self.request(
+            "POST", path, body=body, content_type="application/json", parse=parse, final=final
+        )
 
     def request(
         self,
@@ -175,15 +184,21 @@ class Connection:
         body: bytes | None = None,
         content_type: str = "",
         parse: Callable[[requests.Response], Result],
-        final: Callable[[requests.Response], str | None] = lambda response: None,
+        final: Final | None = None,
     ) -> Result:
         """What ``parse`` makes of the answer, tried again while that can help.
 
         Args:
             path: Below the base URL, percent-encoded, with a slash in front.
             params: Query parameters, not yet encoded.
-            parse: Turns an answer with status 200 into the result, or raises Unusable.
+            parse: Turns an answer with status 200 into the result. It may raise Unusable, or what comes of an
+                unexpected shape (KeyError, TypeError, ...): worth another try.
             final: The server's own words when an error status won't go away by trying again, else None.
+
+        Raises:
+            LoginError: A login page came instead, or the credentials were refused.
+            Unreachable: Nobody listens there.
+            ServiceError: No usable answer within the service's patience.
         """
         request = requests.PreparedRequest()
         headers = dict(self._session.headers)
@@ -199,7 +214,7 @@ class Connection:
                 tries[failure.kind] = tries.get(failure.kind, 0) + 1
                 self._wait_or_give_up(request, failure, tries, deadline)
 
-    def _try(self, request: requests.PreparedRequest, parse: Callable, final: Callable) -> Any:
+    def _try(self, request: requests.PreparedRequest, parse: Callable, final: Final | None) -> Any:
         token = self._tokens.get(self.service.audience) if self._tokens else ""
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
@@ -215,17 +230,17 @@ class Connection:
                 kind = "token" if first else "old token"
             raise _Failure(kind, _way_to_login(response))
         if status != 200:
-            told = final(response)
+            told = final(response) if final else None
             if told is not None:
-                raise ServiceError(f"{self.service.title} refuses: {told} ({self._shown(request.url)})")
+                raise ServiceError(f"{self.service.title} refuses: {told} ({_shown(request.url)})")
             if status in _RETRIED:
                 raise _Failure("busy", f"answers {status}{_reason(response)}", _retry_after(response))
             if status == 403:
                 raise LoginError(
-                    f"not allowed at {self.service.title}: 403 for {self._shown(request.url)}. {self.service.advice}"
+                    f"not allowed at {self.service.title}: 403 for {_shown(request.url)}. {self.service.advice}"
                 )
             raise ServiceError(
-                f"{self.service.title} answers {status}{_reason(response)} for {self._shown(request.url)}"
+                f"{self.service.title} answers {status}{_reason(response)} for {_shown(request.url)}"
             )
         try:
             if not response.content.strip():
@@ -233,14 +248,19 @@ class Connection:
             return parse(response)
         except Unusable as error:
             raise _Failure("content", str(error)) from None
+        except (LookupError, TypeError, AttributeError, ValueError):
+            told = f"sent something of an unexpected shape: {jsonl.quoted(response.content)}"
+            raise _Failure("content", told) from None
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
         start = time.monotonic()
         try:
             response = self._session.send(request, timeout=self._timeout, allow_redirects=False, stream=True)
+            self.answered = True
             _read_body(response, self._patience)
             _hide_credentials(request, response)
         except requests.exceptions.SSLError as error:
+            self.answered = True
             raise self._no_secure_connection(request, error) from None
         except requests.exceptions.InvalidSchema:
             raise ServiceError("a SOCKS proxy needs PySocks: pip install 'tkstudies[socks]'") from None
@@ -249,18 +269,17 @@ class Connection:
         except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
             raise _Failure("content", f"sent nothing for {self._timeout[1]:g} s") from None
         except requests.exceptions.ConnectionError as error:
-            kind = "unreachable" if _never_connected(error) else "busy"
-            raise _Failure(kind, f"can't be reached ({_cause(error)})") from None
+            if _never_connected(error):
+                raise _Failure("unreachable", f"can't be reached ({_cause(error)})") from None
+            raise _Failure("busy", f"breaks off the connection ({_cause(error)})") from None
         except urllib3.exceptions.HTTPError as error:
             raise _Failure("busy", f"broke off in the middle of an answer ({_cause(error)})") from None
         except requests.exceptions.RequestException as error:
-            raise ServiceError(
-                f"{self.service.title}: {_cause(error)} ({self._shown(request.url)})"
-            ) from None
+            raise ServiceError(f"{self.service.title}: {_cause(error)} ({_shown(request.url)})") from None
         if self._recorder:
             self._recorder.add(request, response, self.base, self.service.default)
         console.debug(
-            f"{request.method} {self._shown(request.url, 10_000)} -> {response.status_code}, "
+            f"{request.method} {request.url} -> {response.status_code}, "
             f"{len(response.content):,} bytes, {time.monotonic() - start:.3f} s"
         )
         return response
@@ -269,7 +288,7 @@ class Connection:
         """A server that we don't trust, one that doesn't take our certificate, or one that broke off."""
         if "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error):
             return ServiceError(
-                f"{self.service.title}: no secure connection to {self._shown(request.url)}: {_cause(error)}. "
+                f"{self.service.title}: no secure connection to {_shown(request.url)}: {_cause(error)}. "
                 "If a proxy or tunnel signs with an authority of its own, name its bundle in REQUESTS_CA_BUNDLE"
             )
         kind = "login" if self._session.cert else "busy"
@@ -293,7 +312,7 @@ class Connection:
         time.sleep(delay)
 
     def _final_error(self, request: requests.PreparedRequest, failure: _Failure, tries: int) -> ServiceError:
-        service, url = self.service, self._shown(request.url)
+        service, url = self.service, _shown(request.url)
         if failure.kind in ("login", *_TOKEN_KINDS):
             advice = service.advice
             if self._cookies_file:
@@ -302,19 +321,16 @@ class Connection:
                 f"not logged in to {service.title}: {url} {failure.reason}. {advice}".rstrip(". ")
             )
         tried = f"given up after {console.counted(tries, 'try') if tries == 1 else f'{tries} tries'}"
-        advice = f". {service.route}, or set {service.variable}" if failure.kind == "unreachable" else ""
-        return ServiceError(f"{service.title} {failure.reason}: {request.method} {url}, {tried}{advice}")
-
-    def _shown(self, url: str | None, most: int = 160) -> str:
-        """A URL for a message, not too long."""
-        text = shown(url or "")
-        return text if len(text) <= most else text[: most - 3] + "..."
+        told = f"{service.title} {failure.reason}: {request.method} {url}, {tried}"
+        if failure.kind == "unreachable":
+            return Unreachable(f"{told}. {service.route}, or set {service.variable}")
+        return ServiceError(told)
 
 
-def shown(url: str) -> str:
-    """A URL without a password that somebody put in front of the host."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def _shown(url: str | None) -> str:
+    """A URL for a message, not too long."""
+    text = url or ""
+    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def _seconds(variable: str, default: float) -> float:
@@ -427,18 +443,19 @@ def parse_json(response: requests.Response) -> Any:
         raise Unusable(f"sent {what}: {jsonl.quoted(content)}") from None
 
 
-def _expecting(expect: Callable[[Any], Any] | None) -> Callable[[requests.Response], Any]:
-    """A parser for JSON of the shape that ``expect`` takes."""
-    if expect is None:
-        return parse_json
+def _json_for(expect: Callable[[Any], Result]) -> Callable[[requests.Response], Result]:
+    return lambda response: expect(parse_json(response))
 
-    def parse(response: requests.Response) -> Any:
-        try:
-            return expect(parse_json(response))
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-            raise Unusable(f"sent JSON of an unexpected shape: {jsonl.quoted(response.content)}") from None
 
-    return parse
+def list_of(kind: type[Result], value: Any) -> list[Result]:
+    """The value of a member of an answer, if it is a list with members of this kind, else a TypeError.
+
+    >>> list_of(dict, [{"a": 1}])
+    [{'a': 1}]
+    """
+    if type(value) is list and all(type(member) is kind for member in value):
+        return value
+    raise TypeError(f"not a list of {kind.__name__}")
 
 
 def _leads_to_login(response: requests.Response) -> bool:
@@ -479,11 +496,9 @@ def _reason(response: requests.Response) -> str:
     return f" ({jsonl.quoted(content, 200)})"
 
 
-def _never_connected(error: BaseException) -> bool:
-    text = repr(error)
-    return any(
-        word in text for word in ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ProxyError")
-    )
+def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, (ConnectTimeout, ProxyError)) or isinstance(reason, NewConnectionError)
 
 
 def _cause(error: BaseException) -> str:

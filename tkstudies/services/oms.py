@@ -12,11 +12,11 @@ from requests import Response
 
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError, UsageError
+from tkstudies.jsonl import Record
 from tkstudies.services import endpoints, http, paging
 from tkstudies.services.injection import split_scheme
-from tkstudies.services.runselection import Numbers, Range, RunSelection, coarse
+from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, coarse
 
-Record = dict[str, Any]
 Filter = tuple[str, str, str]  # attribute, operator of OMS, value
 
 PAGE_SIZE = 1000
@@ -26,7 +26,6 @@ OPERATORS = {
     "eq": "EQ", "ne": "NEQ", "lt": "LT", "lte": "LE", "gt": "GT", "gte": "GE", "like": "LIKE",
     "contains": "CT", "neq": "NEQ", "le": "LE", "ge": "GE", "ct": "CT",
 }  # fmt: skip
-_NO_END = 9_999_999  # of an era that goes on
 _GAPS = {
     "runs": 200,
     "fills": 100,
@@ -36,7 +35,11 @@ _KEYS = {
     "runs": ("run_number",),
     "fills": ("fill_number",),
     "lumisections": ("run_number", "lumisection_number"),
-}
+}  # in order, and unique
+_NAMES = {
+    "hltpathinfo": ("run_number", "path_name"),
+    "hltpathrates": ("run_number", "path_name", "last_lumisection_number"),
+}  # what a row is about, of resources that come in an order of their own
 _PICOBARNS = {"pb^{-1}": 1.0, "{\\mu}b^{-1}": 1e-6, "nb^{-1}": 1e-3, "fb^{-1}": 1e3}  # [pb^-1]
 
 
@@ -46,7 +49,7 @@ class Wanted:
 
     Attributes:
         filters: Further conditions that OMS applies, as parse_filter gives them.
-        fields: Only these attributes (and the key); empty for all.
+        fields: Only these attributes (and those that tell rows apart); empty for all.
         sort: Attributes to sort by, ``-`` in front for descending; empty for the key.
         split_scheme: Add what the injection scheme says (see injection.FIELDS).
         workers: Requests under way at once.
@@ -97,14 +100,16 @@ def runs(
     """
     wanted = wanted or Wanted()
     fixed = [("sequence", "EQ", sequence)] if sequence else []
-    return _selected("runs", selection, wanted, fixed, "last_lumisection_number")
+    if selection.min_lumisections is not None:
+        fixed.append(("last_lumisection_number", "GE", str(selection.min_lumisections)))
+    return _selected("runs", selection, wanted, fixed)
 
 
 def lumisections(selection: RunSelection, wanted: Wanted | None = None) -> Iterator[Record]:
     """Yield the lumisections of the selected runs by run and number; times are those of the lumisections."""
     if selection.min_lumisections is not None:
         raise UsageError("lumisections can't be selected by their number in the run")
-    return _selected("lumisections", selection, wanted or Wanted(), [], "")
+    return _selected("lumisections", selection, wanted or Wanted(), [])
 
 
 def fills(
@@ -131,13 +136,29 @@ def hlt_paths(
 
 
 def hlt_rates(
-    run_numbers: Iterable[int], paths: Iterable[str], wanted: Wanted | None = None
+    run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None
 ) -> Iterator[Record]:
-    """Yield the rate of each trigger path in each lumisection of each run (resource hltpathrates)."""
-    groups = [
-        [*group, ("last_lumisection_number", "GT", "0")] for group in _by_run_and_path(run_numbers, paths)
-    ]
-    return _rows("hltpathrates", groups, wanted or Wanted(), extra={"group[granularity]": "lumisection"})
+    """Yield the rate of each trigger path in each lumisection of each run (resource hltpathrates).
+
+    OMS wants the paths named: without ``paths`` those of each run are looked up first.
+    """
+    wanted, paths = wanted or Wanted(), tuple(paths)
+    with _connection(wanted) as connection:
+        _check_attributes(connection, "hltpathrates", wanted)
+        if paths:
+            yield from _rates(connection, _by_run_and_path(run_numbers, paths), wanted)
+            return
+        everything = Wanted(workers=wanted.workers)
+        for run in run_numbers:
+            rows = list(_listed(connection, "hltpathinfo", _by_run_and_path([run], ()), everything))
+            of_run = _by_run_and_path([run], [row["path_name"] for row in rows]) if rows else []
+            yield from _rates(connection, of_run, wanted)
+
+
+def _rates(connection: http.Connection, groups: list[list[Filter]], wanted: Wanted) -> Iterator[Record]:
+    groups = [[*group, ("last_lumisection_number", "GT", "0")] for group in groups]
+    by_lumisection = {"group[granularity]": "lumisection"}
+    return _listed(connection, "hltpathrates", groups, wanted, extra=by_lumisection)
 
 
 def resource(name: str, wanted: Wanted | None = None) -> Iterator[Record]:
@@ -167,7 +188,7 @@ def era_runs(name: str, *, cookies: str | None = None) -> Range:
     first, last = found.get("start_run"), found.get("end_run")
     if first is None:
         return _runs_of_fills(found.get("title", name), access)
-    return int(first), int(last if last is not None else _NO_END)
+    return int(first), int(last if last is not None else HIGHEST)  # of an era that goes on
 
 
 def _title(era: Record) -> str:
@@ -206,9 +227,7 @@ def resolved(selection: RunSelection, access: Wanted | None = None) -> RunSelect
 # --- selections as filters
 
 
-def _selected(
-    name: str, selection: RunSelection, wanted: Wanted, fixed: list[Filter], duration: str
-) -> Iterator[Record]:
+def _selected(name: str, selection: RunSelection, wanted: Wanted, fixed: list[Filter]) -> Iterator[Record]:
     if selection.classes or selection.runtype:
         raise UsageError("OMS knows no run classes: those are the Run Registry's")
     if not selection.is_bounded and not wanted.filters:
@@ -216,8 +235,6 @@ def _selected(
     if selection.is_empty:
         return iter(())
     conditions = [*fixed, *_times(selection.since, selection.until)]
-    if selection.min_lumisections is not None:
-        conditions.append((duration, "GE", str(selection.min_lumisections)))
     groups = [
         [*by_run, *by_fill, *conditions]
         for by_run in _groups("run_number", selection.runs, _GAPS[name])
@@ -256,13 +273,26 @@ def _by_run_and_path(run_numbers: Iterable[int], paths: Iterable[str]) -> list[l
 
 
 def _rows(
+    name: str, groups: list[list[Filter]], wanted: Wanted, keep: Callable[[Record], bool] | None = None
+) -> Iterator[Record]:
+    """The rows of a resource as flat records: of one listing after the other, each with its own filters."""
+    with _connection(wanted) as connection:
+        _check_attributes(connection, name, wanted)
+        yield from _listed(connection, name, groups, wanted, keep)
+
+
+def _connection(wanted: Wanted) -> http.Connection:
+    return http.Connection(endpoints.OMS, workers=wanted.workers, cookies=wanted.cookies)
+
+
+def _listed(
+    connection: http.Connection,
     name: str,
     groups: list[list[Filter]],
     wanted: Wanted,
     keep: Callable[[Record], bool] | None = None,
     extra: dict[str, str] | None = None,
 ) -> Iterator[Record]:
-    """The rows of a resource as flat records: of one listing after the other, each with its own filters."""
     keys = _KEYS.get(name, ())
     base: dict[str, str] = dict(extra or {})
     sort = [*wanted.sort, *(key for key in keys if key not in {field.lstrip("-") for field in wanted.sort})]
@@ -270,19 +300,16 @@ def _rows(
         base["sort"] = ",".join(sort)
     if wanted.fields:
         scheme = ["injection_scheme"] if wanted.split_scheme else []
-        base["fields"] = ",".join(dict.fromkeys([*keys, *wanted.fields, *scheme]))
+        names = keys or _NAMES.get(name, ())
+        base["fields"] = ",".join(dict.fromkeys([*names, *wanted.fields, *scheme]))
     if name in ("runs", "fills"):
         base["include"] = "meta"
-    with http.Connection(endpoints.OMS, workers=wanted.workers, cookies=wanted.cookies) as connection:
-        _check_attributes(connection, name, wanted)
-        listings = [
-            _listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups
-        ]
-        found = paging.read(listings, _row_key(keys), size=PAGE_SIZE, workers=wanted.workers, what=name)
-        for row in found:
-            record = flat_record(row, with_units=name in ("runs", "fills"))
-            if keep is None or keep(record):
-                yield record | split_scheme(record.get("injection_scheme")) if wanted.split_scheme else record
+    listings = [_listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups]
+    found = paging.read(listings, _row_key(keys), size=PAGE_SIZE, workers=wanted.workers, what=name)
+    for row in found:
+        record = flat_record(row, with_units=name in ("runs", "fills"))
+        if keep is None or keep(record):
+            yield record | split_scheme(record.get("injection_scheme")) if wanted.split_scheme else record
 
 
 def _parameters(base: dict[str, str], filters: Iterable[Filter]) -> dict[str, str]:
@@ -300,18 +327,15 @@ def _parameters(base: dict[str, str], filters: Iterable[Filter]) -> dict[str, st
 def _listing(connection: http.Connection, name: str, parameters: dict[str, str]) -> paging.Fetch:
     def fetch(page: int) -> paging.Page:
         window = {"page[offset]": page * PAGE_SIZE, "page[limit]": PAGE_SIZE}
-        return connection.request(
-            "GET", "/" + quote(name), params={**parameters, **window}, parse=_parse_listing, final=_own_words
+        return connection.get_json(
+            f"/{quote(name)}", {**parameters, **window}, expect=_page, final=_own_words
         )
 
     return fetch
 
 
-def _parse_listing(response: Response) -> paging.Page:
-    answer = http.parse_json(response)
-    rows = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(rows, list):
-        raise http.Unusable("sent a listing without data")
+def _page(answer: Any) -> paging.Page:
+    rows = http.list_of(dict, answer["data"])
     total = (answer.get("meta") or {}).get("totalResourceCount")
     return rows, total if isinstance(total, int) else len(rows)
 
@@ -343,13 +367,12 @@ def _check_attributes(connection: http.Connection, name: str, wanted: Wanted) ->
     if not used:
         return
     try:
-        answer = connection.request("GET", f"/{quote(name)}/meta", parse=http.parse_json, final=_own_words)
+        fields = connection.get_json(
+            f"/{quote(name)}/meta", expect=lambda answer: dict(answer["meta"]["fields"]), final=_own_words
+        )
     except LoginError:
         raise
     except ServiceError:
-        answer = None
-    fields = (answer.get("meta") or {}).get("fields") if isinstance(answer, dict) else None
-    if not isinstance(fields, dict):
         console.debug(f"OMS doesn't list the attributes of {name}: they are not checked")
         return
     unknown = [attribute for attribute in used if attribute not in fields]

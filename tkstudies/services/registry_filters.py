@@ -7,22 +7,18 @@ forms that were seen to work: one ``and`` list, with every ``or`` inside one fie
 
 from __future__ import annotations
 
+import fnmatch
 import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tkstudies.errors import UsageError
-from tkstudies.services.registry_records import (
-    BASE_FIELDS,
-    COMPONENTS,
-    RECOS,
-    STATUSES,
-    V4_FIELDS,
-    WORDS,
-    Record,
-)
+from tkstudies.jsonl import Record
+from tkstudies.services.recos import RECOS
+from tkstudies.services.registry_records import BASE_FIELDS, COMPONENTS, STATUSES, V4_FIELDS, WORDS
 from tkstudies.services.runselection import Numbers, RunSelection
 
 Rule = dict[str, Any]
@@ -109,7 +105,7 @@ class Condition:
         if found is None:
             return self.operator in ("ne", "notlike")
         if self.operator in ("like", "notlike"):
-            matches = _like(wanted).fullmatch(str(found)) is not None
+            matches = _like(wanted).match(str(found)) is not None
             return matches == (self.operator == "like")
         if isinstance(found, (int, float)):
             number = _number(wanted)
@@ -262,10 +258,15 @@ def _number(text: Any) -> int | float | None:
     return int(value) if value.is_integer() else value
 
 
+@lru_cache
 def _like(pattern: str) -> re.Pattern[str]:
-    """SQL's LIKE without regard to case, as the server has it: ``%`` any text, ``_`` one character."""
-    translated = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in pattern)
-    return re.compile(translated, re.DOTALL | re.IGNORECASE)
+    """SQL's LIKE without regard to case, as the server has it: ``%`` any text, ``_`` one character.
+
+    As a shell pattern, whose translation needs no more than quadratic time, however many ``%`` there are.
+    """
+    shell = {"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}
+    translated = fnmatch.translate("".join(shell.get(c, c) for c in pattern))
+    return re.compile(translated, re.IGNORECASE)
 
 
 # --- what is sent to v4

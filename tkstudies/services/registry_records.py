@@ -7,13 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from tkstudies.errors import UsageError
+from tkstudies.jsonl import Record
 
-Record = dict[str, Any]
 Counts = dict[str, int]
 StatusRule = Callable[[Counts], str]
 
-WORKSPACES = ("tracker", "global")
-RECOS = ("online", "express", "prompt", "rereco", "rerecoul")
 COMPONENTS = {"pixel": "tracker-pixel", "strip": "tracker-strip", "tracking": "tracker-track"}
 WORDS = ("BAD", "STANDBY", "EXCLUDED", "NOTSET", "GOOD")
 STATUSES = (*WORDS, "EMPTY", "NO VALUE FOUND")  # as the server counts them
@@ -30,15 +28,15 @@ _TEXTS = ("causes", "comments")
 RULES = ("any-good", "majority", "worst", "fraction=X")
 
 
-def reco_of(name: str) -> str | None:
+def reco_of_name(name: str) -> str | None:
     """The reconstruction that a dataset name of the registry speaks of.
 
     Source: the tracker group's certification helper, extended by the online datasets of v3 and v4.
 
-    >>> reco_of("online"), reco_of("/Global/Online/ALL"), reco_of("/PromptReco/TRKDelay")
-    ('online', 'online', 'prompt')
-    >>> reco_of("/ReReco/Run2017B_UL2019/DQM"), reco_of("/Run2012D-22Jan2013ReReco/DQM"), reco_of("/Test/DQM")
-    ('rerecoul', 'rereco', None)
+    >>> [reco_of_name(name) for name in ("online", "/Global/Online/ALL", "/PromptReco/TRKDelay", "/Test/DQM")]
+    ['online', 'online', 'prompt', None]
+    >>> [reco_of_name(name) for name in ("/ReReco/Run2017B_UL2019/DQM", "/Run2012D-22Jan2013ReReco/DQM")]
+    ['rerecoul', 'rereco']
     """
     lower = name.lower()
     if lower == "online" or lower.startswith("/global/online/"):
@@ -157,7 +155,7 @@ def v4_record(dataset: dict[str, Any], workspace: str, rule: StatusRule) -> Reco
     name = dataset["name"]
     record: Record = {
         "run_number": dataset["run_number"],
-        "reco": reco_of(name),
+        "reco": reco_of_name(name),
         "run_type": run_type_of(run_class),
         "workspace": workspace,
         "rda_name": name,
@@ -185,7 +183,7 @@ def v3_record(row: dict[str, Any], workspace: str) -> Record:
     name = row["rda_name"] or ""
     record: Record = {
         "run_number": row["run_number"],
-        "reco": reco_of(name),
+        "reco": reco_of_name(name),
         "run_type": run_type_of(run_class),
         "workspace": (row["rda_wor_name"] or workspace).lower(),
         "rda_name": name or None,

@@ -16,10 +16,11 @@ from requests import Response
 
 from tkstudies import jsonl
 from tkstudies.errors import ServiceError, UsageError
+from tkstudies.jsonl import Record
 from tkstudies.services import endpoints, http, paging
 from tkstudies.services.registry_filters import Query
-from tkstudies.services.registry_records import Record, v3_columns, v3_record
-from tkstudies.services.runselection import Range, coarse, merged
+from tkstudies.services.registry_records import v3_columns, v3_record
+from tkstudies.services.runselection import Range, coarse
 
 PAGE_SIZE = 1000  # the server refuses more
 WORKERS = 4
@@ -97,11 +98,7 @@ def _whole_number(response: Response) -> int:
 
 
 def _data(response: Response) -> list[list[Any]]:
-    answer = http.parse_json(response)
-    rows = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(rows, list):
-        raise http.Unusable("sent an answer without rows")
-    return rows
+    return http.list_of(list, http.parse_json(response)["data"])
 
 
 def _refused(response: Response) -> str | None:
@@ -177,17 +174,12 @@ def _our_columns(workspace: str) -> list[str]:
 
 
 def _all_columns(connection: http.Connection, namespace: str, table: str) -> list[str]:
-    described = connection.request("GET", f"/table/{namespace}/{table}", parse=_table)
-    names = [str(column["name"]).lower() for column in described]
+    names = connection.get_json(f"/table/{namespace}/{table}", expect=_column_names)
     return [name for name in names if re.fullmatch(r"\w+", name)]
 
 
-def _table(response: Response) -> list[dict[str, Any]]:
-    answer = http.parse_json(response)
-    columns = answer.get("columns") if isinstance(answer, dict) else None
-    if not isinstance(columns, list):
-        raise http.Unusable("sent a table without columns")
-    return columns
+def _column_names(answer: Any) -> list[str]:
+    return [column["name"].lower() for column in answer["columns"]]
 
 
 def _rows_by_run(
@@ -264,7 +256,7 @@ def _luminosities(
         "sum(l.delivlumisection) run_lumi, sum(l.livelumisection) run_live_lumi from runinfo.lumi_sections l"
     )
     end = f"group by {run} order by {run}"
-    ranges = coarse(merged((run, run) for run in runs), _GAP)
+    ranges = coarse(((run, run) for run in runs), _GAP)
     queries = [
         _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), {})
         for part in _range_conditions(ranges, run)

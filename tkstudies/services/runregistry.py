@@ -5,23 +5,18 @@ Source of the wire format: the backend's answers as observed in 2024 (filters, p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from requests import Response
 
-from tkstudies import jsonl
 from tkstudies.errors import UsageError
+from tkstudies.jsonl import Record
 from tkstudies.services import concurrency, endpoints, http, paging
 from tkstudies.services.registry_filters import Query, Rule, excluded_names_filter, server_filter
-from tkstudies.services.registry_records import (
-    COMPONENTS,
-    Record,
-    StatusRule,
-    status_rule,
-    status_word,
-    v4_record,
-)
+from tkstudies.services.registry_records import COMPONENTS, StatusRule, status_rule, status_word, v4_record
+
+Ranges = dict[str, list[dict[str, Any]]]  # by component: start, end, status, cause, comment
 
 PAGE_SIZE = 500  # one server process writes the JSON: larger pages gain nothing
 WORKERS = 4
@@ -77,7 +72,7 @@ def _excluded_runs(connection: http.Connection, query: Query, workers: int) -> s
 def _datasets(connection: http.Connection, condition: Rule, workers: int) -> Iterator[dict[str, Any]]:
     def fetch(page: int) -> paging.Page:
         body = {"page": page, "page_size": PAGE_SIZE, "filter": condition, "sortings": _ORDER}
-        return _post(connection, "/datasets_filtered_ordered", body, _listing)
+        return connection.post_json("/datasets_filtered_ordered", body, expect=_listing, final=_own_words)
 
     def key(dataset: dict[str, Any]) -> tuple[int, str]:
         return dataset["run_number"], dataset["name"]
@@ -85,32 +80,8 @@ def _datasets(connection: http.Connection, condition: Rule, workers: int) -> Ite
     return paging.read([fetch], key, size=PAGE_SIZE, workers=workers, what="registry rows")
 
 
-def _post(
-    connection: http.Connection, path: str, body: dict[str, Any], parse: Callable[[Response], Any]
-) -> Any:
-    return connection.request(
-        "POST",
-        path,
-        body=jsonl.encode(body),
-        content_type="application/json",
-        parse=parse,
-        final=_own_words,
-    )
-
-
-def _object(response: Response) -> dict[str, Any]:
-    answer = http.parse_json(response)
-    if not isinstance(answer, dict):
-        raise http.Unusable(f"sent JSON that isn't an object: {jsonl.quoted(response.content)}")
-    return answer
-
-
-def _listing(response: Response) -> paging.Page:
-    answer = _object(response)
-    datasets, count = answer.get("datasets"), answer.get("count")
-    if not isinstance(datasets, list) or not isinstance(count, int):
-        raise http.Unusable("sent a listing without datasets and count")
-    return datasets, count
+def _listing(answer: Any) -> paging.Page:
+    return http.list_of(dict, answer["datasets"]), int(answer["count"])
 
 
 def _own_words(response: Response) -> str | None:
@@ -135,9 +106,10 @@ def lumisections(
     """
     with http.Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
 
-        def fetch(record: Record) -> dict[str, Any]:
+        def fetch(record: Record) -> Ranges:
             body = {"run_number": record["run_number"], "dataset_name": record["rda_name"]}
-            return _post(connection, "/lumisections/rr_lumisection_ranges_by_component", body, _object)
+            path = "/lumisections/rr_lumisection_ranges_by_component"
+            return connection.post_json(path, body, expect=_ranges, final=_own_words)
 
         for record, ranges in concurrency.in_order(fetch, records, workers):
             if isinstance(ranges, Exception):
@@ -145,12 +117,15 @@ def lumisections(
             yield from _by_lumisection(record, ranges)
 
 
-def _by_lumisection(record: Record, ranges: dict[str, Any]) -> Iterator[Record]:
-    ours = {component: ranges.get(column) or [] for component, column in COMPONENTS.items()}
-    last = max([record["lumisections"] or 0, *(part["end"] for parts in ours.values() for part in parts)])
-    at: dict[str, dict[int, dict[str, Any]]] = {
+def _ranges(answer: Any) -> Ranges:
+    return {name: http.list_of(dict, answer.get(column) or []) for name, column in COMPONENTS.items()}
+
+
+def _by_lumisection(record: Record, ranges: Ranges) -> Iterator[Record]:
+    last = max([record["lumisections"] or 0, *(part["end"] for parts in ranges.values() for part in parts)])
+    at = {
         component: {number: part for part in parts for number in range(part["start"], part["end"] + 1)}
-        for component, parts in ours.items()
+        for component, parts in ranges.items()
     }
     for number in range(1, last + 1):
         row = {key: record[key] for key in ("run_number", "reco", "rda_name")}

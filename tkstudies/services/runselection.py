@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 Range = tuple[int, int]
 
+HIGHEST = 9_999_999
+"""Above all run and fill numbers: the end of a range that is open."""
+
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
     """Inclusive ranges in order, joined where they overlap or touch.
