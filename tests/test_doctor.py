@@ -112,3 +112,10 @@ def test_an_empty_page_is_no_byte(tkstudies, tmp_path):
 def test_a_saved_page_needs_no_cookies(tkstudies, tmp_path):
     result = tkstudies("doctor", "runs", "--from", "x", "--cookies", "y")
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_picture_is_no_cookie_file(live, tkstudies, tmp_path):
+    (tmp_path / "cookies.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    result = tkstudies("doctor", "runs", "--cookies", tmp_path / "cookies.png")
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "cookies.png is not a Netscape cookie file" in result.stderr

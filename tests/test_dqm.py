@@ -355,7 +355,8 @@ def test_missing_things_are_counted_and_listed(live, tkstudies, tmp_path):
     result = tkstudies(*arguments, input=table)
     assert result.exit_code == 0
     assert keys(result.stdout) == [(317291, "express", HITS), (317320, "express", HITS)]
-    assert result.stderr == "2 plots fetched, 3 missing datasets, 2 missing plots\n"
+    assert "1 record of unknown reco 'nonsense'" in result.stderr
+    assert result.stderr.endswith("\n2 plots fetched, 3 missing datasets, 2 missing plots\n")
     found = from_lines(errors.read_text())
     assert [list(error) for error in found] == [["run_number", "reco", "plot", "error", "message"]] * 5
     assert [(e["run_number"], e["reco"], e["plot"], e["error"]) for e in found] == [
@@ -793,3 +794,21 @@ def test_more_runs_than_there_can_be(tkstudies):
     result = tkstudies("dqm", "--run", "1-99999999", "--reco", "express", "--datasets")
     assert (result.stdout, result.exit_code) == ("", 2)
     assert "take those that exist from runreg or oms runs" in result.stderr
+
+
+def test_an_unknown_reco_in_a_table_is_told(live, tkstudies):
+    table = [*TABLE, {"run_number": 317527, "reco": "promt"}, {"run_number": 317591, "reco": "promt"}]
+    result = tkstudies(*CRAWL, input=table)
+    assert "2 records of unknown reco 'promt': known are online, express, prompt" in result.stderr
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("h.jsonl.gz", "h.jsonl.gz is packed: gunzip it first"), (".", ". is a folder")]
+)
+def test_what_cannot_be_resumed(name, words, live, tkstudies, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "h.jsonl.gz").write_bytes(gzip.compress(b'{"run_number":1}\n'))
+    result = tkstudies(*CRAWL, "--resume", name, input=TABLE)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert words in result.stderr

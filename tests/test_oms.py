@@ -214,6 +214,8 @@ def test_trigger_paths_and_rates(live, tkstudies, world):
         (317291, "HLT_ZeroBias_v6"),
         (317527, "HLT_ZeroBias_v6"),
     ]
+    globbed = tkstudies("oms", "hltpaths", "--run", "317527,317291", "--path", "HLT_ZeroBias*")
+    assert rows(globbed) == like
     rates = rows(tkstudies("oms", "hltrates", "--run", 317527, "--path", "HLT_ZeroBias_v6"))
     assert [row["last_lumisection_number"] for row in rates] == list(range(1, world.runs[317527].last + 1))
     every = rows(tkstudies("oms", "hltrates", "--run", "317527"))

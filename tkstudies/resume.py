@@ -58,6 +58,8 @@ class Resumed:
             self._offsets.append(offset)
 
     def _find(self, name: str) -> str:
+        if os.path.isdir(name):
+            raise InputError(f"--resume: {name} is a folder, not the file of a crawl")
         kept, part = self._final + _KEPT, self._final + _PART
         if os.path.exists(kept):
             return kept  # stopped while its lines were copied
@@ -174,6 +176,8 @@ def _whole_lines(file: str) -> Iterator[tuple[_Named, bytes, int]]:
                 try:
                     record = _decode(line)
                 except (msgspec.DecodeError, UnicodeDecodeError):
+                    if raw.startswith(b"\x1f\x8b"):
+                        raise InputError(f"--resume: {file} is packed: gunzip it first") from None
                     if not raw.endswith(b"\n"):
                         return
                     if line:

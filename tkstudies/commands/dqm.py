@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
@@ -280,9 +281,10 @@ def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, data
 def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_references: bool) -> list[Pair]:
     """The pairs of a table, and behind them those of its reference runs."""
     from tkstudies.services import dqm_crawl
+    from tkstudies.services.recos import RECOS
 
     pairs, references = [], []
-    without_reco = 0
+    without_reco, unknown = 0, Counter()
     with records.located():
         for _, record in records.lines(dqm_crawl.parse_line):
             pair = dqm_crawl.pair_of(record)
@@ -290,11 +292,17 @@ def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_re
                 without_reco += not recos
                 pairs += [pair._replace(reco=reco) for reco in recos]
                 continue
+            if pair.reco and pair.reco not in RECOS:
+                unknown[pair.reco] += 1
             if recos and pair.reco not in recos:
                 continue
             pairs.append(pair)
             if with_references and (reference := dqm_crawl.reference_of(record)):
                 references.append(reference)
+    for reco, count in unknown.items() if not online else ():
+        console.warn(
+            f"{console.counted(count, 'record')} of unknown reco {reco!r:.40}: known are {', '.join(RECOS)}"
+        )
     if without_reco:
         told = f"{console.counted(without_reco, 'record')} without a reco: name one with --reco, or take --online"
         if not pairs:

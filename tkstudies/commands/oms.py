@@ -31,7 +31,7 @@ Filters = Annotated[
 Sequence = Annotated[str, typer.Option("--sequence", metavar="NAME", help="Kind of data taking, or all.")]
 Paths = Annotated[
     list[str] | None,
-    typer.Option("--path", metavar="PATH", help="Trigger path; % stands for any text (repeatable)."),
+    typer.Option("--path", metavar="PATH", help="Trigger path; * stands for any text (repeatable)."),
 ]
 SplitScheme = Annotated[
     bool, typer.Option("--split-filling-scheme", help="Add what the name of the injection scheme says.")
@@ -207,7 +207,7 @@ def hltpaths(
     \b
     Examples:
       tkstudies oms hltpaths --run 317527
-      tkstudies oms hltpaths -i runs.jsonl --path 'HLT_ZeroBias%'
+      tkstudies oms hltpaths -i runs.jsonl --path 'HLT_ZeroBias*'
     """
     from tkstudies.services import oms
 

@@ -257,7 +257,7 @@ def cookies(file: str) -> CookieJar:
     jar = MozillaCookieJar(file)
     try:
         jar.load(ignore_discard=True, ignore_expires=True)
-    except LoadError:
+    except (LoadError, UnicodeDecodeError):
         raise LoginError(
             f"{file} is not a Netscape cookie file: make one with auth-get-sso-cookie -u URL -o {file}"
         ) from None

@@ -111,8 +111,12 @@ def _exchanges(file: Path) -> Iterable[dict[str, Any]]:
                 exchange["request"]["uri"],
                 exchange["response"]["status"]["code"],
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"--replay: {file} is not a cassette: {type(error).__name__}: {error}") from None
+    except OSError as error:
+        raise InputError(f"--replay: {file} can't be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"--replay: {file} is not a cassette: expected interactions with request and response, as --record writes"
+        ) from None
     return exchanges
 
 

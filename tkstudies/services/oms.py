@@ -265,7 +265,8 @@ def _times(since: str | None, until: str | None) -> list[Filter]:
 
 
 def _by_run_and_path(run_numbers: Iterable[int], paths: Iterable[str]) -> list[list[Filter]]:
-    by_path = [[("path_name", "LIKE" if "%" in path else "EQ", path)] for path in paths] or [[]]
+    patterns = [path.replace("*", "%") for path in paths]
+    by_path = [[("path_name", "LIKE" if "%" in path else "EQ", path)] for path in patterns] or [[]]
     return [[("run_number", "EQ", str(run)), *path] for run in run_numbers for path in by_path]
 
 
