@@ -56,25 +56,6 @@ def is_bad(row):
     return False
 
 
-def status_summary(row):
-    pixel, strip, track = (
-        word({**row, "tracking": tracking(row)}, c) for c in ("pixel", "strip", "tracking")
-    )
-    if pixel is None or strip is None:
-        return None
-    if pixel == strip == track and pixel in ("GOOD", "BAD", "EXCLUDED"):
-        return pixel.capitalize()
-    if pixel == strip == "STANDBY":
-        return "Standby"
-    if pixel != "GOOD" and strip == "GOOD":
-        return f"Pixel {pixel.capitalize()}"
-    if strip != "GOOD" and pixel == "GOOD":
-        return f"Strip {strip.capitalize()}"
-    if pixel == strip == "GOOD" and track is not None:
-        return f"Tracking {track.capitalize()}"
-    return f"Pixel {pixel.capitalize()}, Strip {strip.capitalize()}"
-
-
 def bad_reason(row):
     if (tracking(row) or "").upper() != "BAD":
         return None
@@ -104,7 +85,6 @@ def test_a_study_equals_the_rules(tkstudies):
         }
         assert new["tracking"] == tracking(row), row
         assert new["is_bad"] == is_bad(row), row
-        assert new["status_summary"] == status_summary(row), row
         assert new["bad_reason"] == bad_reason(row), row
         if row["run_number"] in commissioning:
             assert new["is_commissioning"] is True

@@ -35,15 +35,15 @@ class Settings:
         self.quiet = self.verbose = self.partial = False
         self.command = command
         self.replay = self.record = None
-        self.use_replay(os.environ.get("TKSTUDIES_REPLAY"))
+        self.use_replay(os.environ.get("TKSTUDIES_REPLAY"), "TKSTUDIES_REPLAY")
         self.use_record(os.environ.get("TKSTUDIES_RECORD"))
 
-    def use_replay(self, folder: str | None) -> None:
+    def use_replay(self, folder: str | None, named_by: str = "--replay") -> None:
         """Answer from the cassettes in ``folder``; it stays valid when the process changes folder."""
         if folder:
             self.replay = Path(folder).expanduser().absolute()
             if not self.replay.is_dir():
-                raise InputError(f"--replay: no such folder: {folder}")
+                raise InputError(f"{named_by}: no such folder: {folder}")
             self._only_one()
 
     def use_record(self, folder: str | None) -> None:

@@ -29,15 +29,7 @@ def diff(
             help="Columns to compare, LEFT=RIGHT where names differ (repeatable; default: all in common).",
         ),
     ] = None,
-    on: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--on",
-            metavar="COLUMN",
-            autocompletion=completion.columns,
-            help="Key column (repeatable; default: automatic).",
-        ),
-    ] = None,
+    on: options.On = None,
     left_where: Annotated[
         list[str] | None,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import completion, options
+from tkstudies.commands import options
 from tkstudies.errors import UsageError
 
 app = options.application()
@@ -16,15 +16,7 @@ app = options.application()
 @app.command()
 def embed(
     files: options.Files = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--columns",
-            metavar="PATTERN",
-            autocompletion=completion.columns,
-            help="Columns to look at, e.g. 'Hits.*.mean' (repeatable).",
-        ),
-    ] = None,
+    columns: options.PointColumns = None,
     dimensions: Annotated[int, typer.Option("--dimensions", "-n", min=1, max=3, help="Of the map.")] = 2,
     perplexity: Annotated[
         float, typer.Option("--perplexity", help="Neighbours of a row, roughly; lowered when rows are few.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import completion, options
+from tkstudies.commands import options
 from tkstudies.errors import UsageError
 
 app = options.application()
@@ -26,15 +26,7 @@ def merge(
     right: Annotated[
         list[str], typer.Argument(metavar="RIGHT...", help="Files to join, one after the other.")
     ],
-    on: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--on",
-            metavar="COLUMN",
-            autocompletion=completion.columns,
-            help="Key column (repeatable; default: automatic).",
-        ),
-    ] = None,
+    on: options.On = None,
     how: Annotated[
         How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")
     ] = How.left,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tkstudies import console, jsonl
+from tkstudies.commands import completion
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,26 @@ Output = Annotated[
 ]
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave malformed lines out and count them (exit code 3).")
+]
+
+
+On = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--on",
+        metavar="COLUMN",
+        autocompletion=completion.columns,
+        help="Key column (repeatable; default: automatic).",
+    ),
+]
+PointColumns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns",
+        metavar="PATTERN",
+        autocompletion=completion.columns,
+        help="Columns to look at, e.g. 'Hits.*.mean' (repeatable).",
+    ),
 ]
 
 

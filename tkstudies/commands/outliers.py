@@ -45,15 +45,7 @@ def outliers(
         float | None,
         typer.Option("--nu", help="Part of the training rows left outside (one-class-svm) [0.07]."),
     ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--columns",
-            metavar="PATTERN",
-            autocompletion=completion.columns,
-            help="Columns to look at, e.g. 'Hits.*.mean' (repeatable).",
-        ),
-    ] = None,
+    columns: options.PointColumns = None,
     train_where: Annotated[
         list[str] | None,
         typer.Option(
