@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tests.conftest import from_lines, to_lines
-from tkstudies.analysis.comparison import COLUMNS, beta_binomial_pulls, kolmogorov_smirnov, read
+from tkstudies.analysis.comparison import COLUMNS, Incomparable, beta_binomial_pulls, kolmogorov_smirnov, read
 from tkstudies.analysis.comparison import compare as compare_histograms
 
 REAL = Path(__file__).parent / "data" / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
@@ -122,14 +122,15 @@ def test_against_scipy(compare, rng, tolerance):
         )
         pulls = pulls_bin_by_bin(d, r, tolerance)
         largest = pulls.ravel()[np.abs(pulls).argmax()]
-        assert result["max_pull"] == pytest.approx(largest, rel=1e-6)
+        assert result["max_pull"] == pytest.approx(abs(largest), rel=1e-6)
+        assert result["is_excess"] == (largest > 0 if largest else None)
         assert pulls.ravel()[result["bin"]] == pytest.approx(largest, rel=1e-6)
         assert result["pull_chi2"] == pytest.approx((pulls**2).sum() / used.sum(), rel=1e-6)
         if not largest:
             assert result["max_pull_corrected"] == 0
             continue
         any_bin = -math.expm1(used.sum() * math.log1p(-stats.chi2.sf(largest**2, 1)))
-        corrected = math.sqrt(stats.chi2.isf(any_bin, 1)) * np.sign(largest)
+        corrected = math.sqrt(stats.chi2.isf(any_bin, 1))
         assert result["max_pull_corrected"] == pytest.approx(corrected, rel=1e-6, abs=1e-6)
 
 
@@ -138,6 +139,38 @@ def test_extreme_pulls_stay_numbers():
     assert np.isfinite(pulls).all()
     assert pulls[0] < -1000
     assert pulls[1] > 1000
+
+
+def test_a_histogram_of_very_many_entries_has_no_pull_against_itself(rng):
+    for size in (1e9, 1e11, 1e13, 1e15):
+        counts = np.floor(rng.dirichlet(np.full(50, 5.0)) * size)
+        assert np.abs(beta_binomial_pulls(counts, counts, tolerance=0)).max() == 0
+        assert np.abs(beta_binomial_pulls(3 * counts, counts, tolerance=0)).max() == 0
+        more = counts.copy()
+        more[7] += 20 * np.sqrt(more[7])
+        pulls = beta_binomial_pulls(more, counts, tolerance=0)
+        assert pulls.argmax() == 7
+        assert pulls[7] == pytest.approx(20 / np.sqrt(2) / np.sqrt(1 - counts[7] / counts.sum()), rel=0.05)
+
+
+def test_weighted_histograms_are_compared_by_their_errors(rng):
+    def weighted(content, error):
+        hist = th1(content)
+        return {**hist, "bins": {**hist["bins"], "error": list(error)}}
+
+    one = weighted([500, 450, 550], [50, 47.4342, 52.4404])
+    other = weighted([450, 550, 500], [47.4342, 52.4404, 50])
+    result = compare_histograms(read(one), read(other), tolerance=0)
+    assert result["chi2"] == pytest.approx(15 / 5, rel=0.02)
+    assert result["ks"] is None
+    plain = weighted([500, 450, 550], np.sqrt([500, 450, 550]).round(4))
+    assert compare_histograms(read(plain), read(th1([450, 550, 500])))["ks"] > 0
+    p_values = []
+    for _ in range(200):
+        counts = rng.multinomial(5000, np.full(50, 0.02), size=2)
+        pair = [read(weighted(5 * n, 5 * np.sqrt(n))) for n in counts]
+        p_values.append(compare_histograms(*pair, tolerance=0)["p_value"])
+    assert 0.4 < np.median(p_values) < 0.6
 
 
 def test_equal_shapes_have_small_pulls_and_even_probabilities(rng):
@@ -163,7 +196,8 @@ def test_a_hole_in_the_real_map_is_found(compare, rng):
     assert found[0]["bin"] == 20 * 31 + 25
     assert found[0]["bin_x"] == pytest.approx(-3 + 6 * 25.5 / 31)
     assert found[0]["bin_y"] == pytest.approx(-math.pi + 2 * math.pi * 20.5 / 32, rel=1e-5)
-    assert found[0]["max_pull"] < found[0]["max_pull_corrected"] < -8
+    assert found[0]["max_pull"] > found[0]["max_pull_corrected"] > 8
+    assert found[0]["is_excess"] is False
     assert found[0]["reference_run_number"] == 8
 
 
@@ -359,3 +393,43 @@ def test_kolmogorov_smirnov_of_unbinned_like_samples(rng):
     a, b = rng.integers(0, 50, 300), rng.integers(0, 45, 200)
     counts = [np.bincount(values, minlength=50).astype(float) for values in (a, b)]
     assert kolmogorov_smirnov(*counts)[0] == pytest.approx(stats.ks_2samp(a, b).statistic, rel=1e-9)
+
+
+def test_the_tolerance_holds_for_profiles_too():
+    one, other = read(profile([10.1, 20], [0.01, 0.01])), read(profile([10, 20], [0.01, 0.01]))
+    strict = compare_histograms(one, other, tolerance=0)["max_pull"]
+    assert strict == pytest.approx(0.1 / math.hypot(0.01, 0.01), rel=1e-6)
+    tolerant = compare_histograms(one, other, tolerance=0.01)["max_pull"]
+    assert tolerant == pytest.approx(0.1 / math.sqrt(0.01**2 + 0.01**2 + 0.1**2), rel=1e-6)
+
+
+@pytest.mark.parametrize(("high", "equal"), [(10.00001, True), (10.001, False), (11, False)])
+def test_axes_are_equal_to_six_digits(high, equal):
+    one, other = read(th1([5, 5, 9], high=high)), read(th1([5, 5, 9]))
+    if equal:
+        assert compare_histograms(one, other)["max_pull"] == 0
+    else:
+        with pytest.raises(Incomparable, match="binning differs"):
+            compare_histograms(one, other)
+
+
+def test_a_zoomed_axis_has_no_places():
+    hist = th1([5, 5, 9])
+    hist["xaxis"]["last"]["id"] = 100
+    result = compare_histograms(read(hist), read(th1([5, 9, 5])))
+    assert (result["bin"] in (1, 2), result["bin_x"]) == (True, None)
+
+
+def test_lumisections_are_compared_with_the_same_or_with_the_run(compare):
+    even, odd = th1([50, 50, 50]), th1([50, 90, 10])
+    data = [record(2, even, lumisection_number=1), record(2, odd, lumisection_number=2), record(2, even)]
+    found, said, _ = compare(
+        data, [record(1, even, lumisection_number=1), record(1, odd, lumisection_number=2)]
+    )
+    assert [row.get("lumisection_number") for row in found] == [1, 2, None]
+    assert list(found[0])[:3] == ["run_number", "reco", "lumisection_number"]
+    assert [row["max_pull"] for row in found] == [0, 0, None]
+    assert found[2]["reason"] == "not in the reference run"
+    assert "dropped" not in said
+    found, _, _ = compare(data, [record(1, even)])
+    assert [row["max_pull"] == 0 for row in found] == [True, False, True]

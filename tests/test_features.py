@@ -174,3 +174,21 @@ def test_an_empty_folder_is_an_error(tmp_path, tkstudies):
     result = tkstudies("features", tmp_path)
     assert (result.stdout, result.exit_code) == ("", 1)
     assert f"{tmp_path}: no files such as 321012_express.json" in result.stderr
+
+
+def test_lumisections_keep_their_histograms(tkstudies):
+    records = [
+        {
+            "run_number": 1,
+            "reco": "express",
+            "lumisection_number": n,
+            "plot": "/a/b",
+            "hist": {"stats": {"entries": n}},
+        }
+        for n in (1, 2, 3)
+    ]
+    for options in ([], ["--stats", "entries,median"]):
+        result = tkstudies("features", *options, input=records)
+        rows = from_lines(result.stdout)
+        assert [(row["lumisection_number"], row["b.entries"]) for row in rows] == [(1, 1), (2, 2), (3, 3)]
+        assert result.stderr == ""

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tkstudies import jsonl
 from tkstudies.analysis.histogramlines import line_adder
 from tkstudies.analysis.histograms import STATISTICS, FeatureTable, contents, statistics
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.jsonl import BadRecord
 
 REAL_MAP = Path(__file__).parent / "data" / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
@@ -219,16 +220,27 @@ def test_own_feature_names():
     assert next(table.rows()) == {"run_number": 1, "reco": "express", "N.entries": 7, "H.entries": 7}
 
 
-def test_rows_can_be_taken_run_by_run():
-    table, rows = FeatureTable(["entries"]), []
-    for run, plot in [(1, TRACKS), (1, PIXEL), (2, TRACKS)]:
-        item = record(run, plot=plot, hist=histogram([1]))
-        if table.is_new(item):
-            rows.append([row["run_number"] for row in table.take()])
-        table.add(item)
-    rows.append([row["run_number"] for row in table.take()])
-    assert rows == [[], [1], [2]]
-    assert list(table.rows()) == []
+def test_one_bin_has_no_spread():
+    for width in range(1, 40):
+        hist = histogram([3 * (n == width // 2) for n in range(width)])
+        hist["xaxis"] = {"first": {"id": 1, "value": 0}, "last": {"id": width, "value": 1}}
+        assert statistics(hist, ["skewness", "kurtosis"]) == {"skewness": None, "kurtosis": None}
+
+
+def test_lumisections_have_rows_of_their_own():
+    table = FeatureTable(["entries"])
+    for lumisection in (1, 2, None, 2):
+        table.add({**record(plot=TRACKS, hist=histogram([1])), "lumisection_number": lumisection})
+    add = line_adder(table)
+    add(jsonl.encode({**record(plot=PIXEL, hist=histogram([1])), "lumisection_number": 2}))
+    rows = list(table.rows())
+    assert [row.get("lumisection_number") for row in rows] == [1, 2, None]
+    assert list(rows[1])[:3] == ["run_number", "reco", "lumisection_number"]
+    assert len(rows[1]) == 5
+    assert "lumisection_number" not in rows[2]
+    assert table.duplicates == 1
+    with pytest.raises(WrongRecord, match="lumisection_number '3'"):
+        add(jsonl.encode({**record(plot=PIXEL, hist=histogram([1])), "lumisection_number": "3"}))
 
 
 @pytest.mark.parametrize("item", [{}, {"run_number": "1", "plot": "/a"}, {"run_number": 1, "hist": {}}])

@@ -126,7 +126,7 @@ def test_against_loops(tkstudies, arguments, columns, top):
     )
     assert agree > 0.999 * len(found)
     repeated = len(rows) - len({(row["run_number"], row["reco"]) for row in rows})
-    assert f"{repeated} rows left out: same run and reco as before" in result.stderr
+    assert f"{repeated} rows left out: same run (or lumisection) and reco as before" in result.stderr
 
 
 def test_contributions_add_up_to_the_square_of_the_distance(tkstudies):
@@ -248,3 +248,36 @@ def test_a_year_takes_seconds(tkstudies, tmp_path):
     first = tkstudies("rank", "--by", "both", tmp_path / "study.jsonl")
     assert time.perf_counter() - start < 5
     assert first.stdout == tkstudies("rank", "--by", "both", tmp_path / "study.jsonl").stdout
+
+
+def test_lumisections_are_ranked_among_lumisections_of_earlier_runs(tkstudies, tmp_path):
+    rows = [
+        {
+            "run_number": run,
+            "reco": "express",
+            "lumisection_number": n,
+            "is_bad": False,
+            "pileup": 10 * run + n,
+        }
+        for run in (1, 2)
+        for n in (1, 2, 3)
+    ]
+    rows.append({"run_number": 1, "reco": "express", "is_bad": False, "pileup": 21})
+    result = tkstudies("rank", "--columns", "pileup", "--top", "1", input=rows)
+    found = from_lines(result.stdout)
+    assert [(r["run_number"], r["lumisection_number"], r["candidate_lumisection_number"]) for r in found] == [
+        (2, n, 3) for n in (1, 2, 3)
+    ]
+    assert "left out" not in result.stderr
+    (tmp_path / "golden.json").write_text('{"1": [[1, 2]]}')
+    golden = tkstudies(
+        "rank", "--columns", "pileup", "--top", "1", "--golden", tmp_path / "golden.json", input=rows
+    )
+    assert [r["candidate_lumisection_number"] for r in from_lines(golden.stdout)] == [2, 2, 2]
+
+
+def test_a_number_beyond_all_floats_is_told(tkstudies):
+    rows = [{"run_number": n, "is_bad": False, "pileup": 10**400 if n == 2 else n} for n in (1, 2)]
+    result = tkstudies("rank", "--columns", "pileup", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert result.stderr == "tkstudies: pileup: a number too large to compute with in run 2\n"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import from_lines, to_lines
+from tkstudies.analysis.trackingmaps import reference_cost
 
 REAL = Path(__file__).parent / "data" / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
 NAME = "TrackEtaPhi_ImpactPoint_GenTk"
@@ -205,7 +206,7 @@ def test_the_first_readable_map_of_a_run_stays(trackingmap):
     ]
     found, said, _ = trackingmap([row(1, 2)], maps, "--only", "reference_cost")
     assert found[0]["reference_cost"] == pytest.approx(0)
-    assert "1 map dropped: same run and reco as before" in said
+    assert "1 map dropped: same run, reco and lumisection as before" in said
 
 
 def test_maps_with_nan_and_other_plots_in_the_file(tkstudies, tmp_path):
@@ -255,3 +256,38 @@ def test_wrong_files(tkstudies, trackingmap, tmp_path):
 
 def test_empty_input(trackingmap):
     assert trackingmap([], [map_record(1, [[1, 2], [3, 4]])]) == ([], "", 0)
+
+
+def test_lumisections_have_maps_of_their_own(tmp_path, tkstudies):
+    def occupancy(run, content, **key):
+        hist = {"type": "TH2", "bins": {"content": content}}
+        return {
+            "run_number": run,
+            "reco": "express",
+            **key,
+            "name": "TrackEtaPhi_ImpactPoint_GenTk",
+            "hist": hist,
+        }
+
+    one, two, three = [[1, 2], [3, 4]], [[4, 2], [3, 1]], [[1, 9], [2, 4]]
+    maps = [
+        occupancy(5, one, lumisection_number=1),
+        occupancy(5, two, lumisection_number=2),
+        occupancy(5, three),
+        occupancy(4, one),
+        occupancy(4, two, lumisection_number=2),
+    ]
+    (tmp_path / "maps.jsonl").write_text(to_lines(maps))
+    rows = [
+        {"run_number": 5, "reco": "express", "reference_run_number": 4, **key}
+        for key in ({"lumisection_number": 1}, {"lumisection_number": 2}, {"lumisection_number": 3}, {})
+    ]
+    result = tkstudies(
+        "trackingmap", "--maps", tmp_path / "maps.jsonl", "--only", "reference_cost", input=rows
+    )
+    costs = [row["reference_cost"] for row in from_lines(result.stdout)]
+    assert costs[:2] == pytest.approx(
+        [0, 0], abs=1e-12
+    )  # the reference run's map; its own second lumisection
+    assert costs[2] == costs[3] == pytest.approx(reference_cost(np.array(three), np.array(one)))
+    assert result.stderr == ""

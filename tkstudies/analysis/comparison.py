@@ -25,12 +25,13 @@ scaled to the same sum); they have no Kolmogorov-Smirnov test.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tkstudies.analysis.bins import contents, edges
 
 Array = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ TOLERANCE = 0.01
 
 COLUMNS = (
     "chi2", "ndf", "p_value", "ks", "ks_p_value",
-    "max_pull", "max_pull_corrected", "pull_chi2", "bin", "bin_x", "bin_y", "reason",
+    "max_pull", "max_pull_corrected", "is_excess", "pull_chi2", "bin", "bin_x", "bin_y", "reason",
 )  # fmt: skip
 
 
@@ -69,8 +70,12 @@ class Histogram:
 
     @property
     def is_counts(self) -> bool:
-        """Are the contents numbers of entries?"""
-        return not self.is_profile and bool((self.content >= 0).all() and (self.content % 1 == 0).all())
+        """Are the contents numbers of entries? Weighted ones have errors other than the square root."""
+        if self.is_profile or (self.content < 0).any() or (self.content % 1 != 0).any():
+            return False
+        if self.error is None or not self.error.any():
+            return True
+        return bool(np.allclose(self.error, np.sqrt(self.content), rtol=1e-3, atol=1e-3))
 
 
 def read(hist: Any) -> Histogram:
@@ -86,23 +91,28 @@ def read(hist: Any) -> Histogram:
     bins = hist.get("bins") if isinstance(hist, dict) else None
     if not isinstance(bins, dict):
         raise Incomparable("no histogram")
-    content = _table(bins.get("content"))
+    content = contents(bins.get("content"))
     if content is None:
         raise Incomparable("no bin contents")
     if not np.isfinite(content).all():
         raise Incomparable("contents that are not finite")
-    error = _table(bins.get("error"))
+    error = contents(bins.get("error"))
     return Histogram(
         is_profile=str(hist.get("type", "")).startswith("TProfile"),
         content=content,
         error=error if error is not None and error.shape == content.shape else None,
         x=_edges(hist.get("xaxis"), content.shape[-1], bins.get("width")),
-        y=_edges(hist.get("yaxis"), content.shape[0], None) if content.ndim == 2 else None,
+        y=_edges(hist.get("yaxis"), content.shape[0]) if content.ndim == 2 else None,
         labels=tuple(
             axis.get("labels") if isinstance(axis, dict) else None
             for axis in (hist.get("xaxis"), hist.get("yaxis"))
         ),
     )
+
+
+def _edges(axis: Any, count: int, widths: Any = None) -> Array | None:
+    found = edges(axis, count, widths)
+    return np.array(found) if found else None
 
 
 def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE) -> dict[str, Any]:
@@ -112,10 +122,10 @@ def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE)
         tolerance: Relative change of the reference that doesn't count, 0 for none.
 
     Returns:
-        The columns of `COLUMNS`. max_pull is the pull of largest magnitude [standard deviations] and
-        max_pull_corrected what it means among that many bins; pull_chi2 is the mean squared pull (AutoDQM's
-        chi-square); bin numbers the bins from 0 as ``features --content`` does (x runs fastest), bin_x and
-        bin_y are its centre [units of the axes].
+        The columns of `COLUMNS`. max_pull is the magnitude of the largest pull [standard deviations],
+        max_pull_corrected what it means among that many bins, is_excess whether the data are above the reference
+        there (None for no pull); pull_chi2 is the mean squared pull (AutoDQM's chi-square); bin numbers the bins
+        from 0 as ``features --content`` does (x runs fastest), bin_x and bin_y are its centre [units of the axes].
 
     Raises:
         Incomparable: Their binning or kind differs, one is empty, or errors are needed and aren't there.
@@ -217,6 +227,8 @@ def beta_binomial_pulls(data: Array, reference: Array, tolerance: float = TOLERA
         log_probability(np.minimum(np.ceil(expected), total)), log_probability(np.floor(expected))
     )
     log_ratio = np.minimum(log_probability(data) - most, 0)
+    rounding = 4 * np.finfo(float).eps * (total + r_total) * np.log(total + r_total + 2)
+    log_ratio[log_ratio > -rounding] = 0
     return np.abs(ndtri_exp(log_ratio - np.log(2))) * np.sign(data - expected)
 
 
@@ -245,15 +257,16 @@ def _largest(pulls: Array, bins: int) -> dict[str, Any]:
     """The pull of largest magnitude, also corrected for the number of bins that could have had it."""
     from scipy.special import log_ndtr, ndtri_exp
 
-    pull = float(pulls.ravel()[np.argmax(np.abs(pulls))])
-    corrected = 0.0
+    signed = float(pulls.ravel()[np.argmax(np.abs(pulls))])
+    pull, corrected = abs(signed), 0.0
     if pull:
-        log_p = log_ndtr(-abs(pull)) + np.log(2)  # of one bin
+        log_p = log_ndtr(-pull) + np.log(2)  # of one bin
         log_any = log_p + np.log(bins) if log_p < -30 else np.log(-np.expm1(bins * np.log1p(-np.exp(log_p))))
-        corrected = float(np.copysign(max(-ndtri_exp(log_any - np.log(2)), 0.0), pull)) + 0.0
+        corrected = max(float(-ndtri_exp(log_any - np.log(2))), 0.0)
     return {
         "max_pull": pull,
         "max_pull_corrected": corrected,
+        "is_excess": signed > 0 if pull else None,
         "pull_chi2": float((pulls**2).sum() / bins),
     }
 
@@ -287,30 +300,3 @@ def _check_binning(data: Histogram, reference: Histogram) -> None:
     for mine, other in zip(data.labels, reference.labels, strict=True):
         if mine and other and mine != other:
             raise Incomparable("labels of the bins differ")
-
-
-def _table(values: Any) -> Array | None:
-    """One row of numbers, or several of the same length; None for anything else."""
-    if not isinstance(values, list):
-        return None
-    try:
-        array = np.array(values, dtype=np.float64)  # reads the texts "nan" and "inf"
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return array if array.ndim in (1, 2) and array.size else None
-
-
-def _edges(axis: Any, count: int, widths: Any) -> Array | None:
-    """Edges of ``count`` bins from the lower edge of the first to the upper edge of the last."""
-    ends = [axis.get(end) if isinstance(axis, dict) else None for end in ("first", "last")]
-    low, high = (_number(end.get("value")) if isinstance(end, dict) else None for end in ends)
-    if low is None or high is None or not low < high:
-        return None
-    if isinstance(widths, Sequence) and len(widths) == count and all(_number(width) for width in widths):
-        return low + np.concatenate([[0.0], np.cumsum(np.array(widths, dtype=np.float64))])
-    return np.linspace(low, high, count + 1)
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and np.isfinite(value) else None

@@ -47,6 +47,7 @@ class _Hist(msgspec.Struct):
 class _Record(msgspec.Struct):
     run_number: int
     reco: str | None = None
+    lumisection_number: int | None = None
     plot: str | None = None
     name: str | None = None
     hist: _Hist | str | None = None
@@ -83,7 +84,8 @@ def line_adder(table: FeatureTable) -> Callable[[bytes], None]:
             return add_decoded(line)
         hist = record.hist
         values = tuple([get(hist) for get in getters]) if isinstance(hist, _Hist) else None
-        table.insert(record.run_number, record.reco, record.plot or record.name, values)
+        lumisection = record.lumisection_number
+        table.insert(record.run_number, record.reco, lumisection, record.plot or record.name, values)
 
     return add_line
 

@@ -16,12 +16,14 @@ axis of one bin has neither and gives None.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import accumulate
 from math import isfinite, sqrt
 from typing import Any
 
+from tkstudies.analysis.bins import edges
 from tkstudies.analysis.collections import feature_name, feature_order
 from tkstudies.errors import UsageError, WrongRecord
+
+KEYS = ("run_number", "reco", "lumisection_number")
 
 DEFAULT_STATISTICS = ("mean", "rms", "entries", "integral")
 
@@ -41,6 +43,8 @@ _QUANTILES = {"median": 0.5, "q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
 
 STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *_QUANTILES)
 """All statistics by name; ``kurtosis`` is the excess, 0 for a normal distribution."""
+
+_Key = tuple[int, "str | None", "int | None"]
 
 
 def check_statistics(names: Collection[str]) -> tuple[str, ...]:
@@ -111,7 +115,8 @@ def integral(value: Any) -> int | float | None:
 class FeatureTable:
     """Histogram records -> one wide row per (run_number, reco), in the order of first appearance.
 
-    Columns are run_number, reco, then for each feature ``<feature>.<statistic>`` and, on request, the
+    Histograms of lumisections give one row each. Columns are run_number, reco, lumisection_number if the
+    records have it, then for each feature ``<feature>.<statistic>`` and, on request, the
     contents ``<feature>_<bin>``. A row has the features of its own histograms, in the order of the
     collections table, then others in the order in which the whole input brought them up.
 
@@ -121,7 +126,7 @@ class FeatureTable:
         feature_names: Feature by plot path or name, before the table's.
 
     Attributes:
-        duplicates: Histograms dropped because their run, reco and feature had come before.
+        duplicates: Histograms dropped because their run, reco, lumisection and feature had come before.
 
     Example:
         >>> table = FeatureTable(["entries"])
@@ -144,7 +149,7 @@ class FeatureTable:
         self._own_names = dict(feature_names or {})
         self._features: dict[str, str] = {}  # by plot, grows as plots are met
         self._order = dict(feature_order())
-        self._rows: dict[tuple[int, str | None], dict[str, tuple[int | float | None, ...] | None]] = {}
+        self._rows: dict[_Key, dict[str, tuple[int | float | None, ...] | None]] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Take in one histogram record.
@@ -158,12 +163,16 @@ class FeatureTable:
         values = None
         if isinstance(hist, dict):
             values = (*_statistics(hist, self.names).values(), *(contents(hist) if self.content else ()))
-        self.insert(
-            record.get("run_number"), record.get("reco"), record.get("plot") or record.get("name"), values
-        )
+        run_number, reco, lumisection = (record.get(column) for column in KEYS)
+        self.insert(run_number, reco, lumisection, record.get("plot") or record.get("name"), values)
 
     def insert(
-        self, run_number: Any, reco: Any, plot: Any, values: tuple[int | float | None, ...] | None
+        self,
+        run_number: Any,
+        reco: Any,
+        lumisection_number: Any,
+        plot: Any,
+        values: tuple[int | float | None, ...] | None,
     ) -> None:
         """Take in a histogram by its values: one per statistic, then the contents if wanted.
 
@@ -174,8 +183,11 @@ class FeatureTable:
         """
         if not isinstance(run_number, int) or not isinstance(plot, str):
             raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
+        if not isinstance(lumisection_number, int | None):
+            raise WrongRecord(f"not a histogram record: lumisection_number {lumisection_number!r:.80}")
         feature = self._features.get(plot) or self._learn(plot)
-        row = self._rows.setdefault(_key(run_number, reco), {})
+        key = run_number, reco if isinstance(reco, str) else None, lumisection_number
+        row = self._rows.setdefault(key, {})
         if values is None:
             row.setdefault(feature, None)
         elif row.get(feature) is not None:
@@ -188,18 +200,8 @@ class FeatureTable:
         for key in self._rows:
             yield self._row(key)
 
-    def take(self) -> Iterator[dict[str, Any]]:
-        """The rows so far, forgetting them: for input in which a run's histograms stand together."""
-        for key in list(self._rows):
-            yield self._row(key)
-            del self._rows[key]
-
-    def is_new(self, record: Mapping[str, Any]) -> bool:
-        """Whether the record begins a row that isn't held."""
-        return _key(record.get("run_number"), record.get("reco")) not in self._rows
-
-    def _row(self, key: tuple[int, str | None]) -> dict[str, Any]:
-        row: dict[str, Any] = {"run_number": key[0], "reco": key[1]}
+    def _row(self, key: _Key) -> dict[str, Any]:
+        row: dict[str, Any] = dict(zip(KEYS, key if key[2] is not None else key[:2], strict=False))
         features = self._rows[key]
         for feature in sorted(features, key=self._order.__getitem__):
             values = features[feature] or (None,) * len(self.names)
@@ -212,10 +214,6 @@ class FeatureTable:
         feature = self._features[plot] = own_name or feature_name(plot)
         self._order.setdefault(feature, len(self._order))
         return feature
-
-
-def _key(run_number: Any, reco: Any) -> tuple[Any, str | None]:
-    return run_number, reco if isinstance(reco, str) else None
 
 
 def _statistics(hist: Any, names: Iterable[str]) -> dict[str, int | float | None]:
@@ -248,7 +246,7 @@ class _Shape:
 
     def __init__(self, hist: Any) -> None:
         self.weights = _x_weights(hist)
-        self.edges = _x_edges(hist, len(self.weights))
+        self.edges = edges(_member(hist, "xaxis"), len(self.weights), _member(hist, "bins", "width"))
         self.total = sum(self.weights)
         self.is_defined = bool(self.edges) and isfinite(self.total) and self.total > 0
 
@@ -263,6 +261,8 @@ class _Shape:
 
     def _standardised(self, name: str) -> float | None:
         """Third or fourth moment about the mean in units of the standard deviation, of bin centres."""
+        if sum(map(bool, self.weights)) < 2:
+            return None  # no spread
         centres = [(low + high) / 2 for low, high in zip(self.edges, self.edges[1:], strict=False)]
         mean = self._average(centres)
         deviations = [centre - mean for centre in centres]
@@ -303,21 +303,3 @@ def _x_weights(hist: Any) -> list[float]:
     except OverflowError:
         return []
     return weights if all(weight >= 0 for weight in weights) else []
-
-
-def _x_edges(hist: Any, count: int) -> list[float]:
-    """Edges of the bins along x, empty if unknown; ``bins.width`` may list widths that aren't equal."""
-    first, last = (finite(_member(hist, "xaxis", end, "value")) for end in ("first", "last"))
-    if first is None or last is None or not count or not first < last:
-        return []
-    widths = _member(hist, "bins", "width")
-    if (
-        isinstance(widths, list)
-        and len(widths) == count
-        and all((finite(width) or 0) > 0 for width in widths)
-    ):
-        return list(accumulate(widths, initial=first))
-    ids = [finite(_member(hist, "xaxis", end, "id")) for end in ("first", "last")]
-    if None not in ids and ids[1] - ids[0] + 1 != count:
-        return []  # a zoomed axis: the bins aren't the ones that the ends belong to
-    return [first + (last - first) * number / count for number in range(count + 1)]

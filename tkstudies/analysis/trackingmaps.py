@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tkstudies.analysis.bins import contents
+
 COLUMNS = ("reference_cost", "scaled_reference_cost", "map_scale", "angular_entropy", "map_empty")
 
 _DISTANCE_BINS = 50
@@ -31,21 +33,14 @@ def map_array(hist: Any) -> NDArray[np.float64] | None:
         (2, 3)
     """
     bins = hist.get("bins") if isinstance(hist, dict) else None
-    content = bins.get("content") if isinstance(bins, dict) else None
-    if not isinstance(content, list) or not all(isinstance(row, list) for row in content):
-        return None
-    try:
-        array = np.array(content, dtype=np.float64)  # reads the texts "nan" and "inf", None as nan
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return array if array.ndim == 2 and array.size else None
+    array = contents(bins.get("content")) if isinstance(bins, dict) else None
+    return array if array is not None and array.ndim == 2 else None
 
 
 def compare_maps(
     occupancy: NDArray[np.float64] | None,
     reference: NDArray[np.float64] | None,
     only: Collection[str] = COLUMNS,
-    periodic_phi: bool = False,
 ) -> dict[str, float | bool | None]:
     """The columns of `COLUMNS` for a run's map and its reference run's; either may be None (not available).
 
@@ -61,7 +56,7 @@ def compare_maps(
         "reference_cost": lambda: reference_cost(occupancy, reference) if has_both else None,
         "scaled_reference_cost": lambda: scaled_reference_cost(occupancy, reference) if has_both else None,
         "map_scale": lambda: map_scale(occupancy, reference) if has_both else None,
-        "angular_entropy": lambda: None if occupancy is None else angular_entropy(occupancy, periodic_phi),
+        "angular_entropy": lambda: None if occupancy is None else angular_entropy(occupancy),
         "map_empty": lambda: _any_constant(occupancy, reference),
     }
     return {column: functions[column]() for column in COLUMNS if column in only}

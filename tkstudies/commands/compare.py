@@ -20,7 +20,7 @@ app = options.application()
 
 NO_REFERENCE_RUN = "no reference run"
 NOT_IN_REFERENCE = "not in the reference run"
-Key = tuple[Any, Any, str]  # run, reco and plot
+Key = tuple[Any, Any, Any, str]  # run, reco, lumisection and plot
 
 
 @app.command()
@@ -47,11 +47,13 @@ def compare(
 
     \b
     Adds chi2, ndf, p_value, ks, ks_p_value (Kolmogorov-Smirnov), max_pull (the
-    beta-binomial pull of AutoDQM, signed), max_pull_corrected (for the number of
-    bins), pull_chi2 (mean squared pull), where it is (bin, bin_x, bin_y), and the
-    reason if there is nothing to compare. Profiles are compared by bin errors.
+    beta-binomial pull of AutoDQM), max_pull_corrected (for the number of bins),
+    is_excess (more than the reference), pull_chi2 (mean squared pull), where it is
+    (bin, bin_x, bin_y), and the reason if there is nothing to compare. Profiles and
+    weighted histograms are compared by bin errors.
     The reference is --reference-run, else the record's own reference_run_number,
-    else the only run of the reference file; plot and reco are the same.
+    else the only run of the reference file; plot and reco are the same. A
+    lumisection is compared with the same one of the reference, else with its run.
 
     \b
     Examples:
@@ -106,16 +108,17 @@ class _Plot:
 
     run_number: int
     reco: str | None
+    lumisection_number: int | None
     plot: str
     name: str
     reference_run_number: int | None
     histogram: Histogram | str
 
-    def key(self, run_number: int | None) -> Key:
-        """What the plot is found by, were it one of that run; online and offline paths are the same plot."""
+    def key(self, run_number: int | None, lumisection_number: int | None) -> Key:
+        """What the plot is found by, were it one of those; online and offline paths are the same plot."""
         from tkstudies.analysis.collections import to_offline
 
-        return run_number, self.reco, to_offline(self.plot) or self.plot
+        return run_number, self.reco, lumisection_number, to_offline(self.plot) or self.plot
 
 
 def _plots(records: jsonl.Reader) -> Iterator[_Plot]:
@@ -126,17 +129,19 @@ def _plots(records: jsonl.Reader) -> Iterator[_Plot]:
 def _plot(record: dict[str, Any]) -> _Plot:
     from tkstudies.analysis import comparison
 
-    run_number, reco = record.get("run_number"), record.get("reco")
+    run_number, reco, lumisection = map(record.get, ("run_number", "reco", "lumisection_number"))
     plot = record.get("plot") or record.get("name")
     if type(run_number) is not int or not isinstance(plot, str) or not isinstance(reco, str | None):
         raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
+    if not isinstance(lumisection, int | None):
+        raise WrongRecord(f"not a histogram record: lumisection_number {lumisection!r:.80}")
     try:
         histogram: Histogram | str = comparison.read(record.get("hist"))
     except comparison.Incomparable as reason:
         histogram = str(reason)
     own = record.get("reference_run_number")
     name = record.get("name") or plot.rstrip("/").rpartition("/")[2]
-    return _Plot(run_number, reco, plot, name, own if type(own) is int else None, histogram)
+    return _Plot(run_number, reco, lumisection, plot, name, own if type(own) is int else None, histogram)
 
 
 class _References:
@@ -157,7 +162,7 @@ class _References:
         for plot in plots:
             if run_number not in (None, plot.run_number):
                 continue
-            key = plot.key(plot.run_number)
+            key = plot.key(plot.run_number, plot.lumisection_number)
             if isinstance(self._histograms.get(key), str | None):  # none yet, or none that can be used
                 self._histograms[key] = plot.histogram
             else:
@@ -165,7 +170,8 @@ class _References:
 
     def find(self, plot: _Plot, run_number: int) -> Histogram | str:
         """The same plot of a reference run, or the reason why there is none."""
-        found = self._histograms.get(plot.key(run_number), NOT_IN_REFERENCE)
+        keys = (plot.key(run_number, number) for number in (plot.lumisection_number, None))
+        found = next((self._histograms[key] for key in keys if key in self._histograms), NOT_IN_REFERENCE)
         return f"reference: {found}" if isinstance(found, str) and found != NOT_IN_REFERENCE else found
 
     def require(self, source: str) -> None:
@@ -176,7 +182,7 @@ class _References:
 
     def only_run(self) -> int | None:
         """The run of all histograms; None if they are of several."""
-        runs = {run_number for run_number, _, _ in self._histograms}
+        runs = {run_number for run_number, *_ in self._histograms}
         return runs.pop() if len(runs) == 1 else None
 
 
@@ -193,9 +199,11 @@ def _compared(
 ) -> dict[str, Any]:
     from tkstudies.analysis import comparison
 
+    lumisection = {} if plot.lumisection_number is None else {"lumisection_number": plot.lumisection_number}
     record = {
         "run_number": plot.run_number,
         "reco": plot.reco,
+        **lumisection,
         "reference_run_number": reference_run,
         "plot": plot.plot,
         "name": plot.name,

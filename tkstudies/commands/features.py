@@ -38,6 +38,7 @@ def features(
     """Turn histogram records into one wide row per (run_number, reco).
 
     \b
+    Histograms of lumisections (lumisection_number) give one row each.
     Columns are FEATURE.mean, .rms, .entries, .integral; the plots of the quick
     collections have short feature names (Hits.Pixel), others use their own. A folder
     is one of the older crawler, with files such as 321012_express.json, or holds such.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +14,13 @@ from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError, WrongRecord
 
 if TYPE_CHECKING:
+    from tkstudies.analysis.certification import Certification
     from tkstudies.analysis.ranking import Candidate
 
 app = options.application()
 
 Row = dict[str, Any]
+Key = tuple[Any, Any, Any]  # run, reco and lumisection
 
 
 class By(str, Enum):
@@ -63,6 +65,7 @@ def rank(
     false (where it is unknown: tracking is GOOD), or those of --golden instead.
     Conditions are energy, b_field, fill__peak_pileup, recorded_lumi and
     fill__bunches_colliding, each in units of its spread over the candidates.
+    For a lumisection they are lumisections of earlier runs.
     One record per run and candidate: rank, candidate_run_number, distance,
     columns_compared, and contribution_COLUMN, which add up to distance squared.
 
@@ -74,13 +77,13 @@ def rank(
     """
     chosen = options.words(columns)
     runs = options.split_numbers(run, "run")
-    good_runs = options.certification(golden).runs if golden else None
+    certified = options.certification(golden) if golden else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
     rows, repeated = _distinct(records)
     if not rows:
         raise InputError("no runs to rank: no records with a run_number")
     names = _columns(rows, by, chosen)
-    candidates = [row for row in rows if _is_good(row, good_runs)]
+    candidates = [row for row in rows if _is_good(row, certified)]
     if not candidates:
         raise InputError(
             f"no run is in {golden}"
@@ -97,7 +100,9 @@ def rank(
             for record in found:
                 writer.write(record)
     if repeated:
-        console.warn(f"{console.counted(repeated, 'row')} left out: same run and reco as before")
+        console.warn(
+            f"{console.counted(repeated, 'row')} left out: same run (or lumisection) and reco as before"
+        )
     if alone:
         console.warn(
             f"{console.counted(alone, 'row')} without a candidate: no earlier good run to compare with"
@@ -106,17 +111,23 @@ def rank(
 
 
 def _distinct(records: jsonl.Reader) -> tuple[list[Row], int]:
-    """The first row of each (run_number, reco), and how many others there were."""
-    rows: dict[tuple[int, Any], Row] = {}
+    """The first row of each run (or lumisection) and reco, and how many others there were."""
+    rows: dict[Key, Row] = {}
     repeated = 0
     with records.located():
         for record in records:
-            run_number, reco = record.get("run_number"), record.get("reco")
+            run_number, reco, lumisection = key = _key(record)
             if type(run_number) is not int or not isinstance(reco, str | None):
                 raise WrongRecord(f"not a run record: run_number {run_number!r:.80}, reco {reco!r:.80}")
-            repeated += (run_number, reco) in rows
-            rows.setdefault((run_number, reco), record)
+            if not isinstance(lumisection, int | None):
+                raise WrongRecord(f"not a run record: lumisection_number {lumisection!r:.80}")
+            repeated += key in rows
+            rows.setdefault(key, record)
     return list(rows.values()), repeated
+
+
+def _key(row: Row) -> Key:
+    return row.get("run_number"), row.get("reco"), row.get("lumisection_number")
 
 
 def _columns(rows: Sequence[Row], by: By, chosen: Sequence[str]) -> list[str]:
@@ -167,23 +178,27 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _number(value: Any) -> float:
-    return value if _is_number(value) else float("nan")
+def _number(row: Row, column: str) -> float:
+    try:
+        return float(row[column]) if _is_number(row.get(column)) else float("nan")
+    except OverflowError:
+        raise InputError(f"{column}: a number too large to compute with in run {row['run_number']}") from None
 
 
-def _is_good(row: Row, golden: Collection[int] | None) -> bool:
-    if golden is not None:
-        return row["run_number"] in golden
+def _is_good(row: Row, certified: Certification | None) -> bool:
+    from tkstudies.analysis.labels import status
+
+    if certified is not None:
+        return certified.contains(row["run_number"], row.get("lumisection_number"))
     if isinstance(row.get("is_bad"), bool):
         return not row["is_bad"]
-    tracking = row.get("tracking")
-    return isinstance(tracking, str) and tracking.strip().upper() == "GOOD"
+    return status(row.get("tracking")) == "GOOD"
 
 
 def _ranked(
     rows: Sequence[Row], candidates: Sequence[Row], columns: Sequence[str], top: int
 ) -> Iterator[list[Row]]:
-    """The records of each row, in the order of the rows; candidates have the row's reco."""
+    """The records of each row, in the order of the rows; candidates have its reco, and are lumisections if it is."""
     import numpy as np
 
     from tkstudies.analysis import ranking
@@ -192,31 +207,40 @@ def _ranked(
         return np.array([row["run_number"] for row in members], dtype=np.int64)
 
     def values(members: Sequence[Row]) -> Any:
-        table = [[_number(row.get(name)) for name in columns] for row in members]
+        table = [[_number(row, name) for name in columns] for row in members]
         return np.array(table, dtype=np.float64)
 
-    results: dict[tuple[int, Any], list[Row]] = {}
-    for reco in dict.fromkeys(row.get("reco") for row in rows):
-        mine = [row for row in rows if row.get("reco") == reco]
-        good = [row for row in candidates if row.get("reco") == reco]
+    results: dict[Key, list[Row]] = {}
+    for kind in dict.fromkeys(map(_kind, rows)):
+        mine = [row for row in rows if _kind(row) == kind]
+        good = [row for row in candidates if _kind(row) == kind]
         if good:
             found = ranking.rank(values(mine), numbers(mine), values(good), numbers(good), top)
             for row, nearest in zip(mine, found, strict=True):
-                results[row["run_number"], reco] = [
+                results[_key(row)] = [
                     _record(row, good[candidate.index], place, candidate, columns)
                     for place, candidate in enumerate(nearest, start=1)
                 ]
     for row in rows:
-        yield results.get((row["run_number"], row.get("reco")), [])
+        yield results.get(_key(row), [])
+
+
+def _kind(row: Row) -> tuple[Any, bool]:
+    return row.get("reco"), row.get("lumisection_number") is None
 
 
 def _record(row: Row, candidate_row: Row, place: int, candidate: Candidate, columns: Sequence[str]) -> Row:
     contributions = zip(columns, candidate.contributions.tolist(), strict=True)
+    is_run = row.get("lumisection_number") is None
+    own = {} if is_run else {"lumisection_number": row["lumisection_number"]}
+    others = {} if is_run else {"candidate_lumisection_number": candidate_row["lumisection_number"]}
     return {
         "run_number": row["run_number"],
         "reco": row.get("reco"),
+        **own,
         "rank": place,
         "candidate_run_number": candidate_row["run_number"],
+        **others,
         "distance": candidate.distance,
         "columns_compared": candidate.compared,
         **{f"contribution_{column}": value for column, value in contributions},

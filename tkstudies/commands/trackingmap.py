@@ -15,6 +15,7 @@ from tkstudies.errors import InputError, UsageError
 
 app = options.application()
 
+KEYS = ("run_number", "reco", "lumisection_number")
 MAP = "TrackEtaPhi_ImpactPoint_GenTk"
 
 
@@ -48,7 +49,9 @@ def trackingmap(
     angular_entropy        entropy of the angular correlation (of the map alone)
     map_empty              true if one of the maps is constant: no cost
     The reference is the map of reference_run_number in the row's own reco. A row
-    without a map gets nulls; one without a reference gets its entropy only.
+    without a map gets nulls; one without a reference gets its entropy only. A
+    lumisection has its own map if there is one, else that of its run; so has its
+    reference.
 
     \b
     Examples:
@@ -89,13 +92,14 @@ class _MapRecord(msgspec.Struct):
 
     run_number: int
     reco: str | None = None
+    lumisection_number: int | None = None
     plot: str | None = None
     name: str | None = None
     hist: msgspec.Raw = msgspec.Raw(b"null")
 
 
 def _read_maps(records: jsonl.Reader, plot: str) -> dict[Hashable, Any]:
-    """The maps as arrays by (run_number, reco); the first one that can be read stands for its run.
+    """The maps as arrays by KEYS; the first one that can be read stands for its run or lumisection.
 
     Raises:
         InputError: No record has a 2-D histogram of that name.
@@ -107,10 +111,10 @@ def _read_maps(records: jsonl.Reader, plot: str) -> dict[Hashable, Any]:
     not_maps = repeated = 0
     for _, record in records.lines(msgspec.json.Decoder(_MapRecord).decode):
         if isinstance(record, dict):  # a line that the Struct refused
-            key, hist = _key(record.get("run_number"), record.get("reco")), record.get("hist")
+            key, hist = _key(*map(record.get, KEYS)), record.get("hist")
             labels = (record.get("name"), record.get("plot"))
         else:
-            key, hist = (record.run_number, record.reco), record.hist
+            key, hist = (record.run_number, record.reco, record.lumisection_number), record.hist
             labels = (record.name, record.plot)
         label = next((text for text in labels if isinstance(text, str)), "")
         if plot not in (label, *labels, label.rpartition("/")[2]):
@@ -123,21 +127,24 @@ def _read_maps(records: jsonl.Reader, plot: str) -> dict[Hashable, Any]:
         not_maps += array is None
         maps[key] = array
     source = " and ".join(jsonl.shown(name) for name in records.sources)
-    found = {key: array for key, array in maps.items() if array is not None}
+    found = {key: array for key, array in maps.items() if key and array is not None}
     if not found:
-        others = f"; it has {console.listed(names)}" if names else ""
+        others = f"; it has {console.listed(names)}" if any(names) else ""
         raise InputError(f"{source}: no 2-D histogram {plot}{others}")
     if not_maps:
         console.warn(f"{source}: {console.counted(not_maps, 'record')} of {plot} without a 2-D histogram")
     if repeated:
-        console.warn(f"{source}: {console.counted(repeated, 'map')} dropped: same run and reco as before")
+        console.warn(
+            f"{source}: {console.counted(repeated, 'map')} dropped: same run, reco and lumisection as before"
+        )
     return found
 
 
-def _key(run_number: Any, reco: Any) -> Hashable:
+def _key(run_number: Any, reco: Any, lumisection: Any) -> Hashable:
     """What a map is found by; None for what can't name one."""
     is_number = isinstance(run_number, int | float) and not isinstance(run_number, bool)
-    return (run_number, reco) if is_number and isinstance(reco, str | None) else None
+    named = is_number and isinstance(reco, str | None) and isinstance(lumisection, int | None)
+    return (run_number, reco, lumisection) if named else None
 
 
 class _Comparison:
@@ -154,18 +161,23 @@ class _Comparison:
 
     def columns_of(self, record: dict[str, Any]) -> dict[str, Any]:
         """The columns of one row."""
-        reco = record.get("reco")
-        key = _key(record.get("run_number"), reco)
+        run_number, reco, lumisection = map(record.get, KEYS)
+        key = self._find(run_number, reco, lumisection)
         if self._maps.get(key) is None:
             self._counts["rows"] += 1
             self._counts["without map"] += 1
             return dict.fromkeys(self._columns)
-        reference = _key(record.get("reference_run_number"), reco)
+        reference = self._find(record.get("reference_run_number"), reco, lumisection)
         self._count(key, reference)
         result = self._results.get((key, reference))
         if result is None:
             result = self._results[key, reference] = self._compared(key, reference)
         return result
+
+    def _find(self, run_number: Any, reco: Any, lumisection: Any) -> Hashable:
+        """The key of the map of a lumisection, of its run if the lumisection has none; None for no name of one."""
+        keys = [_key(run_number, reco, number) for number in (lumisection, None)]
+        return next((key for key in keys if self._maps.get(key) is not None), keys[1])
 
     def _compared(self, key: Hashable, reference: Hashable) -> dict[str, Any]:
         from tkstudies.analysis.trackingmaps import angular_entropy, compare_maps
