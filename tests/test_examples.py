@@ -159,6 +159,7 @@ def test_the_notebook_runs_on_the_quick_start(quickstart, tmp_path, monkeypatch)
     import nbformat
 
     monkeypatch.setenv("STUDY", str(quickstart))
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as in a notebook
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     notebook = nbformat.read(EXAMPLES / "study.ipynb", as_version=4)
