@@ -9,7 +9,13 @@ import pytest
 from scipy import stats
 
 from tests.conftest import from_lines, to_lines
-from tkstudies.analysis.comparison import COLUMNS, Incomparable, beta_binomial_pulls, kolmogorov_smirnov, read
+from tkstudies.analysis.comparison import (
+    COLUMNS,
+    Incomparable,
+    beta_binomial_pulls,
+    kolmogorov_smirnov,
+    read,
+)
 from tkstudies.analysis.comparison import compare as compare_histograms
 
 REAL = Path(__file__).parent / "data" / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
@@ -141,16 +147,30 @@ def test_extreme_pulls_stay_numbers():
     assert pulls[1] > 1000
 
 
-def test_a_histogram_of_very_many_entries_has_no_pull_against_itself(rng):
-    for size in (1e9, 1e11, 1e13, 1e15):
-        counts = np.floor(rng.dirichlet(np.full(50, 5.0)) * size)
-        assert np.abs(beta_binomial_pulls(counts, counts, tolerance=0)).max() == 0
-        assert np.abs(beta_binomial_pulls(3 * counts, counts, tolerance=0)).max() == 0
-        more = counts.copy()
-        more[7] += 20 * np.sqrt(more[7])
-        pulls = beta_binomial_pulls(more, counts, tolerance=0)
-        assert pulls.argmax() == 7
-        assert pulls[7] == pytest.approx(20 / np.sqrt(2) / np.sqrt(1 - counts[7] / counts.sum()), rel=0.05)
+@pytest.mark.parametrize("size", [1e5, 1e9, 1e11, 1e13, 1e15, 1e17])
+def test_pulls_of_very_many_entries(rng, size):
+    counts = np.floor(rng.dirichlet(np.full(50, 5.0)) * size)
+    for times in (1, 3):
+        assert np.abs(beta_binomial_pulls(times * counts, counts, tolerance=0)).max() < 1e-9
+        assert np.abs(beta_binomial_pulls(counts, times * counts)).max() < 1e-6
+    more = counts.copy()
+    more[7] += np.floor(6 * np.sqrt(more[7]))
+    share = counts[7] / counts.sum()
+    variance = more.sum() * share * (1 - share) * (1 + more.sum() / counts.sum())
+    deviations = (more[7] - more.sum() * share) / np.sqrt(variance)
+    expected = math.sqrt(stats.chi2.isf(math.exp(-(deviations**2) / 2), 1))  # of the normal distribution
+    assert beta_binomial_pulls(more, counts, tolerance=0)[7] == pytest.approx(expected, rel=30 / size**0.5)
+
+
+@pytest.mark.parametrize("size", [1e4, 1e13, 1e15, 1e17])
+def test_very_many_entries_of_one_shape_deviate_nowhere(rng, size):
+    counts = np.floor(rng.dirichlet(np.full(50, 5.0)) * size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for times in (1, 3, 7):
+            result = compare_histograms(read(th1(times * counts)), read(th1(counts)), tolerance=0)
+            assert result["max_pull"] == pytest.approx(0, abs=1e-9)
+            assert result["max_pull_corrected"] == pytest.approx(0, abs=1e-6)
 
 
 def test_weighted_histograms_are_compared_by_their_errors(rng):

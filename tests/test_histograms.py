@@ -89,6 +89,13 @@ def test_moments_of_the_bins_match_numpy():
     assert found == pytest.approx({"skewness": (z**3).mean(), "kurtosis": (z**4).mean() - 3})
 
 
+@pytest.mark.parametrize("widths", [[-1, 4], [0, 3], [1, "nan"], [1, None], [1, True], [3]])
+def test_widths_that_cannot_be_are_ignored(widths):
+    hist = histogram([1, 1], 0, 3)
+    hist["bins"]["width"] = widths
+    assert statistics(hist, ["q25", "q75"]) == {"q25": 0.75, "q75": 2.25}
+
+
 def test_unequal_bin_widths():
     hist = histogram([1, 1], 0, 3)
     hist["bins"]["width"] = [1, 2]
@@ -225,6 +232,12 @@ def test_one_bin_has_no_spread():
         hist = histogram([3 * (n == width // 2) for n in range(width)])
         hist["xaxis"] = {"first": {"id": 1, "value": 0}, "last": {"id": width, "value": 1}}
         assert statistics(hist, ["skewness", "kurtosis"]) == {"skewness": None, "kurtosis": None}
+
+
+def test_a_spread_below_rounding_is_none():
+    assert statistics(histogram([0, 10**40, 1, 0], 0.1, 1.1), ["skewness"]) == {"skewness": None}
+    far = statistics(histogram([1, 8, 1], 1e6, 1e6 + 1), ["skewness", "kurtosis"])
+    assert far == pytest.approx({"skewness": 0, "kurtosis": 2}, abs=1e-6)
 
 
 def test_lumisections_have_rows_of_their_own():

@@ -11,7 +11,13 @@ import pytest
 from tests import studies
 from tests.conftest import from_lines, to_lines
 
-KEYS = [("run_number", "lumisection_number"), ("run_number", "reco"), ("run_number",), ("fill_number",)]
+KEYS = [
+    ("run_number", "reco", "lumisection_number"),
+    ("run_number", "lumisection_number"),
+    ("run_number", "reco"),
+    ("run_number",),
+    ("fill_number",),
+]
 
 
 def reference_join(left, right, *, on=None, how="left", prefix="", many=False):
@@ -195,6 +201,19 @@ def test_lumisections_are_joined_by_lumisection(tmp_path, tkstudies):
     left = [{"run_number": 1}, *({"run_number": 1, "lumisection_number": n} for n in (2, 1))]
     result = tkstudies("merge", *write(tmp_path, right=right), input=left)
     assert [row.get("a") for row in from_lines(result.stdout)] == [None, 2, 1]
+
+
+def test_lumisections_of_several_recos(tmp_path, tkstudies):
+    rows = [
+        {"run_number": 1, "reco": reco, "lumisection_number": n}
+        for n in (1, 2)
+        for reco in ("express", "prompt")
+    ]
+    right = [{**row, "f": number} for number, row in enumerate(rows)]
+    lumis = [{"run_number": 1, "lumisection_number": n, "lumi": n} for n in (1, 2)]
+    result = tkstudies("merge", *write(tmp_path, right=right[::-1], lumis=lumis), input=rows)
+    assert [(row["f"], row["lumi"]) for row in from_lines(result.stdout)] == [(0, 1), (1, 1), (2, 2), (3, 2)]
+    assert result.stderr == ""
 
 
 def test_a_first_run_that_oms_does_not_know(tmp_path, tkstudies):

@@ -226,6 +226,7 @@ def test_runs_without_a_candidate_are_counted(tkstudies):
         (["--top", "0"], study(9), 2, ""),
         ([], [{"run_number": 1, "energy": 1, "tracking": "BAD"}], 1, "no run is certified good"),
         ([], [{"run": 1}], 1, "not a run record"),
+        ([], [{"run_number": 10**20, "energy": 1, **GOOD}], 1, "line 1: not a run record: run_number 1000"),
     ],
 )
 def test_what_cannot_be_ranked(tkstudies, arguments, rows, code, message):
@@ -274,6 +275,17 @@ def test_lumisections_are_ranked_among_lumisections_of_earlier_runs(tkstudies, t
         "rank", "--columns", "pileup", "--top", "1", "--golden", tmp_path / "golden.json", input=rows
     )
     assert [r["candidate_lumisection_number"] for r in from_lines(golden.stdout)] == [2, 2, 2]
+
+
+def test_of_lumisections_at_the_same_distance_the_latest_comes_first(tkstudies):
+    rows = [
+        {"run_number": run, "lumisection_number": n, "energy": 1, **GOOD}
+        for run, n in [(1, 2), (1, 9), (1, 5), (2, 1), (3, 1)]
+    ]
+    result = tkstudies("rank", "--columns", "energy", "--run", "3", input=rows)
+    columns = ("candidate_run_number", "candidate_lumisection_number")
+    found = [tuple(r[column] for column in columns) for r in from_lines(result.stdout)]
+    assert found == [(2, 1), (1, 9), (1, 5)]
 
 
 def test_a_number_beyond_all_floats_is_told(tkstudies):

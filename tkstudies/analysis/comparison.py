@@ -212,24 +212,51 @@ def beta_binomial_pulls(data: Array, reference: Array, tolerance: float = TOLERA
         >>> beta_binomial_pulls(np.array([10.0, 10, 80]), np.array([100.0, 100, 100])).round(2).tolist()
         [-4.4, -4.4, 7.97]
     """
-    from scipy.special import betaln, ndtri_exp
+    from scipy.special import ndtri_exp
 
     total, reference_total = data.sum(), reference.sum()
     weight = 1 / np.sqrt(1 + (reference * tolerance**2) ** 2)
     r, r_total = np.round(reference * weight), np.round(reference_total * weight)
-
-    def log_probability(d: Array) -> Array:
-        """Of d entries, but for what doesn't depend on d."""
-        return betaln(d + r + 1, total - d + r_total - r + 1) - betaln(d + 1, total - d + 1)
-
     expected = total * reference / reference_total
     most = np.maximum(
-        log_probability(np.minimum(np.ceil(expected), total)), log_probability(np.floor(expected))
+        _log_probability(np.minimum(np.ceil(expected), total), total, r, r_total),
+        _log_probability(np.floor(expected), total, r, r_total),
     )
-    log_ratio = np.minimum(log_probability(data) - most, 0)
-    rounding = 4 * np.finfo(float).eps * (total + r_total) * np.log(total + r_total + 2)
-    log_ratio[log_ratio > -rounding] = 0
+    log_ratio = np.minimum(_log_probability(data, total, r, r_total) - most, 0)
     return np.abs(ndtri_exp(log_ratio - np.log(2))) * np.sign(data - expected)
+
+
+def _log_probability(d: Array, total: float, r: Array, r_total: Array) -> Array:
+    """Of d of ``total`` entries after r of ``r_total`` (beta-binomial), but for terms that don't depend on d.
+
+    This is log [C(d + r, d) C(D - d + R - r, D - d)]. Of very many entries the logarithms of factorials are too
+    large to subtract: each is n log n - n and a small rest, and the former make up the likelihood ratio of
+    the 2 x 2 table of entries inside and outside the bin, which is a sum of small terms. Source: Loader, Fast
+    and Accurate Computation of Binomial Probabilities (2000).
+    """
+    rest = _small_part(d + r) + _small_part(total - d + r_total - r) - _small_part(d) - _small_part(total - d)
+    entries = total + r_total
+    excess = d * (r_total / entries) - r * (total / entries)
+    inside = _deviance(d, excess) + _deviance(r, -excess)
+    return rest - inside - _deviance(total - d, -excess) - _deviance(r_total - r, excess)
+
+
+def _small_part(n: Array) -> Array:
+    """log n! - (n log n - n): Stirling's series where n is large enough for it."""
+    from scipy.special import gammaln, xlogy
+
+    large = np.maximum(n, 100)
+    series = np.log(2 * np.pi * large) / 2 + (1 / 12 - (1 / 360 - 1 / 1260 / large**2) / large**2) / large
+    small = np.minimum(n, 100)
+    return np.where(n < 100, gammaln(small + 1) - xlogy(small, small) + small, series)
+
+
+def _deviance(n: Array, excess: Array) -> Array:
+    """n log(n / m) - n + m, where n is m + excess."""
+    from scipy.special import xlog1py
+
+    expected = n - excess
+    return xlog1py(n, np.divide(excess, expected, out=np.zeros_like(expected), where=expected > 0)) - excess
 
 
 def _error_pulls(data: Histogram, reference: Histogram, tolerance: float) -> tuple[Array, Array]:
@@ -261,7 +288,9 @@ def _largest(pulls: Array, bins: int) -> dict[str, Any]:
     pull, corrected = abs(signed), 0.0
     if pull:
         log_p = log_ndtr(-pull) + np.log(2)  # of one bin
-        log_any = log_p + np.log(bins) if log_p < -30 else np.log(-np.expm1(bins * np.log1p(-np.exp(log_p))))
+        with np.errstate(divide="ignore"):  # a pull of 1e-17 has the probability 1
+            log_none = bins * np.log1p(-np.exp(log_p))
+        log_any = log_p + np.log(bins) if log_p < -30 else np.log(-np.expm1(log_none))
         corrected = max(float(-ndtri_exp(log_any - np.log(2))), 0.0)
     return {
         "max_pull": pull,

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import isfinite, sqrt
+from sys import float_info
 from typing import Any
 
-from tkstudies.analysis.bins import edges
+from tkstudies.analysis import bins
 from tkstudies.analysis.collections import feature_name, feature_order
 from tkstudies.errors import UsageError, WrongRecord
 
@@ -183,7 +184,7 @@ class FeatureTable:
         """
         if not isinstance(run_number, int) or not isinstance(plot, str):
             raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
-        if not isinstance(lumisection_number, int | None):
+        if lumisection_number is not None and not isinstance(lumisection_number, int):
             raise WrongRecord(f"not a histogram record: lumisection_number {lumisection_number!r:.80}")
         feature = self._features.get(plot) or self._learn(plot)
         key = run_number, reco if isinstance(reco, str) else None, lumisection_number
@@ -246,7 +247,7 @@ class _Shape:
 
     def __init__(self, hist: Any) -> None:
         self.weights = _x_weights(hist)
-        self.edges = edges(_member(hist, "xaxis"), len(self.weights), _member(hist, "bins", "width"))
+        self.edges = bins.edges(_member(hist, "xaxis"), len(self.weights), _member(hist, "bins", "width"))
         self.total = sum(self.weights)
         self.is_defined = bool(self.edges) and isfinite(self.total) and self.total > 0
 
@@ -261,14 +262,13 @@ class _Shape:
 
     def _standardised(self, name: str) -> float | None:
         """Third or fourth moment about the mean in units of the standard deviation, of bin centres."""
-        if sum(map(bool, self.weights)) < 2:
-            return None  # no spread
         centres = [(low + high) / 2 for low, high in zip(self.edges, self.edges[1:], strict=False)]
         mean = self._average(centres)
         deviations = [centre - mean for centre in centres]
         variance = self._average(d * d for d in deviations)
-        if not variance > 0:
-            return None
+        rounding = len(self.weights) * float_info.epsilon * max(abs(self.edges[0]), abs(self.edges[-1]))
+        if not variance > rounding**2:
+            return None  # all in one bin
         scale = sqrt(variance)
         if name == "skewness":
             return self._average((d / scale) ** 3 for d in deviations)
@@ -289,17 +289,9 @@ class _Shape:
 
 def _x_weights(hist: Any) -> list[float]:
     """Contents of the bins along x, projected if 2-D; empty if they are no distribution."""
-    kind, content = _member(hist, "type"), _member(hist, "bins", "content")
-    if not isinstance(content, list) or (isinstance(kind, str) and kind.startswith("TProfile")):
+    kind, content = _member(hist, "type"), bins.contents(_member(hist, "bins", "content"))
+    if content is None or (isinstance(kind, str) and kind.startswith("TProfile")):
         return []
-    is_table = bool(content) and all(isinstance(row, list) for row in content)
-    rows = content if is_table else [content]
-    if any(len(row) != len(rows[0]) for row in rows) or any(
-        finite(item) is None for row in rows for item in row
-    ):
-        return []
-    try:
-        weights = [float(sum(column)) for column in zip(*rows, strict=True)]
-    except OverflowError:
-        return []
-    return weights if all(weight >= 0 for weight in weights) else []
+    rows = content.tolist() if content.ndim == 2 else [content.tolist()]
+    weights = [sum(column) for column in zip(*rows, strict=True)]
+    return weights if all(isfinite(weight) and weight >= 0 for weight in weights) else []

@@ -19,6 +19,7 @@ from tkstudies.errors import InputError
 from tkstudies.jsonl import decode, encode
 
 AUTOMATIC_KEYS = (
+    ("run_number", "reco", "lumisection_number"),
     ("run_number", "lumisection_number"),
     ("run_number", "reco"),
     ("run_number",),

@@ -42,8 +42,9 @@ def compare_maps(
     reference: NDArray[np.float64] | None,
     only: Collection[str] = COLUMNS,
 ) -> dict[str, float | bool | None]:
-    """The columns of `COLUMNS` for a run's map and its reference run's; either may be None (not available).
+    """The columns that compare a run's map with its reference run's; either may be None (not available).
 
+    These are `COLUMNS` but for the entropy, which is of the run's map alone.
     ``map_empty`` is true when a map that is there is constant (all zero, as a rule), so that its cost isn't
     defined.
 
@@ -56,10 +57,9 @@ def compare_maps(
         "reference_cost": lambda: reference_cost(occupancy, reference) if has_both else None,
         "scaled_reference_cost": lambda: scaled_reference_cost(occupancy, reference) if has_both else None,
         "map_scale": lambda: map_scale(occupancy, reference) if has_both else None,
-        "angular_entropy": lambda: None if occupancy is None else angular_entropy(occupancy),
         "map_empty": lambda: _any_constant(occupancy, reference),
     }
-    return {column: functions[column]() for column in COLUMNS if column in only}
+    return {column: function() for column, function in functions.items() if column in only}
 
 
 def mean_normalise(occupancy: ArrayLike) -> NDArray[np.float64] | None:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import InputError, UsageError, WrongRecord
+from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.comparison import Histogram
+    from tkstudies.analysis.references import Plot, References
 
 app = options.application()
-
-NO_REFERENCE_RUN = "no reference run"
-NOT_IN_REFERENCE = "not in the reference run"
-Key = tuple[Any, Any, Any, str]  # run, reco, lumisection and plot
 
 
 @app.command()
@@ -36,9 +31,11 @@ def compare(
         int | None, typer.Option("--reference-run", metavar="RUN", help="The reference of every run.")
     ] = None,
     tolerance: Annotated[
-        float,
-        typer.Option("--tolerance", min=0.0, max=1.0, help="Relative change of a bin that is no deviation."),
-    ] = 0.01,
+        float | None,
+        typer.Option(
+            "--tolerance", min=0.0, max=1.0, help="Relative change of a bin that is no deviation [0.01]."
+        ),
+    ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
@@ -62,7 +59,11 @@ def compare(
       tkstudies merge doctor.jsonl < histograms.jsonl | tkstudies compare \\
         | tkstudies filter 'max_pull_corrected > 5'
     """
+    from tkstudies.analysis.comparison import TOLERANCE
+    from tkstudies.analysis.references import References
+
     runs = options.split_numbers(run, "run")
+    allowed = TOLERANCE if tolerance is None else tolerance
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
     if reference == jsonl.STDIN and jsonl.STDIN in records.sources:
         raise UsageError("standard input can't be both sides: name a file for one of them")
@@ -71,18 +72,18 @@ def compare(
             records,
             jsonl.Reader([reference], skip_bad_lines=skip_bad_lines, expected="histogram records"),
         ]
-        references = _References(_plots(readers[1]), reference_run)
-        references.require(reference)
-        default = reference_run or references.only_run()
+        references = References(_plots(readers[1]), reference_run)
+        _require(references, reference, reference_run)
+        default = references.only_run()
         plots = _plots(records)
     else:
         readers = [records]
         held = list(_plots(records))
-        references = _References(held, reference_run)
+        references = References(held, reference_run)
         if held:
-            references.require("the input")
+            _require(references, "the input", reference_run)
             _require_reference(held, reference_run)
-        default = reference_run
+        default = None
         plots = (plot for plot in held if plot.run_number != reference_run)
     reasons: Counter[str | None] = Counter()
     others = 0
@@ -91,8 +92,7 @@ def compare(
             if runs and not any(first <= plot.run_number <= last for first, last in runs):
                 others += 1
                 continue
-            own = plot.reference_run_number if reference_run is None else None
-            result = _compared(plot, own or default, references, tolerance)
+            result = references.compare(plot, default, allowed)
             reasons[result["reason"]] += 1
             writer.write(result)
         if others and not reasons:
@@ -102,91 +102,20 @@ def compare(
         options.report_skipped(reader)
 
 
-@dataclass(frozen=True)
-class _Plot:
-    """One histogram record, its bins as arrays; ``histogram`` is the reason if they can't be used."""
+def _plots(records: jsonl.Reader) -> Iterator[Plot]:
+    from tkstudies.analysis.references import read_plot
 
-    run_number: int
-    reco: str | None
-    lumisection_number: int | None
-    plot: str
-    name: str
-    reference_run_number: int | None
-    histogram: Histogram | str
-
-    def key(self, run_number: int | None, lumisection_number: int | None) -> Key:
-        """What the plot is found by, were it one of those; online and offline paths are the same plot."""
-        from tkstudies.analysis.collections import to_offline
-
-        return run_number, self.reco, lumisection_number, to_offline(self.plot) or self.plot
-
-
-def _plots(records: jsonl.Reader) -> Iterator[_Plot]:
     with records.located():
-        yield from map(_plot, records)
+        yield from map(read_plot, records)
 
 
-def _plot(record: dict[str, Any]) -> _Plot:
-    from tkstudies.analysis import comparison
-
-    run_number, reco, lumisection = map(record.get, ("run_number", "reco", "lumisection_number"))
-    plot = record.get("plot") or record.get("name")
-    if type(run_number) is not int or not isinstance(plot, str) or not isinstance(reco, str | None):
-        raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
-    if not isinstance(lumisection, int | None):
-        raise WrongRecord(f"not a histogram record: lumisection_number {lumisection!r:.80}")
-    try:
-        histogram: Histogram | str = comparison.read(record.get("hist"))
-    except comparison.Incomparable as reason:
-        histogram = str(reason)
-    own = record.get("reference_run_number")
-    name = record.get("name") or plot.rstrip("/").rpartition("/")[2]
-    return _Plot(run_number, reco, lumisection, plot, name, own if type(own) is int else None, histogram)
+def _require(references: References, source: str, run_number: int | None) -> None:
+    if not references:
+        of_run = "" if run_number is None else f" of run {run_number}"
+        raise InputError(f"{jsonl.shown(source)}: no histogram{of_run} to compare with")
 
 
-class _References:
-    """The histograms of reference runs.
-
-    Args:
-        plots: Histograms of any runs.
-        run_number: Keep those of this run only; all if None.
-
-    Attributes:
-        repeated: Histograms dropped because their run, reco and plot had come before.
-    """
-
-    def __init__(self, plots: Iterable[_Plot], run_number: int | None) -> None:
-        self.repeated = 0
-        self._run_number = run_number
-        self._histograms: dict[Key, Histogram | str] = {}
-        for plot in plots:
-            if run_number not in (None, plot.run_number):
-                continue
-            key = plot.key(plot.run_number, plot.lumisection_number)
-            if isinstance(self._histograms.get(key), str | None):  # none yet, or none that can be used
-                self._histograms[key] = plot.histogram
-            else:
-                self.repeated += 1
-
-    def find(self, plot: _Plot, run_number: int) -> Histogram | str:
-        """The same plot of a reference run, or the reason why there is none."""
-        keys = (plot.key(run_number, number) for number in (plot.lumisection_number, None))
-        found = next((self._histograms[key] for key in keys if key in self._histograms), NOT_IN_REFERENCE)
-        return f"reference: {found}" if isinstance(found, str) and found != NOT_IN_REFERENCE else found
-
-    def require(self, source: str) -> None:
-        """Raise an InputError if there are no histograms."""
-        if not self._histograms:
-            of_run = "" if self._run_number is None else f" of run {self._run_number}"
-            raise InputError(f"{jsonl.shown(source)}: no histogram{of_run} to compare with")
-
-    def only_run(self) -> int | None:
-        """The run of all histograms; None if they are of several."""
-        runs = {run_number for run_number, *_ in self._histograms}
-        return runs.pop() if len(runs) == 1 else None
-
-
-def _require_reference(plots: Iterable[_Plot], run_number: int | None) -> None:
+def _require_reference(plots: Iterable[Plot], run_number: int | None) -> None:
     if run_number is None and all(plot.reference_run_number is None for plot in plots):
         raise UsageError(
             "which run is the reference? Name it with --reference-run or its file with --reference, "
@@ -194,32 +123,7 @@ def _require_reference(plots: Iterable[_Plot], run_number: int | None) -> None:
         )
 
 
-def _compared(
-    plot: _Plot, reference_run: int | None, references: _References, tolerance: float
-) -> dict[str, Any]:
-    from tkstudies.analysis import comparison
-
-    lumisection = {} if plot.lumisection_number is None else {"lumisection_number": plot.lumisection_number}
-    record = {
-        "run_number": plot.run_number,
-        "reco": plot.reco,
-        **lumisection,
-        "reference_run_number": reference_run,
-        "plot": plot.plot,
-        "name": plot.name,
-    }
-    if isinstance(plot.histogram, str):
-        return record | comparison.nothing(plot.histogram)
-    reference = NO_REFERENCE_RUN if reference_run is None else references.find(plot, reference_run)
-    if isinstance(reference, str):
-        return record | comparison.nothing(reference)
-    try:
-        return record | comparison.compare(plot.histogram, reference, tolerance)
-    except comparison.Incomparable as reason:
-        return record | comparison.nothing(str(reason))
-
-
-def _report(reasons: Counter[str | None], references: _References) -> None:
+def _report(reasons: Counter[str | None], references: References) -> None:
     if references.repeated:
         dropped = console.counted(references.repeated, "histogram")
         console.warn(f"{dropped} dropped as references: same run, reco and plot as before")

@@ -48,11 +48,12 @@ def merge(
 
     \b
     Every left row comes out once, in its order, with its own values. The key is
-    the first of run_number+lumisection_number, run_number+reco, run_number and
-    fill_number of which both sides have values; columns joined by fill_number get
-    the prefix fill__. A column that the left side has too is dropped, or kept under
-    --prefix: two tables with the same columns go in as one (cat a b). Which columns
-    the left side has is told by its first megabyte, which is read before joining.
+    the first of run_number+reco+lumisection_number, run_number+lumisection_number,
+    run_number+reco, run_number and fill_number of which both sides have values;
+    columns joined by fill_number get the prefix fill__. A column that the left side
+    has too is dropped, or kept under --prefix: two tables with the same columns go
+    in as one (cat a b). Which columns the left side has is told by its first
+    megabyte, which is read before joining.
 
     \b
     Examples:
