@@ -143,3 +143,30 @@ def _by_path_or_name() -> dict[str, Plot]:
         for key in (plot.name, plot.offline, plot.online)
         if key is not None
     }
+
+
+def members(collection: str, is_cosmics: bool) -> list[Plot]:
+    """The plots of a collection that a run has: the tracks of cosmics are in plots of their own.
+
+    >>> [plot.name for plot in members("tracking", is_cosmics=True)][:1]
+    ['NumberOfTracks_CKFTk']
+    """
+    found = plots(collection)
+    if not is_cosmics:
+        return [plot for plot in found if plot.collection != "cosmics"]
+    others = [plot for plot in found if plot.collection not in ("tracking", "cosmics")]
+    return others if len(others) == len(found) else [*plots("cosmics"), *others]
+
+
+def paths(
+    named: Iterable[str], collections: Iterable[str], tracking_map: bool, is_online: bool, is_cosmics: bool
+) -> tuple[str, ...]:
+    """The paths of plots in a kind of run, each once: those named, those of collections, the tracking map.
+
+    A path of the other side, online or offline, is translated; one without a twin there is left out.
+    """
+    found = [to_online(path) if is_online else to_offline(path) or path for path in named]
+    chosen = [plot for name in collections for plot in members(name, is_cosmics)]
+    chosen += [TRACKING_MAP] * (tracking_map and not is_cosmics)
+    found += [plot.online if is_online else plot.offline for plot in chosen]
+    return tuple(dict.fromkeys(filter(None, found)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -205,15 +205,15 @@ class _Selection:
     """Which plots are defined for a kind of sample."""
 
     def __init__(self, named: list[str], collections: list[str], tracking_map: bool):
+        from tkstudies.analysis.collections import paths
+
         for path in named:
             if not path.startswith("/"):
                 raise UsageError(
                     f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/..."
                 )
         self._paths = {
-            (is_online, is_cosmics): tuple(
-                dict.fromkeys(_defined(named, collections, tracking_map, is_online, is_cosmics))
-            )
+            (is_online, is_cosmics): paths(named, collections, tracking_map, is_online, is_cosmics)
             for is_online in (False, True)
             for is_cosmics in (False, True)
         }
@@ -225,35 +225,6 @@ class _Selection:
     def expected(self, pairs: list[Pair]) -> int:
         """How many plots these pairs have, if all have a dataset."""
         return sum(len(self._paths[pair.reco == "online", bool(pair.is_cosmics)]) for pair in pairs)
-
-
-def _defined(
-    named: list[str], collections: list[str], tracking_map: bool, is_online: bool, is_cosmics: bool
-) -> Iterator[str]:
-    from tkstudies.analysis import collections as known
-
-    for path in named:
-        translated = known.to_online(path) if is_online else known.to_offline(path) or path
-        if translated:
-            yield translated
-    plots = [plot for name in collections for plot in _members(name, is_cosmics)]
-    if tracking_map and not is_cosmics:
-        plots.append(known.TRACKING_MAP)
-    for plot in plots:
-        path = plot.online if is_online else plot.offline
-        if path:
-            yield path
-
-
-def _members(collection: str, is_cosmics: bool) -> list[Any]:
-    """The plots of a collection that a run has: the tracks of cosmics are in plots of their own."""
-    from tkstudies.analysis.collections import plots
-
-    members = plots(collection)
-    if not is_cosmics:
-        return [plot for plot in members if plot.collection != "cosmics"]
-    others = [plot for plot in members if plot.collection not in ("tracking", "cosmics")]
-    return others if len(others) == len(members) else [*plots("cosmics"), *others]
 
 
 # --- input
