@@ -251,6 +251,11 @@ def test_a_prefixed_column_never_overwrites_one(taken, tmp_path, tkstudies):
     result = tkstudies("merge", "--prefix", "r_", *files, input=left)
     row = from_lines(result.stdout)[0]
     assert row == {**left[0], **({"r_x": 1} if taken == "x" else {}), "z": 3}
+    told = "x is on both sides, and so is r_x: the right one is dropped (another --prefix keeps it)"
+    assert (told in result.stderr) == (taken == "r_x")
+    again = tkstudies("merge", "--prefix", "r_", *files, *files, input=left)
+    assert from_lines(again.stdout)[0] == {**row, "r_z": 3}
+    assert told in again.stderr
 
 
 def test_nan_on_either_side_becomes_null(tmp_path, tkstudies):

@@ -196,7 +196,7 @@ def _warn_of_losses(tables: list[Table]) -> None:
                 StudyWarning,
                 stacklevel=5,
             )
-    collisions = dict.fromkeys(column for table in tables for column in table.collisions)
+    collisions = dict.fromkeys(column for table in tables for column in table.dropped)
     if collisions:
         names = ", ".join(collisions)
         warnings.warn(f"on both sides of a join, the first stays: {names}", StudyWarning, stacklevel=5)

@@ -111,7 +111,7 @@ class Table(msgspec.Struct):
         is_automatic: Whether nobody named them.
         valued: Key columns that have a value in it.
         columns: Every column that it adds.
-        collisions: Columns that the left side has too: dropped, or added under a prefix.
+        dropped: Columns that the left side has too, also under the prefix.
         rows: Key -> end of a line, without its brace; a list of them where ``many`` rows have the key.
         keyless: Rows without a key, which nothing can be joined with.
         duplicates: Rows dropped because their key had come before.
@@ -123,7 +123,7 @@ class Table(msgspec.Struct):
     is_automatic: bool = True
     valued: set[str] = set()
     columns: dict[str, None] = {}
-    collisions: dict[str, None] = {}
+    dropped: dict[str, None] = {}
     rows: dict[Any, bytes | list[bytes]] = {}
     keyless: int = 0
     duplicates: int = 0
@@ -204,7 +204,7 @@ def load_table(
     if rows and not (table.keys and keyed.columns.keys() >= set(table.keys)):
         raise NoCommonKey(_no_key(name, on, left.columns, keyed.columns))
     table.valued = keyed.valued
-    table.columns, table.collisions = endings.columns()
+    table.columns, table.dropped = endings.columns()
     left.columns.update(table.columns)
     left.valued |= table.valued
     return table
@@ -268,10 +268,10 @@ class _Endings:
         return _renamed(line, self._names)
 
     def columns(self) -> tuple[dict[str, None], dict[str, None]]:
-        """The columns that are added, and those that the left side has too."""
+        """The columns that are added, and those that aren't."""
         named = {column: self._names(column) for column in self._columns if column not in self._keys}
         added = dict.fromkeys(name for name in named.values() if name)
-        return added, dict.fromkeys(filter(self._names.collides, named))
+        return added, dict.fromkeys(self._names.fill + column for column, name in named.items() if not name)
 
 
 @dataclass
@@ -290,9 +290,6 @@ class _Names:
         if name in self.taken:
             name = self.prefix + name
         return None if name in self.taken else name
-
-    def collides(self, column: str) -> bool:
-        return self.fill + column in self.taken
 
 
 def _renamed(line: bytes, names: Callable[[str], str | None]) -> bytes:

@@ -89,8 +89,11 @@ def merge(
 
 
 def _report(join, tables, prefix: str) -> None:
-    for column in dict.fromkeys(column for table in tables for column in table.collisions if not prefix):
-        console.warn(f"{column} is on both sides: the right one is dropped (--prefix keeps it)")
+    for column in dict.fromkeys(column for table in tables for column in table.dropped):
+        also, another = (f", and so is {prefix}{column}", "another ") if prefix else ("", "")
+        console.warn(
+            f"{column} is on both sides{also}: the right one is dropped ({another}--prefix keeps it)"
+        )
     for column, number in join.late.items():
         console.warn(
             f"{column} is on both sides, on the left only from row {number} on: the rows before have the right one"
