@@ -211,3 +211,19 @@ def test_negated_operators_are_exact_negations(name, value, item):
 def test_integers_compare_exactly(left, right):
     assert parse(f"x < {right}")({"x": left}) is (left < right)
     assert parse(f"x = {right}")({"x": str(left)}) is (left == right)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "holds"),
+    [
+        ("m > 0", "abc", False),
+        ("m < 0", "abc", False),
+        ("m > 0", "12.5", True),
+        ("m = 5", "5.0", True),
+        ("m != 5", "abc", True),
+        ("t > 2018-06", "2018-06-21T02:11:05Z", True),
+        ('t > "2018"', "2018-06-21T02:11:05Z", True),
+    ],
+)
+def test_a_number_and_a_word_have_no_order(text, value, holds):
+    assert parse(text)({text[0]: value}) is holds

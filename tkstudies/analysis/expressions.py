@@ -11,7 +11,7 @@ operator                  holds when
 ========================  ==============================================================
 
 - Numbers compare as numbers, also with a text that holds a number; ``true`` and ``false`` with booleans; two
-  texts as text, so that ISO dates and eras sort as one expects. Quotes force text: ``comment = "1"``.
+  texts as text, so that ISO dates and eras sort as one expects. A number and a word have no order. Quotes force text: ``comment = "1"``.
 - Null, NaN and an absent column are the same: they satisfy only ``missing``, ``!=`` and ``!~``. The last two
   are the exact negations of ``=`` and ``~``: a row with an unknown status never gets lost in ``pixel !=
   BAD``.
@@ -137,9 +137,11 @@ class _Literal:
         return self.compares(operator.eq, item)
 
     def compares(self, order: Callable[[Any, Any], bool], item: Any) -> bool:
+        if isinstance(item, str) and self.number is None:
+            return order(item, self.text)
         if isinstance(item, str):
-            number = None if self.number is None else _number(item)
-            return order(item, self.text) if number is None else order(number, self.number)
+            number = _number(item)
+            return number is not None and order(number, self.number)
         if isinstance(item, (int, float)) and not isinstance(item, bool) and self.number is not None:
             return order(item, self.number)
         return False
