@@ -119,3 +119,17 @@ def test_a_picture_is_no_cookie_file(live, tkstudies, tmp_path):
     result = tkstudies("doctor", "runs", "--cookies", tmp_path / "cookies.png")
     assert (result.stdout, result.exit_code) == ("", 1)
     assert "cookies.png is not a Netscape cookie file" in result.stderr
+
+
+@pytest.mark.parametrize("page", ["runs", "problem-runs", "references"])
+def test_only_the_runs_of_a_table(page, cookies, live, tkstudies, tmp_path):
+    login = [] if page == "references" else ["--cookies", cookies]
+    everything = rows(tkstudies("doctor", page, *login))
+    wanted = {row["run_number"] for row in everything[::3]}
+    table = "".join(json.dumps({"run_number": number}) + "\n" for number in [*wanted, 1])
+    (tmp_path / "runs.jsonl").write_text(table)
+    expected = [row for row in everything if row["run_number"] in wanted]
+    assert 0 < len(expected) < len(everything)
+    assert rows(tkstudies("doctor", page, *login, "-i", tmp_path / "runs.jsonl")) == expected
+    assert rows(tkstudies("doctor", page, *login, "-i", "-", input=table)) == expected
+    assert rows(tkstudies("doctor", page, *login, input=table)) == everything

@@ -11,7 +11,8 @@ operator                  holds when
 ========================  ==============================================================
 
 - Numbers compare as numbers, also with a text that holds a number; ``true`` and ``false`` with booleans; two
-  texts as text, so that ISO dates and eras sort as one expects. A number and a word have no order. Quotes force text: ``comment = "1"``.
+  texts as text, so that ISO dates and eras sort as one expects. A number and a word have no order. Quotes
+  force text: ``comment = "1"``.
 - Null, NaN and an absent column are the same: they satisfy only ``missing``, ``!=`` and ``!~``. The last two
   are the exact negations of ``=`` and ``~``: a row with an unknown status never gets lost in ``pixel !=
   BAD``.

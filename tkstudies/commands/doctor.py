@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import options, selection
 from tkstudies.errors import UsageError
 
 app = options.application(
@@ -32,7 +32,12 @@ Cookies = Annotated[
 
 
 @app.command()
-def runs(saved: From = None, cookies: Cookies = None, output: options.Output = "-") -> None:
+def runs(
+    saved: From = None,
+    cookies: Cookies = None,
+    inputs: selection.Inputs = None,
+    output: options.Output = "-",
+) -> None:
     """Fetch the certified runs.
 
     \b
@@ -42,15 +47,21 @@ def runs(saved: From = None, cookies: Cookies = None, output: options.Output = "
     \b
     Examples:
       tkstudies doctor runs --from tkdqmdoctor_runs.json > doctor.jsonl
-      tkstudies doctor runs --cookies cookies.txt > doctor.jsonl
+      tkstudies doctor runs --cookies cookies.txt -i runs.jsonl > doctor.jsonl
     """
     from tkstudies.services import doctor
 
-    _write(doctor.runs(_source(saved, cookies, "type__reco"), cookies=cookies), output, "certified run")
+    found = doctor.runs(_source(saved, cookies, "type__reco"), cookies=cookies)
+    _write(_of_runs(inputs, found), output, "certified run")
 
 
 @app.command("problem-runs")
-def problem_runs(saved: From = None, cookies: Cookies = None, output: options.Output = "-") -> None:
+def problem_runs(
+    saved: From = None,
+    cookies: Cookies = None,
+    inputs: selection.Inputs = None,
+    output: options.Output = "-",
+) -> None:
     """Fetch the certified runs with problems: the same with problem_names and problem_ids.
 
     \b
@@ -59,7 +70,8 @@ def problem_runs(saved: From = None, cookies: Cookies = None, output: options.Ou
     """
     from tkstudies.services import doctor
 
-    _write(doctor.problem_runs(_source(saved, cookies, "problem_names"), cookies=cookies), output, "run")
+    found = doctor.problem_runs(_source(saved, cookies, "problem_names"), cookies=cookies)
+    _write(_of_runs(inputs, found), output, "run")
 
 
 @app.command()
@@ -76,7 +88,7 @@ def problems(saved: From = None, cookies: Cookies = None, output: options.Output
 
 
 @app.command()
-def references(saved: From = None, output: options.Output = "-") -> None:
+def references(saved: From = None, inputs: selection.Inputs = None, output: options.Output = "-") -> None:
     """Fetch the reference run of each certified run, from the Certification Helper (no login).
 
     \b
@@ -85,7 +97,16 @@ def references(saved: From = None, output: options.Output = "-") -> None:
     """
     from tkstudies.services import doctor
 
-    _write(doctor.references(_source(saved, None, "reference_run_number")), output, "reference run")
+    found = doctor.references(_source(saved, None, "reference_run_number"))
+    _write(_of_runs(inputs, found), output, "reference run")
+
+
+def _of_runs(inputs: list[str] | None, records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The records of the runs in some files, all if there are no files."""
+    if not inputs:
+        return records
+    wanted = set(selection.numbers_of_records(inputs, "run_number"))
+    return (record for record in records if record.get("run_number") in wanted)
 
 
 def _source(saved: str | None, cookies: str | None, column: str) -> Iterator[dict[str, Any]] | None:
