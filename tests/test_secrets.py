@@ -8,7 +8,6 @@ import pytest
 
 from tests.cernserver import CLIENT_SECRET, CernServer
 from tests.cernserver_faults import Faults, Reply
-from tkstudies.services import http
 from tkstudies.settings import current
 
 COMMANDS = {
@@ -41,13 +40,11 @@ def running(world):
 
 
 @pytest.fixture
-def user(running, monkeypatch, tmp_path):
+def user(running, quick_retries, monkeypatch, tmp_path):
     """Somebody with a secret, cookies, and a key, in a folder of their own."""
     for name, value in running.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TKSTUDIES_PATIENCE", "1")
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
-    monkeypatch.setattr(http, "_LONGEST_DELAY", 0.002)
     monkeypatch.chdir(tmp_path)
     running.write_cookies(tmp_path / "cookies.txt")
     running.faults = None

@@ -65,8 +65,7 @@ def compare(
     runs = options.split_numbers(run, "run")
     allowed = TOLERANCE if tolerance is None else tolerance
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
-    if reference == jsonl.STDIN and jsonl.STDIN in records.sources:
-        raise UsageError("standard input can't be both sides: name a file for one of them")
+    options.check_stdin_once(records, [reference], "both sides: name a file for one of them")
     if reference:
         readers = [
             records,

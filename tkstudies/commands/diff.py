@@ -82,8 +82,7 @@ def diff(
     left_conditions = options.conditions(left_where)
     right_conditions = options.conditions(right_where)
     left_reader = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
-    if right == jsonl.STDIN and jsonl.STDIN in left_reader.sources:
-        raise UsageError("standard input can't be both sides: name the left-hand file with -i")
+    options.check_stdin_once(left_reader, [right])
     right_reader = jsonl.Reader([right], skip_bad_lines=skip_bad_lines)
 
     left_side = _load("the left side", left_reader, left_conditions)

@@ -9,7 +9,6 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import UsageError
 
 app = options.application()
 
@@ -64,8 +63,7 @@ def merge(
 
     keys = options.words(on)
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
-    if jsonl.STDIN in right and jsonl.STDIN in left.sources:
-        raise UsageError("standard input can't be both sides: name the left-hand file with -i")
+    options.check_stdin_once(left, right)
     readers = [jsonl.Reader([name], skip_bad_lines=skip_bad_lines) for name in right]
 
     with jsonl.Writer(output) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,18 @@ def reader(
             return None
         sources = [default]
     return jsonl.Reader(sources, skip_bad_lines=skip_bad_lines, expected=expected)
+
+
+def check_stdin_once(
+    records: jsonl.Reader, others: Iterable[str], told: str = "both sides: name the left-hand file with -i"
+) -> None:
+    """Refuse standard input as two inputs of a command.
+
+    Raises:
+        UsageError: It is among both.
+    """
+    if jsonl.STDIN in records.sources and jsonl.STDIN in others:
+        raise UsageError(f"standard input can't be {told}")
 
 
 def certification(file: str) -> Certification:

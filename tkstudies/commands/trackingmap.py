@@ -66,8 +66,7 @@ def trackingmap(
     if not maps:
         raise UsageError("name the maps with --maps FILE (as tkstudies dqm --tracking-map writes them)")
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
-    if jsonl.STDIN in maps and jsonl.STDIN in records.sources:
-        raise UsageError("standard input can't be both rows and maps: name a file for one of them")
+    options.check_stdin_once(records, maps, "both rows and maps: name a file for one of them")
     map_records = jsonl.Reader(maps, skip_bad_lines=skip_bad_lines, expected="histogram records")
     comparison = MapComparison(_read_maps(map_records, plot), columns, periodic_phi)
     with jsonl.Writer(output) as writer:

@@ -101,7 +101,9 @@ class _Axis:
         self._read = next((read for read in (_number, _time) if any(self._values(records, read))), None)
         if self._read is None:
             others = [
-                name for name in _columns(records) if any(_number(row.get(name)) for row in records[:100])
+                name
+                for name in _columns(records)
+                if any(_number(row.get(name)) is not None for row in records[:100])
             ]
             raise InputError(
                 f"no record has a number (or time) in {column}; columns with numbers are {', '.join(others[:30])}"
