@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.timing import medians, report
-from tkstudies.analysis.trackingmaps import angular_entropy
+from tkstudies.analysis.histograms.trackingmaps import angular_entropy
 
 SHAPE = (32, 31)
 TIMES_FASTER = 200

@@ -26,7 +26,7 @@ DATASET = "/StreamExpress/Run2018B-Express-v1/DQMIO"
 
 
 def _serve(pipe: Pipe, latency: float) -> None:
-    from tests.cernserver import CernServer
+    from tests.cern.server import CernServer
 
     with CernServer(latency=latency) as server:
         pipe.send(server.env)
@@ -69,14 +69,14 @@ def server(latency: float) -> Iterator[Server]:
 
 def paths(number: int) -> list[str]:
     """The first plots that collisions have."""
-    from tkstudies.analysis.collections import plots
+    from tkstudies.analysis.histograms.collections import plots
 
     return [plot.offline for plot in plots("all") if plot.offline and plot.collection != "cosmics"][:number]
 
 
 def runs(number: int) -> list[int]:
     """Runs of 2018B that have an express dataset."""
-    from tests.simulation import World
+    from tests.cern.simulation import World
 
     world = World(2018)
     found = [run for run in sorted(world.runs) if DATASET in world.dqm_datasets(run)]
@@ -124,14 +124,14 @@ def aiohttp_crawl(wanted: list[str], workers: int) -> float:
 
 def our_crawl(number: int, of_each: int, workers: int) -> float:
     """The crawl of ``tkstudies dqm`` in this process, from pairs to histograms made valid."""
-    from tkstudies.services import dqm_crawl
-    from tkstudies.services.dqmgui import DqmGui
+    from tkstudies.services.dqm import crawl
+    from tkstudies.services.dqm.gui import DqmGui
 
     wanted = paths(of_each)
-    samples = [dqm_crawl.Sample(dqm_crawl.Pair(run, "express"), DATASET) for run in runs(number)]
+    samples = [crawl.Sample(crawl.Pair(run, "express"), DATASET) for run in runs(number)]
     start = time.perf_counter()
     with open(os.devnull, "wb") as sink:
-        found = dqm_crawl.histograms(DqmGui(workers=workers), samples, lambda sample: wanted, workers=workers)
+        found = crawl.histograms(DqmGui(workers=workers), samples, lambda sample: wanted, workers=workers)
         for outcome in found:
             sink.write(outcome.hist or b"")
     return time.perf_counter() - start

@@ -13,7 +13,7 @@ WIDTH, CHUNK = 308, 1024
 OURS = f"""
 import sys
 import numpy as np
-from tkstudies.analysis.components import fit
+from tkstudies.analysis.multivariate.components import fit
 
 def chunks():
     with open(sys.argv[1], "rb") as stream:

@@ -2,7 +2,7 @@
 # Record all cassettes anew:  cassettes/record.sh
 #
 # At CERN, with credentials (README.md, "Logging in"), they become real answers. Without access, start the fixture
-# server first:  python -m tests.cernserver --seed 2018 > /tmp/environment &  . /tmp/environment
+# server first:  python -m tests.cern --seed 2018 > /tmp/environment &  . /tmp/environment
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import settings
 from typer.testing import CliRunner
 
-from tests.cernserver import CernServer
-from tests.cernserver_faults import Faults
-from tests.simulation import World
+from tests.cern.faults import Faults
+from tests.cern.server import CernServer
+from tests.cern.simulation import World
 from tkstudies.cli import app
-from tkstudies.services import http
+from tkstudies.services.web import http
 
 settings.register_profile("steady", deadline=None)  # a loaded machine is slow, not wrong
 settings.load_profile("steady")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tkstudies import jsonl
-from tkstudies.analysis.joins import (
+from tkstudies.analysis.tables.join import (
     KEY_COLUMNS,
     Join,
     KeyedRows,
@@ -23,7 +23,7 @@ from tkstudies.analysis.joins import (
     Table,
     load_table,
 )
-from tkstudies.analysis.labels import RunLabels, is_special, label_record
+from tkstudies.analysis.tables.labels import RunLabels, is_special, label_record
 from tkstudies.errors import InputError
 
 if TYPE_CHECKING:

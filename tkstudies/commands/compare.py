@@ -13,7 +13,7 @@ from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.references import Plot, References
+    from tkstudies.analysis.histograms.references import Plot, References
 
 app = options.application()
 
@@ -59,8 +59,8 @@ def compare(
       tkstudies merge doctor.jsonl < histograms.jsonl | tkstudies compare \\
         | tkstudies filter 'max_pull_corrected > 5'
     """
-    from tkstudies.analysis.comparison import TOLERANCE
-    from tkstudies.analysis.references import References
+    from tkstudies.analysis.histograms.comparison import TOLERANCE
+    from tkstudies.analysis.histograms.references import References
 
     runs = options.split_numbers(run, "run")
     allowed = TOLERANCE if tolerance is None else tolerance
@@ -102,7 +102,7 @@ def compare(
 
 
 def _plots(records: jsonl.Reader) -> Iterator[Plot]:
-    from tkstudies.analysis.references import read_plot
+    from tkstudies.analysis.histograms.references import read_plot
 
     with records.located():
         yield from map(read_plot, records)

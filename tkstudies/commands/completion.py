@@ -21,7 +21,7 @@ def columns(ctx: typer.Context, incomplete: str) -> list[str]:
     if not found:
         import glob
 
-        from tkstudies.analysis.labels import LABELS
+        from tkstudies.analysis.tables.labels import LABELS
 
         files = sorted(glob.glob("*.jsonl") + glob.glob("*.jsonl.gz"))[:_MOST_FILES]
         found = dict.fromkeys(column for file in files for column in _columns(file))

@@ -11,8 +11,8 @@ from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.differences import Side, Summary
-    from tkstudies.analysis.expressions import Condition
+    from tkstudies.analysis.tables.differences import Side, Summary
+    from tkstudies.analysis.tables.expressions import Condition
 
 app = options.application()
 
@@ -75,7 +75,7 @@ def diff(
       tkstudies diff -i study.jsonl study.jsonl --on run_number --columns tracking \\
           --left-where 'reco = express' --right-where 'reco = prompt'
     """
-    from tkstudies.analysis import differences as analysis
+    from tkstudies.analysis.tables import differences as analysis
 
     if not 0 <= tolerance < 1:
         raise UsageError(f"--tolerance {tolerance:g}: expected a part of at least 0 and below 1")
@@ -103,7 +103,7 @@ def diff(
 
 
 def _load(name: str, reader: jsonl.Reader, conditions: list[Condition]) -> Side:
-    from tkstudies.analysis.differences import Side
+    from tkstudies.analysis.tables.differences import Side
 
     side = Side(name)
     for line, record in reader.lines():

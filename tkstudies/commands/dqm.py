@@ -15,7 +15,7 @@ from tkstudies.commands import options, selection
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.services.dqm_crawl import Pair, Sample
+    from tkstudies.services.dqm.crawl import Pair, Sample
 
 app = options.application()
 
@@ -107,9 +107,9 @@ def dqm(
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
     """
     from tkstudies.commands.dqm_output import Tally, write_histograms, write_rows
-    from tkstudies.resume import Resumed
-    from tkstudies.services import dqm_crawl
-    from tkstudies.services.dqmgui import DqmGui
+    from tkstudies.services.dqm import crawl
+    from tkstudies.services.dqm.gui import DqmGui
+    from tkstudies.services.dqm.resume import Resumed
     from tkstudies.services.recos import RECOS
 
     recos = selection.chosen(reco, RECOS, "--reco")
@@ -139,7 +139,7 @@ def dqm(
     pairs = _named_pairs(run, recos, online, dataset)
     if records:
         pairs += _pairs_of(records, recos, online, with_references)
-    pairs = dqm_crawl.distinct(pairs)
+    pairs = crawl.distinct(pairs)
 
     adds_completeness = check_complete or complete_only
     with ExitStack() as stack:
@@ -148,7 +148,7 @@ def dqm(
             jsonl.write((), output)  # without a certificate
         else:
             gui = stack.enter_context(DqmGui(workers=workers, primary_dataset=primary_dataset))
-            samples = dqm_crawl.samples(
+            samples = crawl.samples(
                 gui,
                 pairs,
                 dataset=dataset,
@@ -161,11 +161,11 @@ def dqm(
                 rows = ((sample, [{}], sample.problem) for sample in samples)
                 write_rows(rows, output, tally, adds_completeness, len(pairs))
             elif folder:
-                rows = dqm_crawl.listings(gui, samples, folder, workers=workers)
+                rows = crawl.listings(gui, samples, folder, workers=workers)
                 write_rows(rows, output, tally, adds_completeness, len(pairs))
             else:
                 known = Resumed(resume, output) if resume else None
-                outcomes = dqm_crawl.histograms(gui, samples, plots.paths, workers=workers, known=known or ())
+                outcomes = crawl.histograms(gui, samples, plots.paths, workers=workers, known=known or ())
                 write_histograms(outcomes, output, known, tally, adds_completeness, plots.expected(pairs))
     tally.report("plot" if not (datasets or folder) else "record", strict)
     if records:
@@ -193,7 +193,7 @@ def _check_files(resume: str, errors: str, output: str, is_crawl: bool) -> None:
 
 
 def _check_dataset(name: str) -> None:
-    from tkstudies.services.dqm_datasets import ONLINE
+    from tkstudies.services.dqm.datasets import ONLINE
 
     if name and (not name.startswith("/") or name.count("/") != 3 or name == ONLINE):
         raise UsageError(
@@ -205,7 +205,7 @@ class _Selection:
     """Which plots are defined for a kind of sample."""
 
     def __init__(self, named: list[str], collections: list[str], tracking_map: bool):
-        from tkstudies.analysis.collections import paths
+        from tkstudies.analysis.histograms.collections import paths
 
         for path in named:
             if not path.startswith("/"):
@@ -232,8 +232,8 @@ class _Selection:
 
 def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, dataset: str) -> list[Pair]:
     """The pairs that ``--run`` names."""
-    from tkstudies.services.dqm_crawl import Pair
-    from tkstudies.services.dqm_datasets import reco_of
+    from tkstudies.services.dqm.crawl import Pair
+    from tkstudies.services.dqm.datasets import reco_of
 
     numbers = options.split_numbers(run, "run")
     if sum(last - first + 1 for first, last in numbers) > _MOST_RUNS:
@@ -251,14 +251,14 @@ def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, data
 
 def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_references: bool) -> list[Pair]:
     """The pairs of a table, and behind them those of its reference runs."""
-    from tkstudies.services import dqm_crawl
+    from tkstudies.services.dqm import crawl
     from tkstudies.services.recos import RECOS
 
     pairs, references = [], []
     without_reco, unknown = 0, Counter()
     with records.located():
-        for _, record in records.lines(dqm_crawl.parse_line):
-            pair = dqm_crawl.pair_of(record)
+        for _, record in records.lines(crawl.parse_line):
+            pair = crawl.pair_of(record)
             if "reco" not in record and not online:
                 without_reco += not recos
                 pairs += [pair._replace(reco=reco) for reco in recos]
@@ -268,7 +268,7 @@ def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_re
             if recos and pair.reco not in recos:
                 continue
             pairs.append(pair)
-            if with_references and (reference := dqm_crawl.reference_of(record)):
+            if with_references and (reference := crawl.reference_of(record)):
                 references.append(reference)
     for reco, count in unknown.items() if not online else ():
         console.warn(

@@ -8,8 +8,8 @@ from typing import Any
 
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
-from tkstudies.resume import Crawl, Resumed
-from tkstudies.services.dqm_crawl import Outcome, Pair, Problem, Sample, Task
+from tkstudies.services.dqm.crawl import Outcome, Pair, Problem, Sample, Task
+from tkstudies.services.dqm.resume import Crawl, Resumed
 
 
 class Tally:

@@ -55,8 +55,8 @@ def embed(
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     rows = list(records)
 
-    from tkstudies.analysis import embedding
-    from tkstudies.analysis.points import points
+    from tkstudies.analysis.multivariate import embedding
+    from tkstudies.analysis.multivariate.points import points
 
     where = points(rows, options.words(columns), missing.value)
     mapped = embedding.embed(where, dimensions, perplexity, seed)

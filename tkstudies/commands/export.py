@@ -143,7 +143,7 @@ class Twice:
 
 
 def _to_csv(source: jsonl.Reader, output: str) -> None:
-    from tkstudies.analysis.tables import csv_header, csv_line, raw_record
+    from tkstudies.analysis.tables.csv import csv_header, csv_line, raw_record
 
     lines = Twice(source, raw_record)
     columns: dict[str, None] = {}
@@ -162,7 +162,7 @@ def _to_csv(source: jsonl.Reader, output: str) -> None:
 
 
 def _to_parquet(source: jsonl.Reader, output: str) -> None:
-    from tkstudies.analysis import parquet
+    from tkstudies.analysis.tables import parquet
 
     parquet.library()
     lines = Twice(source)
@@ -192,7 +192,7 @@ def _to_parquet(source: jsonl.Reader, output: str) -> None:
 
 
 def _check_names(columns: dict[str, Any]) -> None:
-    from tkstudies.analysis.tables import is_unicode
+    from tkstudies.analysis.tables.csv import is_unicode
 
     odd = [name for name in columns if not is_unicode(name)]
     if odd:
@@ -225,7 +225,7 @@ def _to_jsonl(source: jsonl.Reader, output: str, drop_nulls: bool, skip_bad_line
 
 
 def _records(name: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    from tkstudies.analysis import parquet, tables
+    from tkstudies.analysis.tables import csv, parquet
 
     with jsonl.opened(name) as stream:
         try:
@@ -235,7 +235,7 @@ def _records(name: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
             elif beginning[:1] in (b"{", b"["):
                 raise InputError(f"{jsonl.shown(name)}: holds JSON already, not CSV or Parquet")
             else:
-                yield from tables.csv_records(stream)
+                yield from csv.csv_records(stream)
         except jsonl.BadRecord as error:
             raise InputError(f"{jsonl.shown(name)}: not a CSV table: {error}") from None
         except (OSError, EOFError) as error:
@@ -245,7 +245,7 @@ def _records(name: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
 def _parquet_records(stream: Any) -> Iterator[dict[str, Any]]:
     import io
 
-    from tkstudies.analysis import parquet
+    from tkstudies.analysis.tables import parquet
 
     arrow = parquet.library()
     try:

@@ -48,9 +48,9 @@ def features(
       tkstudies dqm --collection tracking runs.jsonl | tkstudies features > features.jsonl
       tkstudies features --stats mean --stats median,skewness histograms.jsonl
     """
-    from tkstudies.analysis.histogramlines import line_adder
-    from tkstudies.analysis.histograms import DEFAULT_STATISTICS, FeatureTable
-    from tkstudies.crawled import histogram_records
+    from tkstudies.analysis.histograms.features import DEFAULT_STATISTICS, FeatureTable
+    from tkstudies.analysis.histograms.histogramlines import line_adder
+    from tkstudies.services.dqm.folders import histogram_records
 
     chosen = options.words(stats) or DEFAULT_STATISTICS
     table = FeatureTable(chosen, content=content, feature_names=_feature_names(names) if names else None)

@@ -11,7 +11,7 @@ from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.expressions import Condition
+    from tkstudies.analysis.tables.expressions import Condition
 
 app = options.application()
 
@@ -52,7 +52,7 @@ def filter_records(
       tkstudies filter --invert 'bad_reason missing' -i study.jsonl | head
       tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
     """
-    from tkstudies.analysis.columns import NamedColumns
+    from tkstudies.jsonl.columns import NamedColumns
 
     if not expressions and not golden:
         raise UsageError(

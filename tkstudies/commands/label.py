@@ -50,7 +50,7 @@ def label(
       tkstudies label --only is_bad,bad_reason < study.jsonl
       tkstudies label --exclude-commissioning --exclude-special --exclude-open < study.jsonl
     """
-    from tkstudies.analysis import labels
+    from tkstudies.analysis.tables import labels
 
     names = labels.select(options.words(only)) if only else tuple(labels.LABELS)
     spreading = [name for name in names if name in labels.SPREADING]

@@ -59,7 +59,7 @@ def merge(
       tkstudies merge oms_runs.jsonl oms_fills.jsonl < runs.jsonl > study.jsonl
       tkstudies merge --on run_number --prefix old_ last_week.jsonl < today.jsonl
     """
-    from tkstudies.analysis.joins import Join, KeyedRows, LeftRows, load_table
+    from tkstudies.analysis.tables.join import Join, KeyedRows, LeftRows, load_table
 
     keys = options.words(on)
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")

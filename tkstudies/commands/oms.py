@@ -274,15 +274,15 @@ def get(
 
 def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:
     """The same runs by their numbers: which class a run has is known to the Run Registry only."""
-    from tkstudies.services import runregistry
-    from tkstudies.services.registry_filters import Query
+    from tkstudies.services.registry import v4
+    from tkstudies.services.registry.conditions import Query
     from tkstudies.services.runselection import Numbers
 
     if not selected.is_bounded:
         raise UsageError(
             "--type needs runs to choose among: --min, --max, --run, --fill, --since, --era, ..."
         )
-    rows = runregistry.rows(Query(selected, states=None), workers=workers, cookies=cookies)
+    rows = v4.rows(Query(selected, states=None), workers=workers, cookies=cookies)
     return replace(
         selected,
         runs=Numbers((record["run_number"], record["run_number"]) for _, record in rows),

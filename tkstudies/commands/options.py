@@ -13,8 +13,8 @@ from tkstudies.commands import completion
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.certification import Certification
-    from tkstudies.analysis.expressions import Condition
+    from tkstudies.analysis.tables.certification import Certification
+    from tkstudies.analysis.tables.expressions import Condition
 
 
 def application(**settings: object) -> typer.Typer:
@@ -100,7 +100,7 @@ def check_stdin_once(
 
 def certification(file: str) -> Certification:
     """The good runs and lumisections of a certification JSON."""
-    from tkstudies.analysis.certification import Certification
+    from tkstudies.analysis.tables.certification import Certification
 
     return Certification(jsonl.read_value(file, "a certification file"), file)
 
@@ -124,7 +124,7 @@ def conditions(expressions: list[str] | None) -> list[Condition]:
     """The conditions of a repeatable option that takes filter expressions."""
     if not expressions:
         return []
-    from tkstudies.analysis.expressions import parse
+    from tkstudies.analysis.tables.expressions import parse
 
     return [parse(text) for text in expressions]
 

@@ -12,7 +12,7 @@ from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.outliers import Findings
+    from tkstudies.analysis.multivariate.outliers import Findings
 
 app = options.application()
 
@@ -93,7 +93,7 @@ def outliers(
       tkstudies outliers -m one-class-svm -m lof --train-where 'is_bad = false' study.jsonl
       tkstudies outliers --columns 'Hits.*' --contamination 0.02 study.jsonl | head
     """
-    from tkstudies.analysis import outliers as analysis
+    from tkstudies.analysis.multivariate import outliers as analysis
 
     chosen = _chosen(methods)
     settings = _settings(chosen, contamination, nu, seed)
@@ -103,7 +103,7 @@ def outliers(
 
     import numpy as np
 
-    from tkstudies.analysis.points import points
+    from tkstudies.analysis.multivariate.points import points
 
     where = points(rows, options.words(columns), missing.value)
     training = None
@@ -124,7 +124,7 @@ def outliers(
 
 
 def _chosen(methods: list[Method] | None) -> list[str]:
-    from tkstudies.analysis.outliers import METHODS
+    from tkstudies.analysis.multivariate.outliers import METHODS
 
     names = [method.value for method in methods or [Method.envelope]]
     return list(METHODS) if "all" in names else list(dict.fromkeys(names))
@@ -133,7 +133,7 @@ def _chosen(methods: list[Method] | None) -> list[str]:
 def _settings(
     chosen: list[str], contamination: float | None, nu: float | None, seed: int | None
 ) -> dict[str, Any]:
-    from tkstudies.analysis.outliers import CONTAMINATED, SEEDED
+    from tkstudies.analysis.multivariate.outliers import CONTAMINATED, SEEDED
 
     if contamination is not None and not 0 < contamination <= 0.5:
         raise UsageError(f"--contamination {contamination:g}: expected a part above 0, and at most 0.5")

@@ -19,10 +19,10 @@ from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.components import Model
-    from tkstudies.analysis.expressions import Condition
-    from tkstudies.analysis.matrix import FeatureMatrix
-    from tkstudies.analysis.stored import LineStore
+    from tkstudies.analysis.multivariate.components import Model
+    from tkstudies.analysis.multivariate.matrix import FeatureMatrix
+    from tkstudies.analysis.tables.expressions import Condition
+    from tkstudies.jsonl.store import LineStore
 
 app = options.application()
 
@@ -105,7 +105,7 @@ def pca(
     """
     import numpy as np
 
-    from tkstudies.analysis import components as analysis
+    from tkstudies.analysis.multivariate import components as analysis
 
     _check_side_files(output, model_file, loadings_file)
     if tolerant and not apply_file:
@@ -160,8 +160,8 @@ class Rows:
         keep: Keep,
         on_disk: bool = False,
     ):
-        from tkstudies.analysis.matrix import MatrixBuilder
-        from tkstudies.analysis.stored import LineStore
+        from tkstudies.analysis.multivariate.matrix import MatrixBuilder
+        from tkstudies.jsonl.store import LineStore
 
         self._conditions, self._keep = conditions, keep
         self._columns = _label_columns()
@@ -199,7 +199,7 @@ class Rows:
 
 def _gather(records: jsonl.Reader, start: Callable[..., Rows]) -> Rows:
     """The rows of all records, large files by all cores."""
-    from tkstudies.analysis import forked
+    from tkstudies.analysis.multivariate import forked
 
     first, *others = records.split(forked.workers())
     if not others:
@@ -233,7 +233,7 @@ def _holds(condition: Any, value: Any) -> bool:
 
 
 def _label_columns() -> list[str]:
-    from tkstudies.analysis.labels import LABELS
+    from tkstudies.analysis.tables.labels import LABELS
 
     return list(dict.fromkeys([*KEYS, *LABELS, "recorded_lumi_unit"]))
 
@@ -246,7 +246,7 @@ def _labels(columns: list[str], values: tuple[Any, ...]) -> bytes:
 
 
 def _read_model(file: str, *excluded: Any) -> Model:
-    from tkstudies.analysis import components as analysis
+    from tkstudies.analysis.multivariate import components as analysis
 
     if any(excluded):
         options_of_fits = "--features, --fit-where, --model, --components and --missing"
@@ -275,8 +275,8 @@ def _check_features(model: Model, matrix: FeatureMatrix, extra: dict[str, None],
 
 
 def _fit(matrix: FeatureMatrix, chosen: Any, components: int, missing: str, patterns: list[str]) -> Model:
-    from tkstudies.analysis import components as analysis
-    from tkstudies.analysis.matrix import filler, require_rows
+    from tkstudies.analysis.multivariate import components as analysis
+    from tkstudies.analysis.multivariate.matrix import filler, require_rows
 
     if missing == "drop":
         if matrix.rows and matrix.gaps.all():
@@ -295,7 +295,7 @@ def _write_scores(
     """The rows with their scores behind them, or in the place of older ones if it ``replaces`` columns."""
     import numpy as np
 
-    from tkstudies.analysis.components import CONFIDENCES
+    from tkstudies.analysis.multivariate.components import CONFIDENCES
 
     limits: dict[str, dict[str, float | None]] = {"t2": {}, "q": {}}
     for confidence in CONFIDENCES:
@@ -324,7 +324,7 @@ def _write_scores(
 
 
 def _warn_of_mixtures(beside: LineStore, matrix: FeatureMatrix) -> None:
-    from tkstudies.analysis.columns import NamedColumns
+    from tkstudies.jsonl.columns import NamedColumns
 
     named = NamedColumns(MIXTURES)
     kinds: list[set[Any]] = [set() for _ in MIXTURES]

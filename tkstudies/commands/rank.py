@@ -69,7 +69,7 @@ def rank(
       tkstudies pca --keep all study.jsonl | tkstudies rank --by both --top 5
       tkstudies rank --golden golden.json study.jsonl | tkstudies filter 'rank = 1'
     """
-    from tkstudies.analysis.candidates import distinct, is_good, nearest
+    from tkstudies.analysis.multivariate.candidates import distinct, is_good, nearest
 
     chosen = options.words(columns)
     runs = options.split_numbers(run, "run")
@@ -109,7 +109,7 @@ def rank(
 
 def _columns(rows: Sequence[Row], by: By, chosen: Sequence[str]) -> list[str]:
     """The columns to compare; says which conditions aren't compared, and why."""
-    from tkstudies.analysis.candidates import choose_components, choose_conditions, twin_of
+    from tkstudies.analysis.multivariate.candidates import choose_components, choose_conditions, twin_of
 
     names: list[str] = []
     if by is not By.dqm:

@@ -14,7 +14,7 @@ from tkstudies.commands import options, selection
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.services.registry_filters import Query
+    from tkstudies.services.registry.conditions import Query
 
 app = options.application()
 
@@ -124,8 +124,8 @@ def runreg(
       tkstudies runreg --api v3 --min 313052 --max 327564 --exclude-cosmics --exclude-non-regular
     """
     from tkstudies.services.recos import RECOS
-    from tkstudies.services.registry_filters import COSMICS, NON_REGULAR, Query, parse
-    from tkstudies.services.registry_records import status_rule
+    from tkstudies.services.registry.conditions import COSMICS, NON_REGULAR, Query, parse
+    from tkstudies.services.registry.records import status_rule
 
     _check_shape(
         {"--runs-txt": runs_txt, "--raw": raw, "--lumisections": lumisections, "--add-lumis": add_lumis}
@@ -161,9 +161,9 @@ def runreg(
     excluded = (*(COSMICS if exclude_cosmics else ()), *(NON_REGULAR if exclude_non_regular else ()))
     query = Query(selected, workspace.value, recos, states, conditions, excluded)
     if api is Api.v4:
-        from tkstudies.services import runregistry
+        from tkstudies.services.registry import v4
 
-        rows = runregistry.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers, cookies=cookies)
+        rows = v4.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers, cookies=cookies)
         if add_lumis:
             console.say(
                 "v4 keeps no sums over active lumisections: lhc_fill, run_lumi and run_live_lumi are the "
@@ -187,7 +187,7 @@ def _check_shape(given: dict[str, bool]) -> None:
 
 def _states(values: list[str] | None, is_filtered: bool) -> tuple[str, ...] | None:
     """The states that are wanted, None for all; a --filter on rda_state replaces the default."""
-    from tkstudies.services.registry_filters import DEFAULT_STATES, STATES
+    from tkstudies.services.registry.conditions import DEFAULT_STATES, STATES
 
     if not values:
         return None if is_filtered else DEFAULT_STATES
@@ -200,12 +200,13 @@ def _v3_rows(
 ) -> Iterator[tuple[dict, dict]]:
     from dataclasses import replace
 
-    from tkstudies.services import oms, resthub
+    from tkstudies.services import oms
+    from tkstudies.services.registry import v3
 
     if query.selection.needs_oms:
         access = oms.Wanted(workers=workers, cookies=cookies)
         query = replace(query, selection=oms.resolved(query.selection, access))
-    return resthub.rows(query, raw=raw, add_lumis=add_lumis, workers=workers)
+    return v3.rows(query, raw=raw, add_lumis=add_lumis, workers=workers)
 
 
 Lines = Callable[[Iterator[tuple[dict, dict]]], Iterator[bytes]]
@@ -214,16 +215,16 @@ Lines = Callable[[Iterator[tuple[dict, dict]]], Iterator[bytes]]
 def _shape(raw: bool, runs_txt: bool, lumisections: bool, workers: int, cookies: str | None) -> Lines:
     """What becomes of (the server's object, our record): the lines to write."""
     if raw:
-        from tkstudies.services.registry_records import flattened
+        from tkstudies.services.registry.records import flattened
 
         return lambda rows: (jsonl.encode(flattened(own)) for own, _ in rows)
     if runs_txt:
         return _runs_txt_lines
     if lumisections:
-        from tkstudies.services import runregistry
+        from tkstudies.services.registry import v4
 
         access = {"workers": workers, "cookies": cookies}
-        return lambda rows: map(jsonl.encode, runregistry.lumisections((r for _, r in rows), **access))
+        return lambda rows: map(jsonl.encode, v4.lumisections((r for _, r in rows), **access))
     return lambda rows: (jsonl.encode(record) for _, record in rows)
 
 
@@ -260,7 +261,7 @@ class _Census:
 
     def counting(self, rows: Iterator[tuple[dict, dict]]) -> Iterator[tuple[dict, dict]]:
         """The same rows, counted as they pass."""
-        from tkstudies.services.registry_records import COMPONENTS, LOW_FRACTION
+        from tkstudies.services.registry.records import COMPONENTS, LOW_FRACTION
 
         for own, record in rows:
             self._rows += 1

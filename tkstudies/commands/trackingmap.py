@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.analysis.collections import TRACKING_MAP
+from tkstudies.analysis.histograms.collections import TRACKING_MAP
 from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.referencemaps import MapComparison, Maps
+    from tkstudies.analysis.histograms.referencemaps import MapComparison, Maps
 
 app = options.application()
 
@@ -57,8 +57,8 @@ def trackingmap(
       tkstudies trackingmap --maps maps.jsonl study.jsonl | tkstudies filter 'reference_cost > 0.3'
       tkstudies trackingmap --maps maps.jsonl --only angular_entropy --periodic-phi < runs.jsonl
     """
-    from tkstudies.analysis.referencemaps import MapComparison
-    from tkstudies.analysis.trackingmaps import COLUMNS
+    from tkstudies.analysis.histograms.referencemaps import MapComparison
+    from tkstudies.analysis.histograms.trackingmaps import COLUMNS
 
     columns = _select(options.words(only), COLUMNS)
     if periodic_phi and "angular_entropy" not in columns:
@@ -86,7 +86,7 @@ def _select(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _read_maps(records: jsonl.Reader, plot: str) -> Maps:
-    from tkstudies.analysis.referencemaps import Maps, decode_map
+    from tkstudies.analysis.histograms.referencemaps import Maps, decode_map
 
     maps = Maps(plot)
     for _, record in records.lines(decode_map):

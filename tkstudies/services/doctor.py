@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tkstudies.jsonl import Record
-from tkstudies.services import endpoints, http
 from tkstudies.services.recos import reco_word
+from tkstudies.services.web import endpoints, http
 
 _REFERENCE = ("runtype", "bfield", "beamtype", "beamenergy", "dataset")
 NAMES = {

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tkstudies.errors import LoginError, ServiceError, TkstudiesError
-from tkstudies.services import endpoints, http
-from tkstudies.services.endpoints import SSO, Service
+from tkstudies.services.web import endpoints, http
+from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.settings import current
 
 SECONDS = 5.0  # patience with each service

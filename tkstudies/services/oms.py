@@ -13,9 +13,9 @@ from requests import Response
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError, UsageError
 from tkstudies.jsonl import Record
-from tkstudies.services import endpoints, http, paging
 from tkstudies.services.injection import split_scheme
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, coarse
+from tkstudies.services.web import endpoints, http, paging
 
 Filter = tuple[str, str, str]  # attribute, operator of OMS, value
 

@@ -10,8 +10,8 @@ from requests import Response
 from tkstudies import jsonl
 from tkstudies.errors import ServiceError
 from tkstudies.jsonl import Record
-from tkstudies.services import endpoints, http
 from tkstudies.services.runselection import Range, coarse
+from tkstudies.services.web import endpoints, http
 
 _GAP = 100  # unwanted runs between two wanted ones that cost less than one more request
 

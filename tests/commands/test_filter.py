@@ -1,0 +1,173 @@
+"""``filter``: the rows of the definition, byte for byte, whatever else is in them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.analysis import studies
+from tests.conftest import ROOT, from_lines, to_lines
+from tests.pipe.test_columns import NAMES, ODD_LINES, lines
+from tkstudies import jsonl
+from tkstudies.analysis.tables.expressions import parse
+from tkstudies.commands.filter import filter_records
+
+EXPRESSIONS = [
+    ["reco = express"],
+    ["reco in express,prompt", "run_number > 315300"],
+    ["problem_names ~ FED", "naïve exists"],
+    ["comment missing"],
+    ["no_such_column !~ x"],
+    ["pixel = GOOD", "pixel != BAD", "pixel exists"],
+]
+
+
+@pytest.mark.parametrize("expressions", EXPRESSIONS, ids=str)
+@pytest.mark.parametrize("invert", [False, True])
+def test_a_study_equals_the_definition(expressions, invert, tkstudies):
+    rows = studies.runs()
+    conditions = [parse(expression) for expression in expressions]
+    kept = [row for row in rows if all(condition(row) for condition in conditions) != invert]
+    result = tkstudies("filter", *expressions, *["--invert"] * invert, input=rows)
+    assert (result.stdout, result.exit_code) == (to_lines(kept), 0)
+    unknown = expressions == ["no_such_column !~ x"]
+    assert ("warning: no record has a value in no_such_column" in result.stderr) == unknown
+    assert bool(result.stderr) == unknown
+    assert kept or unknown
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("trackin = GOOD", "no record has a value in trackin; did you mean tracking?"),
+        ("PIXEL missing", "no record has a value in PIXEL; did you mean pixel?"),
+        ("x > 1", "no record has a value in x; columns are pixel, tracking, bad_reason"),
+        ("strip = GOOD", ""),  # in the first record
+        ("bad_reason = hv_scan", ""),  # null in the last one
+    ],
+)
+def test_a_column_that_is_nowhere_is_told(expression, words, tkstudies):
+    rows = [{"strip": "BAD"}, {"pixel": "GOOD", "tracking": "GOOD", "bad_reason": None}]
+    result = tkstudies("-q", "filter", expression, "pixel = BAD", input=rows)
+    assert result.stderr == (f"warning: {words}\n" if words else "")
+    assert result.exit_code == 0
+
+
+def test_what_the_conditions_met_when_nothing_is_kept(tkstudies):
+    rows = [{"run_number": 1, "tracking": "GOOD"}, {"run_number": 2, "tracking": "GOOD", "pixel": "GOOD"}]
+    result = tkstudies("filter", "tracking = good", "run_number in 1-5", "pixel = GOOD", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 0)
+    assert result.stderr == 'no record kept; the last one has "tracking":"GOOD","run_number":2\n'
+    assert tkstudies("filter", "tracking = good", input=[]).stderr == ""
+    assert tkstudies("filter", "--invert", "tracking = GOOD", input=rows).stderr == ""
+
+
+def test_certified_runs_need_a_run_number(tkstudies, tmp_path):
+    (tmp_path / "golden.json").write_text('{"315257": [[1, 88]]}')
+    result = tkstudies("filter", "--golden", tmp_path / "golden.json", input=[{"run": 315257}])
+    assert (result.stdout, result.exit_code) == ("", 0)
+    assert "no record has a value in run_number" in result.stderr
+
+
+@given(st.lists(lines, max_size=8), st.sampled_from([name for name in NAMES if name and '"' not in name]))
+def test_odd_lines_pass_unchanged(tmp_path_factory, some, column):
+    folder = tmp_path_factory.mktemp("filter")
+    source = folder / "in.jsonl"
+    source.write_bytes(b"\n".join(some))
+    condition = parse(f'"{column}" exists')
+    filter_records([f'"{column}" exists'], inputs=[str(source)], output=str(folder / "out.jsonl"))
+    expected = b"".join(line.strip() + b"\n" for line in some if condition(jsonl.decode(line)))
+    assert (folder / "out.jsonl").read_bytes() == expected
+
+
+@pytest.mark.parametrize("line", ODD_LINES)
+def test_a_name_may_be_escaped_or_repeated(line, tkstudies):
+    record = json.loads(line)
+    for column in ("run_number", "a.mean"):
+        result = tkstudies("filter", f"{column} exists", input=line)
+        assert bool(from_lines(result.stdout)) == (record.get(column) is not None)
+
+
+@pytest.mark.parametrize("name", ['quo"te', "back\\slash", "tab\t"])
+def test_any_name_can_be_asked_for(name, tkstudies):
+    quote = "'" if '"' in name else '"'
+    rows = [{name: 1}, {name: None}, {"other": 2}]
+    result = tkstudies("filter", f"{quote}{name}{quote} = 1", input=rows)
+    assert from_lines(result.stdout) == rows[:1]
+
+
+def test_not_a_number_becomes_null_also_where_nobody_looks(tkstudies):
+    result = tkstudies("filter", "a = 1", input='{"a":1,"b":[NaN,{"c":-Infinity}]}\n{"a":NaN}\n')
+    assert result.stdout == '{"a":1,"b":[null,{"c":null}]}\n'
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"a":1,"b":"\xff"}', b'{"a":1,"\xff":2}', b'{"a":1,"b":tru}', b'{"a":1}}']
+)
+def test_what_is_not_json_is_found_also_where_nobody_looks(line, tkstudies):
+    result = tkstudies("filter", "a = 1", input=b'{"a":1}\n' + line + b"\n")
+    assert (result.stdout, result.exit_code) == ('{"a":1}\n', 1)
+    assert "standard input, line 2: not a JSON object" in result.stderr
+
+
+def test_a_lone_surrogate_passes(tkstudies):
+    result = tkstudies("filter", "a ~ x", input='{"a":"x\\ud800","b":"\\udfff"}\n')
+    assert from_lines(result.stdout) == [{"a": "x\ud800", "b": "\udfff"}]
+
+
+def test_a_record_is_handed_on_while_the_next_one_is_awaited(shell):
+    script = (
+        "(echo '{\"a\":1}'; sleep 2.5) | tkstudies filter 'a = 1' | tkstudies select a"
+        " | tkstudies filter 'a = 1' | timeout 2 head -1"
+    )
+    assert shell(script).stdout == '{"a":1}\n'
+
+
+def test_memory_does_not_grow_with_the_input(shell):
+    script = (
+        'python -c "for n in range(400000): print(\'{\\"a\\":1,\\"run_number\\":%d}\' % n)" > in.jsonl;'
+        'python -c "import resource, subprocess;'
+        "subprocess.run(['tkstudies', 'filter', 'a = 1', '-i', 'in.jsonl'], stdout=subprocess.DEVNULL, check=True);"
+        'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"'
+    )
+    assert int(shell(script).stdout) < 60
+
+
+def test_a_certification_file_keeps_good_runs_and_lumisections(tmp_path, tkstudies):
+    golden = tmp_path / "golden.json"
+    golden.write_text('{\n "315257": [[1, 88],\n [91, 92]], "315258": []}')
+    rows = [
+        {"run_number": 315257, "x": 1},
+        {"run_number": 315258, "x": 1},
+        {"run_number": 315257, "lumisection_number": 90, "x": 1},
+        {"run_number": 315257, "lumisection_number": 92, "x": 2},
+        {"x": 1},
+    ]
+    assert from_lines(tkstudies("filter", "--golden", golden, input=rows).stdout) == [rows[0], rows[3]]
+    assert from_lines(tkstudies("filter", "--golden", golden, "x = 1", input=rows).stdout) == [rows[0]]
+    inverted = tkstudies("filter", "--golden", golden, "x = 1", "--invert", input=rows)
+    assert from_lines(inverted.stdout) == rows[1:]
+
+
+def test_the_golden_lumisections_of_a_real_run(tkstudies):
+    data = ROOT / "tests/data"
+    lumisections = (data / "oms/lumisections_315265.jsonl").read_text()
+    kept = tkstudies("filter", "--golden", data / "certification/golden_2018.json", input=lumisections)
+    assert [row["lumisection_number"] for row in from_lines(kept.stdout)] == list(range(4, 59))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "nothing to filter by"),
+        (["--golden", "nope.json"], 1, "nope.json: no such file"),
+        (["--golden", ROOT / "pyproject.toml"], 1, "is not a certification file"),
+    ],
+)
+def test_nothing_to_filter_by(arguments, code, words, tkstudies):
+    result = tkstudies("filter", *arguments, input='{"a":1}\n')
+    assert (result.stdout, result.exit_code) == ("", code)
+    assert words in result.stderr

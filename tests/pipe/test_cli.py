@@ -1,0 +1,304 @@
+"""The command line as a whole: help, start-up, global options, exit codes; and every command on the same edge cases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from tkstudies import __version__, frontdoor
+from tkstudies.cli import app
+
+GROUP = get_command(app)
+ALL = list(frontdoor.COMMANDS)
+NEEDS_DATA = {"pca": [], "plot": ["-o", "x.png"], "outliers": [], "embed": []}
+READS_RECORDS = {
+    "merge": ["right.jsonl"],
+    "label": [],
+    "filter": ["a exists"],
+    "features": [],
+    "select": ["a"],
+    "sort": [],
+    **NEEDS_DATA,
+}
+
+
+def leaves(command, name=""):
+    members = getattr(command, "commands", None)
+    if not members:
+        return {name: command}
+    return {
+        k: v
+        for child, member in members.items()
+        for k, v in leaves(member, f"{name} {child}".strip()).items()
+    }
+
+
+def command(name):
+    return GROUP.get_command(None, name)
+
+
+def python(code, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_version_imports_nothing_heavy():
+    code = (
+        "import sys\nsys.argv = ['tkstudies', '--version']\nfrom tkstudies.__main__ import main\nmain()\n"
+        "heavy = {'pandas', 'numpy', 'sklearn', 'matplotlib', 'vcr', 'requests', 'typer'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    result = python(code)
+    assert (result.stdout, result.stderr, result.returncode) == (f"tkstudies {__version__}\n", "", 0)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_command_imports_nothing_heavy_before_it_works(name):
+    code = (
+        "import importlib, sys\nimport tkstudies.cli\n"
+        f"importlib.import_module('tkstudies.commands.{name}')\n"
+        "heavy = {'pandas', 'numpy', 'sklearn', 'matplotlib', 'vcr', 'requests', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    result = python(code)
+    assert (result.stderr, result.returncode) == ("", 0)
+
+
+def test_streaming_commands_never_import_pandas_or_numpy(tmp_path):
+    (tmp_path / "right.jsonl").write_text('{"run_number":1,"b":2}\n')
+    for arguments in (["merge", "right.jsonl"], ["filter", "a = 1"], ["label"], ["features"]):
+        record = {"features": '{"run_number":1,"plot":"/p","hist":{}}'}.get(
+            arguments[0], '{"run_number":1,"a":1}'
+        )
+        code = (
+            f"import os, sys\nos.chdir({str(tmp_path)!r})\nsys.argv = ['tkstudies', *{arguments!r}]\n"
+            "import io\nsys.stdin = io.TextIOWrapper(io.BytesIO(" + repr(record.encode()) + "))\n"
+            "from tkstudies.__main__ import main\n"
+            "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+            "heavy = {'pandas', 'numpy', 'sklearn', 'matplotlib', 'requests'} & set(sys.modules)\n"
+            "assert not heavy, heavy"
+        )
+        result = python(code)
+        assert (result.stderr, result.returncode) == ("", 0), arguments
+
+
+def test_the_static_help_is_that_of_the_application(tkstudies, shell):
+    shown = shell("tkstudies --help")
+    assert (shown.stdout, shown.stderr, shown.returncode) == (frontdoor.help_text(), "", 0)
+    assert tkstudies("--help").stdout.strip() == frontdoor.help_text().strip()
+    real = {" ".join(sorted(p.opts, key=len)) for p in GROUP.params}
+    for option in ("-q --quiet", "-v --verbose", "--replay", "--record", "--version"):
+        assert option in real
+        assert option.split()[-1] in frontdoor.help_text()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_has_help_with_an_example(name, tkstudies):
+    for path, leaf in leaves(command(name), name).items():
+        result = tkstudies(*path.split(), "--help")
+        assert (result.stderr, result.exit_code) == ("", 0)
+        assert "Example" in result.stdout, path
+        assert f"tkstudies {path}" in result.stdout, path
+        assert len(leaf.help.split()) > 5
+        for parameter in leaf.params:
+            assert parameter.param_type_name == "argument" or parameter.help, f"{path}: {parameter.name}"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_takes_the_global_options(name):
+    for path, leaf in leaves(command(name), name).items():
+        options = {option for parameter in leaf.params for option in parameter.opts}
+        assert {"-q", "--quiet", "-v", "--verbose", "--replay", "--record"} <= options, path
+        assert len([o for p in leaf.params for o in p.opts]) == len(options), (
+            f"{path}: an option is there twice"
+        )
+
+
+def test_no_command_is_a_usage_error(shell):
+    result = shell("tkstudies")
+    assert (result.stdout, result.returncode) == (frontdoor.help_text(), 2)
+
+
+def test_a_misspelt_command_is_guessed(tkstudies):
+    result = tkstudies("fliter")
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert "No such command 'fliter'. Did you mean 'filter'?" in result.stderr
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_quiet_works_on_both_sides_of_the_command(before, tkstudies, tmp_path):
+    rows = [{"run_number": n, "a.mean": n, "b.mean": n * n % 7} for n in range(10)]
+    arguments = ["pca", "-n", "2"]
+    result = tkstudies(*(["-q", *arguments] if before else [*arguments, "-q"]), input=rows)
+    assert (result.stderr, result.exit_code) == ("", 0)
+    assert "explained" in tkstudies(*arguments, input=rows).stderr
+
+
+def test_replay_and_record_exclude_each_other(tkstudies, tmp_path):
+    result = tkstudies("--replay", tmp_path, "filter", "a = 1", "--record", tmp_path, input="")
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert "exclude each other" in result.stderr
+
+
+def test_a_missing_replay_folder_is_named(tkstudies):
+    result = tkstudies("filter", "a = 1", "--replay", "/no/such/folder", input="")
+    assert (result.stderr, result.exit_code) == ("tkstudies: --replay: no such folder: /no/such/folder\n", 1)
+
+
+def test_an_internal_error_is_one_line(tkstudies, monkeypatch):
+    def broken(text):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("tkstudies.analysis.tables.expressions.parse", broken)
+    result = tkstudies("filter", "a = 1", input="")
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert result.stderr.startswith("tkstudies: internal error in filter: ZeroDivisionError: oops")
+
+
+# --- the same edge cases for everything that reads records
+
+
+@pytest.fixture
+def study_folder(tmp_path, monkeypatch):
+    (tmp_path / "right.jsonl").write_text('{"run_number":1,"b":2}\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [name for name in READS_RECORDS if name in frontdoor.COMMANDS])
+class TestEveryReader:
+    def test_empty_input(self, name, tkstudies, study_folder):
+        result = tkstudies(name, *READS_RECORDS[name], input="")
+        assert result.stdout == ""
+        if name in NEEDS_DATA:
+            assert result.exit_code == 1
+            assert len(result.stderr.splitlines()) == 1
+        else:
+            assert (result.stderr, result.exit_code) == ("", 0)
+
+    def test_a_malformed_line(self, name, tkstudies, study_folder):
+        result = tkstudies(name, *READS_RECORDS[name], input="nonsense\n")
+        assert (result.stdout, result.exit_code) == ("", 1)
+        assert "standard input, line 1: not a JSON object: nonsense" in result.stderr
+        assert not (study_folder / "x.png").exists()
+
+    def test_a_missing_file(self, name, tkstudies, study_folder):
+        result = tkstudies(name, *READS_RECORDS[name], "-i", "nope.jsonl")
+        assert (result.stdout, result.stderr) == ("", "tkstudies: nope.jsonl: no such file\n")
+        assert result.exit_code == 1
+
+    def test_a_terminal(self, name, shell, study_folder):
+        arguments = " ".join(f"'{argument}'" for argument in READS_RECORDS[name])
+        result = shell(f'script -qec "tkstudies {name} {arguments}" /dev/null < /dev/null', cwd=study_folder)
+        assert result.returncode == 2
+        assert "standard input is a terminal" in result.stdout
+        assert "Traceback" not in result.stdout
+
+    def test_closed_standard_input(self, name, shell, study_folder):
+        arguments = " ".join(f"'{argument}'" for argument in READS_RECORDS[name])
+        result = shell(f"tkstudies {name} {arguments} <&-", cwd=study_folder)
+        assert (result.stdout, result.returncode) == ("", 1)
+        assert "standard input is closed" in result.stderr
+
+
+# --- real processes in a shell
+
+
+def test_head_ends_a_pipe_quietly(shell):
+    result = shell("set -o pipefail; yes '{\"a\":1}' | head -100000 | tkstudies filter 'a = 1' | head -2")
+    assert (result.stdout, result.stderr) == ('{"a":1}\n{"a":1}\n', "")
+    result = shell("yes '{\"a\":1}' | head -100000 | (tkstudies filter 'a = 1'; echo $? >&2) | head -1")
+    assert (result.stdout, result.stderr) == ('{"a":1}\n', "0\n")
+
+
+def test_a_full_disk(shell):
+    result = shell("echo '{\"a\":1}' | tkstudies filter 'a = 1' > /dev/full")
+    assert result.stderr == "tkstudies: standard output: can't be written: No space left on device\n"
+    assert result.returncode == 1
+
+
+def test_interrupt(shell):
+    result = shell(
+        "(echo '{\"a\":1}'; sleep 5) | (trap - INT; exec tkstudies filter 'a = 1') & sleep 1.2;"
+        " pkill -INT -f 'tkstudies filte[r] a = 1'; wait $!; echo $?"
+    )
+    assert result.stdout.splitlines()[-1] == "130"
+    assert "Traceback" not in result.stderr
+    assert result.stderr.strip().endswith("interrupted")
+
+
+def test_python_dash_m(shell):
+    result = shell("python -m tkstudies --version")
+    assert (result.stdout, result.returncode) == (f"tkstudies {__version__}\n", 0)
+
+
+def test_a_file_that_is_input_and_output_at_once_is_refused(shell):
+    for appended in ("-i x.jsonl >> x.jsonl", "< x.jsonl >> x.jsonl"):
+        result = shell(
+            f"echo '{{\"a\":1}}' > x.jsonl; tkstudies filter 'a = 1' {appended}; echo $?; cat x.jsonl"
+        )
+        assert result.stdout == '1\n{"a":1}\n'
+        assert "is also the output, which would never end: write it with -o" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_what_is_answered_at_once_can_fail_too(option, shell):
+    full = shell(f"tkstudies {option} > /dev/full")
+    assert full.stderr == "tkstudies: standard output: can't be written: No space left on device\n"
+    assert full.returncode == 1
+    closed = shell(f"tkstudies {option} >&-")
+    assert (closed.returncode, closed.stderr.count("\n")) == (1, 1)
+    assert shell(f"set -o pipefail; tkstudies {option} | true").stderr == ""
+
+
+def test_the_shell_completes_commands(shell):
+    result = shell(
+        "tkstudies", COMP_WORDS="tkstudies fi", COMP_CWORD="1", _TKSTUDIES_COMPLETE="complete_bash"
+    )
+    assert (result.stdout, result.returncode) == ("filter\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("tkstudies sort -i pca.jsonl --by p", ["pc1", "pc2"]),
+        ("tkstudies pca pca.jsonl --features pc1,t", ["pc1,t2"]),
+        ("tkstudies filter tr", ["tracking", "tracks.mean"]),
+        ("tkstudies plot scatter pca.jsonl --x nothing", []),
+        ("tkstudies select -i broken.jsonl pc", ["pc1", "pc2"]),
+        ("tkstudies diff other.jsonl --on ru", ["run_number"]),
+    ],
+)
+def test_the_shell_completes_columns(typed, offered, shell, tmp_path):
+    (tmp_path / "pca.jsonl").write_text('{"run_number":1}\n{"run_number":2,"pc1":1,"pc2":2,"t2":3}\n')
+    (tmp_path / "other.jsonl").write_text('{"run_number":1,"tracks.mean":7}\n')
+    (tmp_path / "broken.jsonl").write_text("<html>\n")
+    words = typed.split()
+    result = shell(
+        "tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash"
+    )
+    assert (result.stdout.split(), result.stderr, result.returncode) == (offered, "", 0)
+
+
+def test_global_options_stand_before_a_subcommand_too(tkstudies):
+    assert tkstudies("oms", "-q", "runs", "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("variable", ["TKSTUDIES_TIMEOUT", "TKSTUDIES_PATIENCE"])
+@pytest.mark.parametrize("value", ["abc", "0", "-3", "inf"])
+def test_seconds_that_are_none(variable, value, tkstudies, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    result = tkstudies("oms", "runs", "--run", "317434")
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert f"{variable}={value}: expected a number of seconds above 0" in result.stderr
+
+
+def test_a_record_folder_that_cannot_be_written(live, tkstudies):
+    result = tkstudies("--record", "/proc/x", "oms", "runs", "--run", "315265")
+    assert result.exit_code == 1
+    assert "--record: /proc/x" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,176 @@
+"""The examples as users run them: real processes in a shell, off line from the cassettes or on the fixture server."""
+
+from __future__ import annotations
+
+import json
+import statistics
+
+import pytest
+
+from tests.analysis.studies_pca import t2_by_truth
+from tests.conftest import CASSETTES, ROOT, from_lines
+
+EXAMPLES = ROOT / "examples"
+FILES = [
+    "runs.jsonl",
+    "oms_runs.jsonl",
+    "oms_fills.jsonl",
+    "doctor.jsonl",
+    "features.jsonl",
+    "study.jsonl",
+    "pca.jsonl",
+    "pca.png",
+]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return tmp_path_factory.mktemp("quickstart") / "study"
+
+
+@pytest.fixture
+def quickstart(study, shell):
+    """The folder of the quick start, made once; its output is beside it."""
+    told = study.with_suffix(".txt")
+    if not told.exists():
+        result = shell(f"{EXAMPLES}/quickstart.sh", cwd=ROOT, TKSTUDIES_REPLAY="cassettes", STUDY=str(study))
+        assert result.returncode == 0, result.stderr
+        told.write_text(json.dumps([result.stdout, result.stderr]))
+    return study
+
+
+def rows(folder, name):
+    return from_lines((folder / name).read_text())
+
+
+def test_the_quick_start_leaves_every_stage(quickstart):
+    stdout, stderr = json.loads(quickstart.with_suffix(".txt").read_text())
+    assert sorted(path.name for path in quickstart.iterdir()) == sorted(FILES)
+    for name in FILES:
+        assert name in stdout
+    assert "Traceback" not in stderr
+    last = stdout.splitlines()[-4:]
+    assert last[0] == "run_number,reco,tracking,bad_reason,t2"
+    by_t2 = sorted(rows(quickstart, "pca.jsonl"), key=lambda row: -row["t2"])
+    top = list(dict.fromkeys(row["run_number"] for row in by_t2))[:3]
+    assert [int(line.split(",")[0]) for line in last[1:]] == top
+
+
+def test_bad_rows_stand_out_as_the_readme_says(quickstart, world):
+    pca = rows(quickstart, "pca.jsonl")
+    assert all(
+        {"pc1", "pc2", "pc3", "pc4", "pc5", "is_bad", "bad_reason", "fill__era"} <= row.keys() for row in pca
+    )
+    bad = [row["t2"] for row in pca if row["is_bad"]]
+    good = sorted(row["t2"] for row in pca if row["is_bad"] is False)
+    limit = statistics.quantiles(good, n=100, method="inclusive")[98]
+    assert len(bad) >= 20
+    assert len(good) >= 50
+    assert statistics.median(bad) > limit
+    found = t2_by_truth(pca, world, limit)
+    assert found["strong"] > 0.8
+    assert found["medium"] > 0.5
+    assert found["weak"] == 0
+    bad_rows = [row for row in pca if row["is_bad"]]
+    weak = {
+        r["run_number"] for r in bad_rows if world.truth(r["run_number"], r["reco"])["strength"] == "weak"
+    }
+    readme = (ROOT / "README.md").read_text()
+    assert weak
+    assert all(str(run) in readme for run in weak)
+    assert f"`is_bad`: {statistics.median(bad):.1f})" in readme
+    assert f"({limit:.1f})" in readme
+
+
+def test_the_short_pipe_in_the_study_folder(quickstart, shell):
+    result = shell(
+        "set -o pipefail; tkstudies runreg --min 317291 --max 318877 "
+        "| tkstudies merge oms_runs.jsonl oms_fills.jsonl features.jsonl | tkstudies pca | head -3",
+        cwd=quickstart,
+        TKSTUDIES_REPLAY=str(CASSETTES),
+    )
+    assert result.returncode == 0
+    assert len(from_lines(result.stdout)) == 3
+    assert "rows had no features and are left out" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_real_measurements_only(tmp_path, shell):
+    result = shell(
+        f"{EXAMPLES}/real.sh", cwd=ROOT, TKSTUDIES_REPLAY="cassettes", STUDY=str(tmp_path / "real")
+    )
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "real"
+    assert len(rows(folder, "oms_runs.jsonl")) == 9
+    assert len(rows(folder, "lumisections.jsonl")) == len(rows(folder, "pca.jsonl")) == 63
+    real = [
+        json.loads(line)
+        for line in (ROOT / "tests/data/oms/lumisections_315265.jsonl").read_text().splitlines()
+    ]
+    for record, original in zip(rows(folder, "lumisections.jsonl"), real, strict=True):
+        assert {key: record[key] for key in original} == original
+    hist = json.loads((ROOT / "tests/data/dqm/321012_online_TrackEtaPhi_ImpactPoint_GenTk.json").read_text())[
+        "hist"
+    ]
+    assert rows(folder, "map.jsonl")[0]["hist"] == hist
+    assert (folder / "pca.png").stat().st_size > 10_000
+
+
+def test_the_quick_start_on_other_services(server, tmp_path, shell):
+    folder = tmp_path / "live"
+    script = f"{EXAMPLES}/quickstart.sh 319337 319700"
+    result = shell(script, cwd=ROOT, STUDY=str(folder), **server.env)
+    assert result.returncode == 0, result.stderr
+    assert "warning: no access to TkDQMDoctor: the study goes on without its comments" in result.stderr
+    assert not (folder / "doctor.jsonl").exists()
+    assert len(rows(folder, "pca.jsonl")) > 10
+    assert (folder / "pca.png").stat().st_size > 10_000
+    assert "Traceback" not in result.stderr
+
+
+def test_the_whole_notebook(server, tmp_path, shell):
+    server.write_cookies(tmp_path / "cookies.txt")
+    (tmp_path / "work").mkdir()
+    script = f"{EXAMPLES}/tldr.sh 317500 317527 6759 6769"
+    environment = {**server.env, "TKSTUDIES_COOKIES": str(tmp_path / "cookies.txt")}
+    result = shell(script, cwd=tmp_path / "work", **environment)
+    assert result.returncode == 0, result.stderr
+    study = rows(tmp_path / "work", "study.jsonl")
+    assert {"tracker", "global"} == {row["workspace"] for row in study}
+    prompt = next(row for row in study if row["reco"] == "prompt" and row["run_number"] == 317527)
+    means = [column for column in prompt if column.endswith(".mean")]
+    assert len(means) > 70
+    assert prompt["fill__era"] == "2018B"
+    assert "has_new_hole" in prompt
+    again = shell(script, cwd=tmp_path / "work", **environment)
+    assert again.returncode == 0
+    assert rows(tmp_path / "work", "study.jsonl") == study
+
+
+def test_the_whole_notebook_says_what_it_needs(shell):
+    result = shell(f"{EXAMPLES}/tldr.sh 1 2")
+    assert (result.stdout, result.returncode) == ("", 2)
+    assert "FIRST_RUN LAST_RUN FIRST_FILL LAST_FILL" in result.stderr
+
+
+@pytest.mark.filterwarnings("default")  # of Jupyter's own parts
+def test_the_notebook_runs_on_the_quick_start(quickstart, tmp_path, monkeypatch):
+    import nbclient
+    import nbformat
+
+    monkeypatch.setenv("STUDY", str(quickstart))
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # as in a notebook
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    notebook = nbformat.read(EXAMPLES / "study.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert {output["output_type"] for output in outputs} <= {"execute_result", "display_data"}
+    shown = [kind for output in outputs for kind in output["data"]]
+    assert shown.count("text/html") == 2  # tables
+    assert shown.count("image/png") == 1
+    by_t2 = sorted(rows(quickstart, "pca.jsonl"), key=lambda row: -row["t2"])
+    table = next(
+        output["data"]["text/plain"] for output in reversed(outputs) if "text/html" in output["data"]
+    )
+    assert str(by_t2[0]["run_number"]) in table

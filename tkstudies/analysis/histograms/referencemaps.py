@@ -1,0 +1,155 @@
+"""The tracking maps of many runs, and their comparison with those of the reference runs.
+
+A lumisection has its own map if there is one, else that of its run; so has its reference.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Hashable
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tkstudies.analysis.histograms.collections import TRACKING_MAP
+from tkstudies.analysis.histograms.trackingmaps import COLUMNS, angular_entropy, compare_maps, map_array
+from tkstudies.jsonl import decode_value
+
+Record = dict[str, Any]
+
+_KEYS = ("run_number", "reco", "lumisection_number")
+
+
+class MapRecord(msgspec.Struct):
+    """A histogram record whose bins stay encoded until it is known that they are wanted."""
+
+    run_number: int
+    reco: str | None = None
+    lumisection_number: int | None = None
+    plot: str | None = None
+    name: str | None = None
+    hist: msgspec.Raw = msgspec.Raw(b"null")
+
+
+decode_map = msgspec.json.Decoder(MapRecord).decode
+"""A decoder for ``jsonl.Reader.lines``."""
+
+
+class Maps:
+    """The maps of one plot; the first one that can be read stands for its run or lumisection.
+
+    Args:
+        plot: Name or path of the plot.
+
+    Attributes:
+        repeated: Maps dropped because their run, reco and lumisection had come before.
+        unreadable: Records of the plot without a 2-D histogram.
+        others: Names of the other plots that came.
+
+    Example:
+        >>> hist = {"type": "TH2", "bins": {"content": [[1, 2], [3, 4]]}}
+        >>> maps = Maps("a")
+        >>> maps.add({"run_number": 1, "reco": "express", "plot": "/p/a", "hist": hist})
+        >>> maps.find(1, "express", 7)
+        (1, 'express', None)
+    """
+
+    def __init__(self, plot: str = TRACKING_MAP.name) -> None:
+        self.repeated = self.unreadable = 0
+        self.others: dict[str, None] = {}
+        self._plot = plot
+        self._maps: dict[Hashable, NDArray[np.float64]] = {}
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def __getitem__(self, key: Hashable) -> NDArray[np.float64]:
+        return self._maps[key]
+
+    def add(self, record: Record | MapRecord) -> None:
+        """Take in a histogram record, if it is one of the plot."""
+        if isinstance(record, MapRecord):
+            key: Hashable = record.run_number, record.reco, record.lumisection_number
+            labels, hist = (record.name, record.plot), record.hist
+        else:
+            key = _key(*map(record.get, _KEYS))
+            labels, hist = (record.get("name"), record.get("plot")), record.get("hist")
+        label = next((text for text in labels if isinstance(text, str)), "")
+        if self._plot not in (label, *labels, label.rpartition("/")[2]):
+            if label:
+                self.others.setdefault(label)
+        elif key in self._maps:
+            self.repeated += 1
+        else:
+            array = map_array(decode_value(bytes(hist)) if isinstance(hist, msgspec.Raw) else hist)
+            if array is None or key is None:
+                self.unreadable += 1
+            else:
+                self._maps[key] = array
+
+    def find(self, run_number: Any, reco: Any, lumisection: Any) -> Hashable:
+        """The key of the map of a lumisection, else of its run; None if there is neither."""
+        keys = (_key(run_number, reco, number) for number in (lumisection, None))
+        return next((key for key in keys if key in self._maps), None)
+
+
+class MapComparison:
+    """Compares maps, each pair and each map once however many rows ask for it.
+
+    Args:
+        maps: The maps of the runs and of their reference runs.
+        columns: Some of `COLUMNS`.
+        periodic_phi: As in `angular_entropy`.
+
+    Attributes:
+        rows: How many rows came.
+        gaps: How many of them had no map (``map``), no reference run (``reference``), a reference run without
+            a map (``reference map``), or one of another binning (``same binning``).
+    """
+
+    def __init__(self, maps: Maps, columns: Collection[str] = COLUMNS, periodic_phi: bool = False) -> None:
+        self.rows = 0
+        self.gaps: Counter[str] = Counter()
+        self._maps = maps
+        self._columns = tuple(columns)
+        self._periodic_phi = periodic_phi
+        self._results: dict[tuple[Hashable, Hashable], Record] = {}
+        self._entropies: dict[Hashable, float | None] = {}
+
+    def columns_of(self, row: Record) -> Record:
+        """The columns for a row, which names its run_number, reco and reference_run_number."""
+        self.rows += 1
+        run_number, reco, lumisection = map(row.get, _KEYS)
+        key = self._maps.find(run_number, reco, lumisection)
+        if key is None:
+            self.gaps["map"] += 1
+            return dict.fromkeys(self._columns)
+        reference_run = row.get("reference_run_number")
+        reference = self._maps.find(reference_run, reco, lumisection)
+        if _key(reference_run, reco, None) is None:
+            self.gaps["reference"] += 1
+        elif reference is None:
+            self.gaps["reference map"] += 1
+        elif self._maps[reference].shape != self._maps[key].shape:
+            self.gaps["same binning"] += 1
+        if (key, reference) not in self._results:
+            self._results[key, reference] = self._compared(key, reference)
+        return self._results[key, reference]
+
+    def _compared(self, key: Hashable, reference: Hashable) -> Record:
+        occupancy = self._maps[key]
+        values = compare_maps(occupancy, None if reference is None else self._maps[reference], self._columns)
+        if "angular_entropy" in self._columns:
+            if key not in self._entropies:
+                self._entropies[key] = angular_entropy(occupancy, self._periodic_phi)
+            values["angular_entropy"] = self._entropies[key]
+        return {column: values[column] for column in self._columns}
+
+
+def _key(run_number: Any, reco: Any, lumisection: Any) -> Hashable:
+    """What a map is found by; None for what can't name one."""
+    is_number = isinstance(run_number, int | float) and not isinstance(run_number, bool)
+    named = is_number and isinstance(reco, str | None) and isinstance(lumisection, int | None)
+    return (run_number, reco, lumisection) if named else None

@@ -1,0 +1,144 @@
+"""Which histogram is the reference of which: that of the same plot and reco in a reference run.
+
+A lumisection is compared with the same lumisection of the reference run if that is there, else with the run.
+Online and offline paths of a plot are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tkstudies.analysis.histograms import comparison
+from tkstudies.analysis.histograms.collections import to_offline
+from tkstudies.analysis.histograms.comparison import TOLERANCE, Histogram, Incomparable
+from tkstudies.errors import WrongRecord
+
+Record = dict[str, Any]
+Key = tuple[Any, Any, Any, str]  # run, reco, lumisection and plot
+
+NO_REFERENCE_RUN = "no reference run"
+NOT_IN_REFERENCE = "not in the reference run"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One histogram record, its bins as arrays; ``histogram`` is the reason if they can't be used."""
+
+    run_number: int
+    reco: str | None
+    lumisection_number: int | None
+    plot: str
+    name: str
+    reference_run_number: int | None
+    histogram: Histogram | str
+
+    def key(self, run_number: int | None, lumisection_number: int | None) -> Key:
+        """What the plot is found by, were it one of those."""
+        return run_number, self.reco, lumisection_number, to_offline(self.plot) or self.plot
+
+
+def read_plot(record: Record) -> Plot:
+    """The plot of a histogram record.
+
+    Raises:
+        WrongRecord: The record doesn't say which run or which plot.
+
+    Example:
+        >>> read_plot({"run_number": 9, "plot": "/a/b", "hist": "unsupported type"}).histogram
+        'no histogram'
+    """
+    run_number, reco, lumisection = map(record.get, ("run_number", "reco", "lumisection_number"))
+    plot = record.get("plot") or record.get("name")
+    if type(run_number) is not int or not isinstance(plot, str) or not isinstance(reco, str | None):
+        raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
+    if not isinstance(lumisection, int | None):
+        raise WrongRecord(f"not a histogram record: lumisection_number {lumisection!r:.80}")
+    try:
+        histogram: Histogram | str = comparison.read(record.get("hist"))
+    except Incomparable as reason:
+        histogram = str(reason)
+    own = record.get("reference_run_number")
+    name = record.get("name") or plot.rstrip("/").rpartition("/")[2]
+    return Plot(run_number, reco, lumisection, plot, name, own if type(own) is int else None, histogram)
+
+
+class References:
+    """The histograms of reference runs.
+
+    Args:
+        plots: Histograms of any runs.
+        run_number: The reference of every plot; if None, each plot has its own.
+
+    Attributes:
+        repeated: Histograms dropped because their run, reco, lumisection and plot had come before.
+
+    Example:
+        >>> hist = {"type": "TH1", "bins": {"content": [5, 5]}}
+        >>> old, new = (read_plot({"run_number": run, "plot": "/p", "hist": hist}) for run in (1, 2))
+        >>> References([old]).compare(new, 1)["max_pull"]
+        0.0
+    """
+
+    def __init__(self, plots: Iterable[Plot], run_number: int | None = None) -> None:
+        self.repeated = 0
+        self._run_number = run_number
+        self._histograms: dict[Key, Histogram | str] = {}
+        for plot in plots:
+            if run_number not in (None, plot.run_number):
+                continue
+            key = plot.key(plot.run_number, plot.lumisection_number)
+            if isinstance(self._histograms.get(key), str | None):  # none yet, or none that can be used
+                self._histograms[key] = plot.histogram
+            else:
+                self.repeated += 1
+
+    def __len__(self) -> int:
+        return len(self._histograms)
+
+    def only_run(self) -> int | None:
+        """The run of all histograms; None if they are of several."""
+        runs = {run_number for run_number, *_ in self._histograms}
+        return runs.pop() if len(runs) == 1 else None
+
+    def compare(self, plot: Plot, default: int | None = None, tolerance: float = TOLERANCE) -> Record:
+        """The comparison of a plot with its reference; of one that has none, its reason.
+
+        Args:
+            default: The reference run of a plot that names none.
+            tolerance: As in `comparison.compare`.
+        """
+        if self._run_number is not None:
+            reference_run: int | None = self._run_number
+        else:
+            reference_run = default if plot.reference_run_number is None else plot.reference_run_number
+        is_run = plot.lumisection_number is None
+        record = {
+            "run_number": plot.run_number,
+            "reco": plot.reco,
+            **({} if is_run else {"lumisection_number": plot.lumisection_number}),
+            "reference_run_number": reference_run,
+            "plot": plot.plot,
+            "name": plot.name,
+        }
+        try:
+            data = _usable(plot.histogram)
+            return record | comparison.compare(data, self._find(plot, reference_run), tolerance)
+        except Incomparable as reason:
+            return record | comparison.nothing(str(reason))
+
+    def _find(self, plot: Plot, run_number: int | None) -> Histogram:
+        if run_number is None:
+            raise Incomparable(NO_REFERENCE_RUN)
+        for lumisection in (plot.lumisection_number, None):
+            found = self._histograms.get(plot.key(run_number, lumisection))
+            if found is not None:
+                return _usable(found, "reference: ")
+        raise Incomparable(NOT_IN_REFERENCE)
+
+
+def _usable(histogram: Histogram | str, whose: str = "") -> Histogram:
+    if isinstance(histogram, str):
+        raise Incomparable(whose + histogram)
+    return histogram

@@ -1,0 +1,216 @@
+"""Reference candidates for the rows of a table: which rows are good, which columns count, who is most similar.
+
+A row is a run in one reco, or a lumisection if it has a lumisection_number. Candidates are good rows of earlier
+runs with the same reco, lumisections for a lumisection and whole runs for a run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tkstudies.analysis.multivariate.ranking import CONDITIONS, Array, Candidate, rank
+from tkstudies.analysis.tables.certification import Certification
+from tkstudies.analysis.tables.labels import status
+from tkstudies.errors import InputError, WrongRecord
+
+Row = dict[str, Any]
+Key = tuple[Any, Any, Any]  # run, reco and lumisection
+
+_COMPONENT = re.compile(r"pc[0-9]+")
+_MOST_NAMED = 12
+
+
+def distinct(records: Iterable[Row]) -> tuple[list[Row], int]:
+    """The first row of each run (or lumisection) and reco, and how many others there were.
+
+    Raises:
+        WrongRecord: A record doesn't say of which run, reco or lumisection it is.
+
+    Example:
+        >>> distinct([{"run_number": 1, "energy": 6500}, {"run_number": 1, "energy": 0}])
+        ([{'run_number': 1, 'energy': 6500}], 1)
+    """
+    rows: dict[Key, Row] = {}
+    repeated = 0
+    for record in records:
+        run_number, reco, lumisection = key = _key(record)
+        is_run = type(run_number) is int and run_number.bit_length() < 64
+        if not is_run or not isinstance(reco, str | None):
+            raise WrongRecord(f"not a run record: run_number {run_number!r:.80}, reco {reco!r:.80}")
+        if not isinstance(lumisection, int | None):
+            raise WrongRecord(f"not a run record: lumisection_number {lumisection!r:.80}")
+        repeated += key in rows
+        rows.setdefault(key, record)
+    return list(rows.values()), repeated
+
+
+@dataclass
+class Choice:
+    """The columns to compare.
+
+    Attributes:
+        columns: Their names.
+        absent: Conditions that no row has.
+        mixed: Columns that have different units in different rows, with these units; the columns' twins in
+            pb^-1 are compared instead.
+    """
+
+    columns: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    mixed: dict[str, list[str]] = field(default_factory=dict)
+
+
+def is_good(row: Row, certified: Certification | None = None) -> bool:
+    """Is the run (or the lumisection) certified good: by the file, else by is_bad, where unknown by tracking?
+
+    >>> is_good({"is_bad": False}), is_good({"tracking": "Good"}), is_good({"is_bad": True, "tracking": "GOOD"})
+    (True, True, False)
+    """
+    if certified is not None:
+        return certified.contains(row["run_number"], row.get("lumisection_number"))
+    if isinstance(row.get("is_bad"), bool):
+        return not row["is_bad"]
+    return status(row.get("tracking")) == "GOOD"
+
+
+def choose_conditions(rows: Sequence[Row], chosen: Sequence[str] = ()) -> Choice:
+    """Those of the chosen columns, without any of `CONDITIONS`, in which the rows have numbers.
+
+    Raises:
+        InputError: There are none, or one of the chosen isn't there, or units are mixed and no twin helps.
+
+    Example:
+        >>> choose_conditions([{"energy": 6500, "b_field": None}]).columns
+        ['energy']
+    """
+    known = _numeric(rows)
+    choice = Choice(absent=[column for column in chosen or CONDITIONS if column not in known])
+    if choice.absent and (chosen or len(choice.absent) == len(CONDITIONS)):
+        more = f", ... ({len(known) - _MOST_NAMED} more)" if len(known) > _MOST_NAMED else ""
+        there = ", ".join(sorted(known)[:_MOST_NAMED]) + more
+        raise InputError(f"no numbers in {', '.join(choice.absent)}; columns with numbers are {there}")
+    for column in dict.fromkeys(chosen or CONDITIONS):
+        if column in known:
+            units = {row[f"{column}_unit"] for row in rows if isinstance(row.get(f"{column}_unit"), str)}
+            if len(units) > 1:
+                choice.mixed[column] = sorted(units)
+            choice.columns.append(twin_of(column) if len(units) > 1 else column)
+    for column, units in choice.mixed.items():
+        if twin_of(column) not in known:
+            raise InputError(
+                f"{column} is in different units ({', '.join(units)}), and there is no {twin_of(column)}: "
+                "take it from OMS, or choose with --columns"
+            )
+    return choice
+
+
+def twin_of(column: str) -> str:
+    """The column with the same luminosity in pb^-1 in every row."""
+    return f"{column}_pb"
+
+
+def choose_components(rows: Sequence[Row]) -> list[str]:
+    """The principal components pc1, pc2, ... that rows have, in this order.
+
+    >>> choose_components([{"pc10": 1.0, "pc2": 0.5, "t2": 3}])
+    ['pc2', 'pc10']
+    """
+    return sorted(filter(_COMPONENT.fullmatch, _numeric(rows)), key=lambda name: int(name[2:]))
+
+
+def nearest(
+    rows: Sequence[Row], good: Sequence[Row], columns: Sequence[str], top: int
+) -> Iterator[list[Row]]:
+    """The records of the ``top`` most similar candidates of each row, in the order of the rows.
+
+    Args:
+        rows: Distinct rows.
+        good: All that may be candidates.
+        columns: What to compare.
+
+    Raises:
+        InputError: A number is beyond the floating-point range.
+
+    Example:
+        >>> good = [{"run_number": run, "energy": 6500.0} for run in (1, 2, 4)]
+        >>> [[best]] = nearest([{"run_number": 3, "energy": 6500.0}], good, ["energy"], top=1)
+        >>> best["candidate_run_number"], best["distance"]
+        (2, 0.0)
+    """
+    kinds: dict[tuple[Any, bool], tuple[list[Row], list[Row]]] = {}
+    for row in rows:
+        kinds.setdefault(_kind(row), ([], []))[0].append(row)
+    for row in sorted(good, key=lambda row: row.get("lumisection_number") or 0, reverse=True):
+        if _kind(row) in kinds:
+            kinds[_kind(row)][1].append(row)
+    results: dict[Key, list[Row]] = {}
+    for mine, candidates in kinds.values():
+        if candidates:
+            found = rank(
+                _values(mine, columns),
+                _numbers(mine),
+                _values(candidates, columns),
+                _numbers(candidates),
+                top,
+            )
+            for row, best in zip(mine, found, strict=True):
+                results[_key(row)] = [
+                    _record(row, candidates[candidate.index], place, candidate, columns)
+                    for place, candidate in enumerate(best, start=1)
+                ]
+    for row in rows:
+        yield results.get(_key(row), [])
+
+
+def _key(row: Row) -> Key:
+    return row.get("run_number"), row.get("reco"), row.get("lumisection_number")
+
+
+def _kind(row: Row) -> tuple[Any, bool]:
+    return row.get("reco"), row.get("lumisection_number") is None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numeric(rows: Sequence[Row]) -> set[str]:
+    return {column for row in rows for column, value in row.items() if _is_number(value)}
+
+
+def _numbers(rows: Sequence[Row]) -> Any:
+    return np.array([row["run_number"] for row in rows], dtype=np.int64)
+
+
+def _values(rows: Sequence[Row], columns: Sequence[str]) -> Array:
+    return np.array([[_value(row, name) for name in columns] for row in rows], dtype=np.float64)
+
+
+def _value(row: Row, column: str) -> float:
+    try:
+        return float(row[column]) if _is_number(row.get(column)) else float("nan")
+    except OverflowError:
+        raise InputError(f"{column}: a number too large to compute with in run {row['run_number']}") from None
+
+
+def _record(row: Row, candidate_row: Row, place: int, candidate: Candidate, columns: Sequence[str]) -> Row:
+    contributions = zip(columns, candidate.contributions.tolist(), strict=True)
+    is_run = row.get("lumisection_number") is None
+    own = {} if is_run else {"lumisection_number": row["lumisection_number"]}
+    others = {} if is_run else {"candidate_lumisection_number": candidate_row["lumisection_number"]}
+    return {
+        "run_number": row["run_number"],
+        "reco": row.get("reco"),
+        **own,
+        "rank": place,
+        "candidate_run_number": candidate_row["run_number"],
+        **others,
+        "distance": candidate.distance,
+        "columns_compared": candidate.compared,
+        **{f"contribution_{column}": value for column, value in contributions},
+    }

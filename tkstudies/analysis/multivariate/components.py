@@ -1,0 +1,262 @@
+"""Principal components of a feature matrix, and how far a row lies from the others.
+
+The covariance is summed over chunks of rows, each passing once, so memory doesn't grow with the number of rows.
+Definitions: Jolliffe, Principal Component Analysis; Jackson and Mudholkar, Technometrics 21 (1979) 341 for
+the limit of the residual; Hotelling's T2 limit from the F distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tkstudies import __version__
+from tkstudies.analysis.multivariate.distributions import f_quantile
+from tkstudies.analysis.multivariate.matrix import filled
+from tkstudies.errors import InputError
+
+Array = NDArray[np.float64]
+
+FORMAT = "tkstudies-pca-1"
+CONFIDENCES = (0.95, 0.99)
+
+
+@dataclass
+class Model:
+    """A fitted principal component analysis.
+
+    Attributes:
+        features: Names of the features, in the order of all arrays.
+        filler: Value for a missing feature, shape (features,).
+        mean: Shape (features,).
+        scale: Population standard deviation, 1 for constant features, shape (features,).
+        components: Loadings, shape (components, features); the largest of each in magnitude is positive.
+        variance: Variance of each component (n - 1), shape (components,).
+        variance_ratio: Its part of the total variance, shape (components,).
+        rows: Number of rows that were fitted.
+        residual_sums: Sums of the first, second and third powers of the remaining variances.
+        missing: How gaps were filled.
+        patterns: How features were chosen; empty for the notebook's selection.
+    """
+
+    features: list[str]
+    filler: Array
+    mean: Array
+    scale: Array
+    components: Array
+    variance: Array
+    variance_ratio: Array
+    rows: int
+    residual_sums: tuple[float, float, float]
+    missing: str = "zero"
+    patterns: list[str] = field(default_factory=list)
+
+    def standardised(self, chunk: Array) -> Array:
+        """Rows to zero mean and unit variance, gaps filled, shape (rows, features)."""
+        gaps = np.isnan(chunk)
+        values = (np.where(gaps, self.filler, chunk) if gaps.any() else chunk) - self.mean
+        values /= self.scale
+        return values
+
+    def project(self, chunk: Array) -> tuple[Array, Array, Array]:
+        """Scores (rows, components), Hotelling's T2 (rows,) and squared residual Q (rows,) of raw rows.
+
+        A component without variance counts nothing in T2.
+        """
+        standardised = self.standardised(chunk)
+        scores = standardised @ self.components.T
+        varies = self.variance > 0
+        t2 = (scores[:, varies] ** 2 / self.variance[varies]).sum(axis=1)
+        residual = standardised - scores @ self.components
+        return scores, t2, (residual**2).sum(axis=1)
+
+    def t2_limit(self, confidence: float) -> float | None:
+        """The T2 that a row of the fitted kind exceeds with probability 1 - confidence; None for too few rows."""
+        p, n = int((self.variance > 0).sum()), self.rows
+        if not 0 < p < n:
+            return None
+        return float(p * (n - 1) * (n + 1) / (n * (n - p)) * f_quantile(p, n - p, confidence))
+
+    def q_limit(self, confidence: float) -> float | None:
+        """The same for the residual Q; None when nothing is left over."""
+        from statistics import NormalDist
+
+        one, two, three = self.residual_sums
+        if one <= 0 or two <= 0:
+            return None
+        power = 1 - 2 * one * three / (3 * two**2)
+        normal = NormalDist().inv_cdf(confidence)
+        if power == 0:
+            return None
+        base = normal * np.sqrt(2 * two * power**2) / one + 1 + two * power * (power - 1) / one**2
+        return float(one * base ** (1 / power)) if base > 0 else None
+
+
+def fit(
+    chunks: Iterable[Array],
+    features: list[str],
+    components: int,
+    filler: Array,
+    missing: str = "zero",
+    patterns: Sequence[str] = (),
+) -> Model:
+    """Fit principal components of standardised features.
+
+    Args:
+        chunks: Raw rows, shape (any, features) each; NaN where missing.
+        components: How many to keep.
+        filler: Value for a missing feature, shape (features,).
+        missing: How the filler was chosen, for the record.
+        patterns: How the features were chosen, for the record.
+
+    Raises:
+        InputError: More components than rows or features allow, or a feature too large for a variance.
+    """
+    rows, mean, scatter = _moments(chunks, filler)
+    most = min(rows, len(features))
+    if not 1 <= components <= most:
+        raise InputError(
+            f"--components {components}: {rows} rows of {len(features)} features allow 1 to {most} components"
+        )
+    squares = scatter.diagonal()
+    if not np.isfinite(squares).all():
+        names = ", ".join(np.asarray(features)[~np.isfinite(squares)][:5])
+        raise InputError(f"values too large for a variance: {names}")
+    scale = _scale(np.sqrt(squares / rows), mean, rows)
+    scatter /= scale
+    scatter /= scale[:, None]
+    eigenvalues, vectors = np.linalg.eigh(scatter)
+    eigenvalues, vectors = np.clip(eigenvalues[::-1], 0.0, None), vectors[:, ::-1]
+    eigenvalues[eigenvalues < eigenvalues[0] * len(features) * np.finfo(float).eps] = 0.0
+    variances = eigenvalues / max(rows - 1, 1)
+    rest = variances[components:]
+    total = variances.sum()
+    return Model(
+        features=features,
+        filler=filler,
+        mean=mean,
+        scale=scale,
+        components=_signed(vectors[:, :components].T),
+        variance=variances[:components],
+        variance_ratio=variances[:components] / total if total > 0 else np.zeros(components),
+        rows=rows,
+        residual_sums=(float(rest.sum()), float((rest**2).sum()), float((rest**3).sum())),
+        missing=missing,
+        patterns=list(patterns),
+    )
+
+
+def _scale(deviation: Array, mean: Array, rows: int) -> Array:
+    """Standard deviations with 1 for constant features, also those that vary by rounding only."""
+    eps = np.finfo(float).eps
+    constant = deviation**2 <= rows * eps * deviation**2 + (rows * mean * eps) ** 2
+    return np.where(constant | (deviation == 0), 1.0, deviation)
+
+
+def _moments(chunks: Iterable[Array], filler: Array) -> tuple[int, Array, Array]:
+    """Number of rows, their mean (features,), and the sums of products of deviations from it (features, features).
+
+    One pass, by the pairwise update of Chan, Golub and LeVeque (1979), relative to the mean of the first chunk,
+    so that the mean of large numbers that vary little is good to its last digit.
+    """
+    rows, width = 0, len(filler)
+    origin, mean, scatter = np.zeros(width), np.zeros(width), np.zeros((width, width))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for chunk in chunks:
+            if not len(chunk):
+                continue
+            centre = chunk.sum(axis=0) / len(chunk)
+            if np.isnan(centre).any():
+                chunk = filled(chunk, filler)
+                centre = chunk.sum(axis=0) / len(chunk)
+            if not rows:
+                origin = centre
+            values = chunk - centre
+            rounding = values.sum(axis=0) / len(values)
+            shift = centre - origin + rounding - mean
+            together = rows + len(values)
+            scatter += values.T @ values
+            scatter -= np.outer(rounding, rounding * len(values))
+            scatter += np.outer(shift, shift * (rows * len(values) / together))
+            mean += shift * (len(values) / together)
+            rows = together
+        return rows, origin + mean, scatter
+
+
+def _signed(components: Array) -> Array:
+    """Each component with the sign that makes its loading of largest magnitude positive."""
+    largest = np.argmax(np.abs(components), axis=1)
+    signs = np.sign(components[np.arange(len(components)), largest])
+    return np.ascontiguousarray(components * np.where(signs == 0, 1.0, signs)[:, None])
+
+
+# --- models as JSON
+
+
+def to_json(model: Model) -> dict[str, Any]:
+    """A model as plain JSON values."""
+    return {
+        "format": FORMAT,
+        "tkstudies_version": __version__,
+        "rows": model.rows,
+        "missing": model.missing,
+        "patterns": model.patterns,
+        "features": model.features,
+        "filler": model.filler.tolist(),
+        "mean": model.mean.tolist(),
+        "scale": model.scale.tolist(),
+        "components": model.components.tolist(),
+        "explained_variance": model.variance.tolist(),
+        "explained_variance_ratio": model.variance_ratio.tolist(),
+        "residual_sums": list(model.residual_sums),
+    }
+
+
+def from_json(content: Any, name: str) -> Model:
+    """The model that to_json wrote.
+
+    Raises:
+        InputError: ``content`` isn't such a model.
+    """
+    try:
+        if content["format"] != FORMAT:
+            raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
+        model = Model(
+            features=[str(feature) for feature in content["features"]],
+            filler=np.array(content["filler"], dtype=float),
+            mean=np.array(content["mean"], dtype=float),
+            scale=np.array(content["scale"], dtype=float),
+            components=np.array(content["components"], dtype=float),
+            variance=np.array(content["explained_variance"], dtype=float),
+            variance_ratio=np.array(content["explained_variance_ratio"], dtype=float),
+            rows=int(content["rows"]),
+            residual_sums=tuple(float(value) for value in content["residual_sums"]),
+            missing=str(content["missing"]),
+            patterns=[str(pattern) for pattern in content["patterns"]],
+        )
+        width = len(model.features)
+        shapes = {model.filler.shape, model.mean.shape, model.scale.shape}
+        if shapes != {(width,)} or model.components.shape != (len(model.variance), width):
+            raise ValueError("its arrays don't fit together")
+        if not (model.scale > 0).all() or len(model.residual_sums) != 3:
+            raise ValueError("its numbers can't be those of a model")
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{name} is not a model of tkstudies pca: {error}") from None
+    return model
+
+
+def loadings(model: Model) -> list[dict[str, Any]]:
+    """One record per feature: its loading on every component, its mean and its scale."""
+    return [
+        {
+            "feature": feature,
+            **{f"pc{i + 1}": float(row[number]) for i, row in enumerate(model.components)},
+            "mean": float(model.mean[number]),
+            "scale": float(model.scale[number]),
+        }
+        for number, feature in enumerate(model.features)
+    ]

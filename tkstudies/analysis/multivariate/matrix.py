@@ -1,0 +1,226 @@
+"""From records to a matrix of features: which columns are features, and what fills their gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from tkstudies.errors import InputError, UsageError
+from tkstudies.jsonl import Record
+from tkstudies.jsonl.columns import LearnedColumns, Values, row_decoder
+from tkstudies.jsonl.store import NumberStore
+
+FEATURE_TOKENS = (".rms", "mean")
+FEATURE_NAMES = ("recorded_lumi",)
+MISSING = ("zero", "mean", "drop")
+
+_NOT_A_NUMBER = bool | str | list[Any] | dict[str, Any] | None
+
+
+def is_feature(column: str, patterns: Sequence[str] = ()) -> bool:
+    """Does a column belong to the feature matrix?
+
+    Without patterns these are the notebook's: every mean and rms, and the recorded luminosity.
+
+    >>> is_feature("Hits.Pixel.mean"), is_feature("fill__recorded_lumi"), is_feature("pileup", ["p*"])
+    (True, False, True)
+    """
+    if patterns:
+        return any(fnmatchcase(column, pattern) for pattern in patterns)
+    return column in FEATURE_NAMES or any(token in column for token in FEATURE_TOKENS)
+
+
+def tells(features: Sequence[str], patterns: Sequence[str] = ()) -> NDArray[np.bool_]:
+    """Which features tell that the histograms of a row were fetched, shape (features,).
+
+    A luminosity alone doesn't, unless patterns chose it or there is nothing else.
+    """
+    telling = np.array([bool(patterns) or name not in FEATURE_NAMES for name in features], dtype=bool)
+    return telling if telling.any() else np.ones(len(features), dtype=bool)
+
+
+@dataclass
+class FeatureMatrix:
+    """Rows of numbers with NaN where a feature is missing, read anew in chunks whenever they are needed.
+
+    Attributes:
+        features: Names of the columns, in order of their first appearance.
+        stored: The rows of all records that were added.
+        kept: Whether a record that was added has a row here, shape (records,).
+        gaps: Whether the row lacks a feature, shape (rows,).
+        known: Whether any row has the feature, shape (features,).
+    """
+
+    features: list[str]
+    stored: NumberStore
+    kept: NDArray[np.bool_]
+    gaps: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.gaps)
+
+    def chunks(self, where: NDArray[np.bool_] | None = None) -> Iterator[NDArray[np.float64]]:
+        """Arrays of shape (up to 1024 rows, features), of all rows or those ``where`` of shape (rows,) says."""
+        chosen = self.kept
+        if where is not None:
+            chosen = chosen.copy()
+            chosen[chosen] = where
+        start = 0
+        for chunk in self.stored.chunks(len(self.features)):
+            part = chosen[start : start + len(chunk)]
+            start += len(chunk)
+            yield chunk if part.all() else chunk[part]
+
+
+class MatrixBuilder(LearnedColumns):
+    """Collects the numeric features of records, one by one: give ``add`` what ``decode`` makes of a line.
+
+    Args:
+        patterns: Shell patterns of feature names; empty for the notebook's selection.
+        features: Fixed list of features in a fixed order (of a model); others are noted in ``extra``.
+        others: Other columns whose values ``add`` gives back.
+        on_disk: Whether a forked process will add the records.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[str] = (),
+        features: Sequence[str] | None = None,
+        others: Iterable[str] = (),
+        on_disk: bool = False,
+    ):
+        super().__init__(dict.fromkeys(others))
+        self.extra: dict[str, None] = {}
+        self._patterns = patterns
+        self._fixed = features is not None
+        self._features = dict.fromkeys(features or ())
+        self._not_features: set[str] = set()
+        self._stored = NumberStore(on_disk=on_disk)
+
+    def add(self, row: Values | Record) -> Values:
+        """Take the features of one record; the values of the other columns, UNSET where they are absent."""
+        values = row if type(row) is tuple else self.of(row)
+        self._stored.add(values[len(values) - len(self._features) :])
+        return values[: len(self.wanted)]
+
+    def of(self, record: Record) -> Values:
+        """The values of the other columns, then the features known so far."""
+        known = len(self._features)
+        for column, value in record.items():
+            if _is_number(value) and column not in self._features and column not in self._not_features:
+                self._sort_out(column)
+        if len(self._features) > known:
+            self._forget()
+        super().of(record)
+        numbers = map(record.get, self._features)
+        return (
+            *[record.get(column, UNSET) for column in self.wanted],
+            *[value if _is_number(value) else None for value in numbers],
+        )
+
+    def _sort_out(self, column: str) -> None:
+        if is_feature(column, self._patterns) and not self._fixed:
+            self._features[column] = None
+            return
+        self._not_features.add(column)
+        if is_feature(column, self._patterns):
+            self.extra[column] = None
+
+    def _decoder(self) -> Any:
+        """A number where there was none before, or the other way round, makes the decoder refuse the line."""
+        types = {}
+        for column in (column for column in self.columns if column not in self._features):
+            if column in self._not_features or not is_feature(column, self._patterns):
+                types[column] = Any if column in self.wanted else msgspec.Raw
+            else:
+                types[column] = _NOT_A_NUMBER
+        types.update(dict.fromkeys(self._features, int | float | None))
+        return row_decoder(types, self.wanted, only=True, unset=self.wanted, rest=len(self._features))
+
+    def flush(self) -> tuple[list[str], list[str], list[tuple[int, int]]]:
+        """From a forked process, what ``restore`` has to know of the records that were added there."""
+        return list(self._features), list(self.extra), self._stored.flush()
+
+    def restore(self, found: tuple[list[str], list[str], list[tuple[int, int]]]) -> None:
+        """Have the records that the fork of this builder has added."""
+        features, extra, blocks = found
+        self._features, self.extra = dict.fromkeys(features), dict.fromkeys(extra)
+        self._stored.restore(blocks)
+
+    def extend(self, other: MatrixBuilder) -> None:
+        """Go on with the records of another builder; add none to either after that."""
+        self._features.update(other._features)
+        self.extra.update(other.extra)
+        places = {feature: place for place, feature in enumerate(self._features)}
+        self._stored.extend(other._stored, [places[feature] for feature in other._features])
+
+    def matrix(self) -> FeatureMatrix:
+        """The rows of all records that have features of their own.
+
+        Without patterns a luminosity alone doesn't count: the histograms of such a record were never fetched.
+        """
+        features = list(self._features)
+        telling = tells(features, self._patterns)
+        known = np.zeros(len(features), dtype=bool)
+        kept, gaps = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=bool)]
+        for chunk in self._stored.chunks(len(features)):
+            there = ~np.isnan(chunk)
+            kept.append(there[:, telling].any(axis=1))
+            there = there[kept[-1]]
+            gaps.append(~there.all(axis=1))
+            known |= there.any(axis=0)
+        return FeatureMatrix(features, self._stored, np.concatenate(kept), np.concatenate(gaps), known)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or type(value) is int
+
+
+def column_means(chunks: Iterable[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+    """Mean of each feature over the rows that have it, 0 where none has, shape (features,)."""
+    total, count = np.zeros(width), np.zeros(width)
+    for chunk in chunks:
+        known = ~np.isnan(chunk)
+        total += np.where(known, chunk, 0.0).sum(axis=0)
+        count += known.sum(axis=0)
+    return total / np.maximum(count, 1)
+
+
+def filler(how: str, chunks: Iterable[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+    """The value that stands for a missing feature, shape (features,).
+
+    Args:
+        how: ``zero``, ``mean`` (of the rows in ``chunks``), or ``drop`` (rows with gaps are taken out before).
+    """
+    if how not in MISSING:
+        raise UsageError(f"--missing {how}: choose {', '.join(MISSING)}")
+    return column_means(chunks, width) if how == "mean" else np.zeros(width)
+
+
+def filled(chunk: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The chunk with ``values`` of its columns where a feature is missing."""
+    return np.where(np.isnan(chunk), values, chunk)
+
+
+def require_rows(rows: int, features: Sequence[str], needed: int) -> None:
+    """Refuse to study too little.
+
+    Raises:
+        InputError: No row, no feature, or fewer rows than ``needed``.
+    """
+    if not features:
+        raise InputError(
+            "no record has a feature: join the features first, or choose columns with --features"
+        )
+    if rows < needed:
+        raise InputError(f"{rows} rows with features are too few: at least {needed} are needed")

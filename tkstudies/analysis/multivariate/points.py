@@ -1,0 +1,174 @@
+"""Rows as points in the space of some of their numeric columns: what outliers and embeddings look at."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tkstudies.analysis.multivariate.matrix import filled, filler, is_feature, tells
+from tkstudies.errors import InputError
+
+Array = NDArray[np.float64]
+Record = dict[str, Any]
+
+_COMPONENT = re.compile(r"pc[1-9][0-9]*")
+
+
+@dataclass
+class Points:
+    """The chosen columns of all rows.
+
+    Attributes:
+        columns: Their names.
+        values: NaN where a row lacks a column, shape (rows, columns).
+        telling: Columns whose values make a row a point, shape (columns,): a luminosity alone doesn't.
+        missing: What stands for a gap: ``zero``, ``mean``, or ``drop`` for leaving such rows out.
+    """
+
+    columns: list[str]
+    values: Array
+    telling: NDArray[np.bool_]
+    missing: str = "zero"
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Rows that have a place in the space, shape (rows,): with a telling value, and with ``drop`` all values."""
+        there = ~np.isnan(self.values)
+        return there.all(axis=1) if self.missing == "drop" else there[:, self.telling].any(axis=1)
+
+    @property
+    def filled(self) -> int:
+        """Number of usable rows that lack a column."""
+        return int(np.isnan(self.values[self.usable]).any(axis=1).sum())
+
+    def scaled(self, training: NDArray[np.bool_]) -> Array:
+        """The usable rows without gaps, on a scale that the training rows set.
+
+        Features get zero mean and unit (population) variance over the training rows. Principal components
+        stay as they are: the size of a component is its weight.
+
+        Args:
+            training: Which of all rows count, shape (rows,).
+
+        Returns:
+            Shape (usable rows, columns).
+
+        Raises:
+            InputError: A column is too large for its variance to be a number.
+        """
+        chosen = self.values[self.usable & training]
+        gap = filler(self.missing, [chosen], len(self.columns))
+        points = filled(self.values[self.usable], gap)
+        if all(map(is_component, self.columns)):
+            return points
+        from sklearn.preprocessing import StandardScaler
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = StandardScaler().fit(filled(chosen, gap)).transform(points)
+        if not np.isfinite(scaled).all():
+            names = [name for name, column in zip(self.columns, scaled.T, strict=True) if _overflows(column)]
+            raise InputError(f"values too large for a variance: {', '.join(names[:5])}")
+        return scaled
+
+
+def is_component(column: str) -> bool:
+    """Is it a principal component's column?
+
+    >>> is_component("pc1"), is_component("pc_count")
+    (True, False)
+    """
+    return _COMPONENT.fullmatch(column) is not None
+
+
+def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = "zero") -> Points:
+    """The points of all rows.
+
+    Args:
+        rows: Records of a table.
+        patterns: Shell patterns of column names. Without any: the principal components pc1, pc2, ... if there
+            are some, else the features that ``pca`` would take.
+        missing: ``zero``, ``mean`` or ``drop``.
+
+    Raises:
+        InputError: There is no row, no such column, or a number beyond the floating-point range.
+
+    Example:
+        >>> points([{"run_number": 1, "pc1": 0.5, "Hits.mean": 7}, {"run_number": 2}]).values.tolist()
+        [[0.5], [nan]]
+    """
+    if not rows:
+        raise InputError("no records")
+    numeric = list(dict.fromkeys(name for row in rows for name, value in row.items() if _is_number(value)))
+    columns = _choose(numeric, patterns)
+    values = np.array([[_number(row.get(name)) for name in columns] for row in rows], dtype=float)
+    if np.isinf(values).any():
+        names = [name for name, column in zip(columns, values.T, strict=True) if np.isinf(column).any()]
+        raise InputError(f"numbers too large to compute with: {', '.join(names[:5])}")
+    return Points(columns, values, tells(columns, patterns), missing)
+
+
+def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in numeric):
+            raise InputError(
+                f"--columns {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}"
+            )
+    if patterns:
+        return [name for name in numeric if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    components = sorted(filter(is_component, numeric), key=lambda name: int(name[2:]))
+    columns = components or [name for name in numeric if is_feature(name)]
+    if not columns:
+        raise InputError(
+            "no record has a principal component or a feature: "
+            "join the features first, run pca, or choose columns with --columns"
+        )
+    return columns
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or type(value) is int
+
+
+def _number(value: Any) -> float:
+    if not _is_number(value):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+
+
+def _overflows(column: Array) -> bool:
+    return not np.isfinite(column).all()
+
+
+@contextmanager
+def reproducible() -> Iterator[list[str]]:
+    """Compute on one thread, so that sums don't depend on scheduling or on the machine's number of cores.
+
+    Yields:
+        What scikit-learn warns of meanwhile, each sentence once.
+    """
+    from threadpoolctl import threadpool_limits
+
+    said: list[str] = []
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield said
+        finally:
+            said.extend(dict.fromkeys(_sentence(caught)))
+
+
+def _sentence(caught: Iterable[warnings.WarningMessage]) -> Iterator[str]:
+    for warning in caught:
+        if not issubclass(warning.category, DeprecationWarning | FutureWarning):
+            yield " ".join(str(warning.message).split())

@@ -1,0 +1,356 @@
+"""A crawl through the DQM GUI: from (run, reco) pairs to their datasets, to histograms, all in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from tkstudies import console, jsonl
+from tkstudies.errors import LoginError, ServiceError, Unreachable, WrongRecord
+from tkstudies.services.dqm import datasets
+from tkstudies.services.dqm.gui import DqmGui
+from tkstudies.services.recos import RECOS, reco_word
+from tkstudies.services.web.concurrency import in_order
+
+_LOOK_UPS = 4  # runs whose datasets are looked up at the same time
+_HOPELESS = 25  # failures in a row, of more than one pair, after which the server is given up
+_RUNS_TXT = re.compile(rb"(\d+)[\s,;]+([A-Za-z]\w*)(?:[\s,;]+(\S.*))?")
+_COSMICS_PRIMARIES = ("/Cosmics/", "/StreamExpressCosmics/")
+_CLASS_FIELDS = ("run_class_name", "run_type", "runtype", "rda_name", "doctor_runtype")
+
+Key = tuple[int, str | None, str | None, str]
+"""What tells one histogram record from another: run_number, reco, dataset, plot."""
+
+
+class Pair(NamedTuple):
+    """One (run, reco) to look at, and what its record says beside."""
+
+    run_number: int
+    reco: str | None
+    is_cosmics: bool | None = None
+    rda_name: str = ""
+    gui_datasets: tuple[str, ...] = ()
+
+
+class Problem(NamedTuple):
+    """Why something isn't there; ``error`` begins with ``missing``, or is ``incomplete`` or ``failed``."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A pair with its dataset, or with the problem of finding it."""
+
+    pair: Pair
+    dataset: str = ""
+    warning: str = ""
+    run_is_complete: bool | None = None
+    problem: Problem | None = None
+
+    @property
+    def is_cosmics(self) -> bool:
+        """What its record says, else what the dataset is of."""
+        if self.pair.is_cosmics is None:
+            return self.dataset.startswith(_COSMICS_PRIMARIES)
+        return self.pair.is_cosmics
+
+    @property
+    def is_online(self) -> bool:
+        """Is it in the online GUI?"""
+        return self.dataset == datasets.ONLINE
+
+
+class Task(NamedTuple):
+    """One plot of a sample; ``plot`` is None for a sample that has a problem, and so no plots."""
+
+    sample: Sample
+    plot: str | None
+
+    @property
+    def key(self) -> Key:
+        """What the record is found by."""
+        return self.sample.pair.run_number, self.sample.pair.reco, self.sample.dataset, self.plot or ""
+
+
+class Outcome(NamedTuple):
+    """What came of a task: the histogram as JSON, that its record is there already, or a problem."""
+
+    task: Task
+    hist: bytes = b""
+    is_known: bool = False
+    problem: Problem | None = None
+
+
+# --- pairs
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """A record from a line of JSON, or from ``RUN RECO [CLASS]``.
+
+    >>> parse_line(b"321012 Express")
+    {'run_number': 321012, 'reco': 'Express'}
+    """
+    found = _RUNS_TXT.fullmatch(line)
+    if not found:
+        return jsonl.decode(line)
+    run, reco, run_class = found.groups()
+    record = {"run_number": int(run), "reco": reco.decode()}
+    return {**record, "run_class_name": run_class.decode("utf-8", "replace")} if run_class else record
+
+
+def pair_of(record: dict[str, Any]) -> Pair:
+    """The pair that a record is about.
+
+    Raises:
+        WrongRecord: It has no run number.
+    """
+    run_number = _number(record.get("run_number"))
+    if run_number is None:
+        raise WrongRecord(f"a record without run_number: {jsonl.quoted(jsonl.encode(record))}")
+    gui_datasets = record.get("gui_datasets")
+    return Pair(
+        run_number,
+        _reco(record.get("reco")),
+        _is_cosmics(str(record.get(field) or "") for field in _CLASS_FIELDS),
+        str(record.get("rda_name") or ""),
+        tuple(map(str, gui_datasets)) if isinstance(gui_datasets, list) else (),
+    )
+
+
+def reference_of(record: dict[str, Any]) -> Pair | None:
+    """The pair of the reference run that a record names, in the reconstruction of the record itself."""
+    reference = _number(record.get("reference_run_number"))
+    if reference is None:
+        return None
+    is_cosmics = _is_cosmics([str(record.get("reference_runtype") or "")])
+    return Pair(
+        reference,
+        _reco(record.get("reco")),
+        pair_of(record).is_cosmics if is_cosmics is None else is_cosmics,
+    )
+
+
+def distinct(pairs: Iterable[Pair]) -> list[Pair]:
+    """Each (run, reco) once, in order; the first record of a pair counts.
+
+    Two re-reconstructions of a run share its key: that the second is left out is told.
+    """
+    found: dict[tuple[int, str | None], Pair] = {}
+    others = 0
+    for pair in pairs:
+        first = found.setdefault((pair.run_number, pair.reco), pair)
+        others += pair.reco != "online" and bool(pair.rda_name) and pair.rda_name != first.rda_name
+    if others:
+        rows = console.counted(others, "row")
+        console.warn(f"{rows} of a (run, reco) that came before under another rda_name: the first is taken")
+    return list(found.values())
+
+
+def _number(value: Any) -> int | None:
+    """A run number; tables that went through other tools have it as a text or with a fraction."""
+    if type(value) is int:
+        return value
+    is_whole = isinstance(value, (str, float)) and re.fullmatch(r"\d+(\.0*)?", str(value))
+    return int(float(value)) if is_whole else None
+
+
+def _reco(value: Any) -> str | None:
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return reco_word(value)
+
+
+def _is_cosmics(texts: Iterable[str]) -> bool | None:
+    text = " ".join(texts).lower()
+    if "cosmics" in text:
+        return True
+    return False if "collisions" in text else None
+
+
+# --- datasets
+
+
+def samples(
+    gui: DqmGui,
+    pairs: Iterable[Pair],
+    *,
+    dataset: str = "",
+    primary_dataset: str = "",
+    check_complete: bool = False,
+    complete_only: bool = False,
+) -> Iterator[Sample]:
+    """Each pair with its dataset, in order.
+
+    Args:
+        dataset: Take this one for all pairs of the offline GUI.
+        primary_dataset: Choose among the datasets of this primary dataset.
+        check_complete: Ask whether its harvesting has finished, too.
+        complete_only: The same, and it is a problem if it hasn't.
+
+    Raises:
+        ServiceError: The server can't be used at all.
+    """
+
+    def find(pair: Pair) -> Sample:
+        sample = _find(gui, pair, dataset, primary_dataset)
+        if sample.problem or not (check_complete or complete_only):
+            return sample
+        complete = gui.run_is_complete(pair.run_number, sample.dataset)
+        unfinished = Problem("incomplete", f"the harvesting of {sample.dataset} hasn't finished")
+        problem = unfinished if complete_only and not complete else None
+        return replace(sample, run_is_complete=complete, problem=problem)
+
+    patience = _Patience()
+    for pair, found in in_order(find, pairs, _LOOK_UPS):
+        if isinstance(found, Exception):
+            patience.failed(pair, found)
+            found = Sample(pair, problem=Problem("failed", str(found)))
+        else:
+            patience.worked()
+        yield found
+
+
+def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample:
+    if pair.reco == "online":
+        return Sample(pair, datasets.ONLINE)
+    if dataset:
+        return Sample(pair, dataset)
+    if pair.reco not in datasets.RULES:
+        known = ", ".join(RECOS)
+        what = f"unknown reco {pair.reco}" if pair.reco else "the record has no reco"
+        return Sample(pair, problem=Problem("missing dataset", f"{what}; known: {known}"))
+
+    def choose(names: tuple[str, ...]) -> datasets.Choice | None:
+        return datasets.choose(
+            names,
+            pair.reco or "",
+            is_cosmics=pair.is_cosmics,
+            rda_name=pair.rda_name,
+            primary_dataset=primary_dataset,
+        )
+
+    choice = choose(pair.gui_datasets) or choose(gui.datasets(pair.run_number))
+    if choice is None:
+        wanted = f"{primary_dataset} dataset" if primary_dataset else "dataset"
+        problem = Problem(
+            "missing dataset", f"run {pair.run_number} has no {pair.reco} {wanted} in the DQM GUI"
+        )
+        return Sample(pair, problem=problem)
+    return Sample(pair, choice.dataset, choice.warning)
+
+
+class _Patience:
+    """Tells a plot or run that can't be had from a server that can't be used."""
+
+    def __init__(self) -> None:
+        self._ever_worked = False
+        self._in_a_row = 0
+        self._pairs: set[Pair] = set()
+
+    def worked(self) -> None:
+        self._ever_worked = True
+        self._in_a_row = 0
+        self._pairs.clear()
+
+    def failed(self, pair: Pair, error: Exception) -> None:
+        """Count a failure; raises what ends the crawl."""
+        if isinstance(error, LoginError) or not isinstance(error, ServiceError):
+            raise error
+        if isinstance(error, Unreachable) and not self._ever_worked:
+            raise error
+        self._in_a_row += 1
+        self._pairs.add(pair)
+        if self._in_a_row >= _HOPELESS and (len(self._pairs) > 1 or not self._ever_worked):
+            raise ServiceError(f"given up after {self._in_a_row} failures in a row, the last: {error}")
+
+
+# --- histograms
+
+
+def histograms(
+    gui: DqmGui,
+    found: Iterable[Sample],
+    plots_of: Callable[[Sample], Iterable[str]],
+    *,
+    workers: int,
+    known: Container[Key] = frozenset(),
+) -> Iterator[Outcome]:
+    """What comes of each plot of each sample, in order.
+
+    Args:
+        plots_of: The paths of the plots that are defined for a sample.
+        known: Keys of the records that are there already: not asked for.
+
+    Raises:
+        LoginError: The certificate isn't accepted.
+        ServiceError: The server can't be used.
+    """
+
+    def tasks() -> Iterator[Task]:
+        for sample in found:
+            yield from (Task(sample, plot) for plot in ((None,) if sample.problem else plots_of(sample)))
+
+    def fetch(task: Task) -> Outcome:
+        sample, plot = task
+        if plot is None:
+            return Outcome(task, problem=sample.problem)
+        if task.key in known:
+            return Outcome(task, is_known=True)
+        hist = gui.histogram(sample.pair.run_number, sample.dataset, plot)
+        if hist is None:
+            return Outcome(task, problem=Problem("missing plot", f"not in {sample.dataset}"))
+        return Outcome(task, hist)
+
+    patience = _Patience()
+    for task, outcome in in_order(fetch, tasks(), workers):
+        if isinstance(outcome, Exception):
+            patience.failed(task.sample.pair, outcome)
+            outcome = Outcome(task, problem=Problem("failed", str(outcome)))
+        elif task.plot and not outcome.is_known:
+            patience.worked()
+        yield outcome
+
+
+# --- folders
+
+
+def listings(
+    gui: DqmGui, found: Iterable[Sample], path: str, *, workers: int
+) -> Iterator[tuple[Sample, list[dict[str, Any]], Problem | None]]:
+    """What a folder holds for each sample, in order: records with path, kind and, of scalars, the value.
+
+    ``kind`` is ``folder``, ``plot`` or ``value``; an empty list comes with the problem.
+    """
+    folder = "/" + path.strip("/")
+
+    def look(sample: Sample) -> list[dict[str, Any]]:
+        if sample.problem:
+            return []
+        items = gui.folder(sample.pair.run_number, sample.dataset, folder)
+        return [_entry(folder.rstrip("/"), item) for item in items]
+
+    patience = _Patience()
+    for sample, entries in in_order(look, found, workers):
+        if isinstance(entries, Exception):
+            patience.failed(sample.pair, entries)
+            yield sample, [], Problem("failed", str(entries))
+        elif entries:
+            patience.worked()
+            yield sample, entries, None
+        else:
+            yield (
+                sample,
+                [],
+                sample.problem or Problem("missing folder", f"{folder} is not in {sample.dataset}"),
+            )
+
+
+def _entry(folder: str, item: dict[str, Any]) -> dict[str, Any]:
+    if "subdir" in item:
+        return {"path": f"{folder}/{item['subdir']}", "kind": "folder"}
+    entry = {"path": f"{folder}/{item.get('obj')}", "kind": "value" if "value" in item else "plot"}
+    return {**entry, "value": item["value"]} if "value" in item else entry

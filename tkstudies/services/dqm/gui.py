@@ -1,0 +1,274 @@
+"""The DQM GUI: histograms, folders, and the datasets that a run has.
+
+Its answers call themselves HTML whatever they are, have status 200 whether or not anything was found, and
+are not always JSON (see repair): everything is decided by content.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import requests
+
+from tkstudies import console, jsonl
+from tkstudies.errors import LoginError, ServiceError
+from tkstudies.services.dqm import datasets, repair
+from tkstudies.services.web.endpoints import DQM
+from tkstudies.services.web.http import Connection, Unusable, list_of
+
+BLOCK = 50
+"""Run numbers per look-up of datasets; blocks are fixed: a part of the runs asks what all of them asked."""
+
+_NOT_FOUND = "unsupported type"
+_NEEDS_DECODING = re.compile(rb'"-?(?:nan|inf)"|\de\+?\d{3}', re.IGNORECASE)
+_SESSION = re.compile(r"session/(\w+)'")
+
+Datasets = dict[int, tuple[str, ...]]
+
+
+class _Answer(msgspec.Struct):
+    hist: msgspec.Raw
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+
+
+class DqmGui:
+    """A connection to the DQM GUI, offline and online; safe to share between threads, to be used in a ``with``.
+
+    Args:
+        workers: How many requests may be under way at once.
+        primary_dataset: Ask only for datasets of this primary dataset, not for those that the rules know.
+
+    Raises:
+        LoginError: There is no certificate that can be used.
+    """
+
+    def __init__(self, *, workers: int = 16, primary_dataset: str = ""):
+        self._connection = Connection(DQM, workers=workers)
+        self._match = datasets.match_expression(primary_dataset)
+        self._blocks: dict[int, _Once] = {}
+        self._lock = threading.Lock()
+        self._walk = _SessionWalk(self._connection)
+        self._walks = False
+
+    def __enter__(self) -> DqmGui:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def histogram(self, run_number: int, dataset: str, path: str) -> bytes | None:
+        """The histogram as one line of JSON, or None when the run doesn't have it.
+
+        Raises:
+            LoginError: The certificate isn't accepted.
+            ServiceError: The server can't be used, or its answer can't be read.
+        """
+        url = f"/{_service(dataset)}/jsonfairy/archive/{run_number}{quote(dataset)}{quote(path)}"
+        return self._connection.request("GET", url, parse=_parser(histogram_json))
+
+    def folder(self, run_number: int, dataset: str, path: str) -> list[dict[str, Any]]:
+        """What a folder holds: ``{"subdir": name}`` or ``{"obj": name, ...}``, scalars with a ``value``.
+
+        A folder that doesn't exist is empty.
+        """
+        folder = quote(path.strip("/"))
+        url = f"/{_service(dataset)}/data/json/archive/{run_number}{quote(dataset)}/{folder}"
+        return self._connection.request("GET", url, parse=_parser(_contents))
+
+    def run_is_complete(self, run_number: int, dataset: str) -> bool | None:
+        """Has the harvesting of this dataset finished? None if the server doesn't say."""
+        for item in self.folder(run_number, dataset, "Info/ProvInfo"):
+            if item.get("obj") == "runIsComplete" and "value" in item:
+                return str(item["value"]).strip() in ("1", "1.0", "true")
+        return None
+
+    def datasets(self, run_number: int) -> tuple[str, ...]:
+        """The offline datasets of a run, as far as the rules know their primary datasets.
+
+        They are looked up for a block of run numbers at once, or run by run in a browser session when the
+        server doesn't offer that.
+        """
+        if not self._walks:
+            try:
+                return self._block(run_number // BLOCK).get(run_number, ())
+            except LoginError:
+                raise
+            except ServiceError as error:
+                return self._walk_instead(run_number, error)
+        return self._walk.datasets(run_number)
+
+    def _walk_instead(self, run_number: int, error: ServiceError) -> tuple[str, ...]:
+        try:
+            found = self._walk.datasets(run_number)
+        except ServiceError:
+            raise error from None
+        with self._lock:
+            if not self._walks:
+                self._walks = True
+                console.warn(f"datasets are looked up run by run, which is slow: {error}")
+        return found
+
+    def _block(self, number: int) -> Datasets:
+        with self._lock:
+            once = self._blocks.setdefault(number, _Once(lambda: self._look_up(number)))
+        return once.get()
+
+    def _look_up(self, number: int) -> Datasets:
+        runs = "|".join(str(run) for run in range(number * BLOCK, (number + 1) * BLOCK))
+        parameters = {"match": self._match, "run": f"^({runs})$"}
+        path = "/offline/data/json/samples"
+        return self._connection.request("GET", path, params=parameters, parse=_parser(_samples))
+
+
+class _Once:
+    """A value, or the failure to get it, that several threads wait for and one makes."""
+
+    def __init__(self, make: Callable[[], Any]):
+        self._make = make
+        self._lock = threading.Lock()
+        self._done = False
+        self._value: Any = None
+        self._error: ServiceError | None = None
+
+    def get(self) -> Any:
+        with self._lock:
+            if not self._done:
+                try:
+                    self._value = self._make()
+                except ServiceError as error:
+                    self._error = error
+                self._done = True
+        if self._error:
+            raise self._error
+        return self._value
+
+
+class _SessionWalk:
+    """The way through the web page to the datasets of a run: slow, one request at a time.
+
+    A session must have been at ``chooseSample`` before ``modify`` works, and ends after 15 idle minutes.
+    """
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._session = ""
+        self._no_start: ServiceError | None = None
+
+    def datasets(self, run_number: int) -> tuple[str, ...]:
+        """The datasets of one run."""
+        with self._lock:
+            found = self._modify(run_number) if self._session else None
+            if found is None:
+                self._start()
+                found = self._modify(run_number)
+            if found is None:
+                raise ServiceError("the DQM GUI ends its sessions at once")
+            return found.get(run_number, ())
+
+    def _start(self) -> None:
+        """Begin a session; where that failed once, it isn't tried again for every run."""
+        if self._no_start:
+            raise self._no_start
+        try:
+            self._session = self._connection.request("GET", "/offline/", parse=_session_name)
+            self._get("chooseSample?vary=run;order=dataset")
+        except ServiceError as error:
+            self._no_start = error
+            raise
+
+    def _modify(self, run_number: int) -> Datasets | None:
+        return self._get(f"modify?vary=any;pat={run_number}")
+
+    def _get(self, action: str) -> Datasets | None:
+        """The datasets in an answer of the session, None if the session has ended."""
+        return self._connection.request("GET", f"/offline/session/{self._session}/{action}", parse=_literal)
+
+
+# --- answers
+
+
+def histogram_json(content: bytes) -> bytes | None:
+    """The histogram of a jsonfairy answer as one line of JSON, or None when there is none.
+
+    The server's own text is handed on where it is valid: decoding and encoding it costs ten times more.
+
+    Raises:
+        repair.Unreadable: Not a histogram, even with the known repairs.
+
+    Example:
+        >>> histogram_json(b'{"hist": {"type": "TH1", "bins": {"content": [1, nan]}}}')
+        b'{"type":"TH1","bins":{"content":[1,null]}}'
+    """
+    if not _NEEDS_DECODING.search(content):
+        try:
+            raw = bytes(_decode_answer(content).hist)
+            if raw[:1] == b"{" and (raw.isascii() or raw.decode()):
+                return raw.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in raw or b"\r" in raw else raw
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # told below, with what could be mended mended
+    hist = repair.loads(content).get("hist")
+    if hist == _NOT_FOUND:
+        return None
+    if not isinstance(hist, dict):
+        raise repair.Unreadable(f"no histogram: {jsonl.quoted(content)}")
+    return jsonl.encode(repair.without_texts_for_numbers(hist))
+
+
+def _parser(read: Callable[[bytes], Any]) -> Callable[[requests.Response], Any]:
+    """What reads the body of a response; an answer that can't be read is worth another try."""
+
+    def parse(response: requests.Response) -> Any:
+        try:
+            return read(response.content)
+        except repair.Unreadable as error:
+            raise Unusable(f"sent something unreadable: {error}") from None
+
+    return parse
+
+
+def _contents(content: bytes) -> list[dict[str, Any]]:
+    return list_of(dict, repair.loads(content)["contents"])
+
+
+def _samples(content: bytes) -> Datasets:
+    groups = repair.loads(content)["samples"]
+    return _by_run(item for group in groups for item in group["items"])
+
+
+def _by_run(items: Any) -> Datasets:
+    found: dict[int, dict[str, None]] = {}
+    for item in items:
+        if item["type"] == "offline_data":
+            found.setdefault(int(item["run"]), {})[str(item["dataset"])] = None
+    return {run: tuple(datasets) for run, datasets in found.items()}
+
+
+def _session_name(response: requests.Response) -> str:
+    found = _SESSION.search(response.text)
+    if not found:
+        raise Unusable(f"started no session: {jsonl.quoted(response.content)}")
+    return found.group(1)
+
+
+def _literal(response: requests.Response) -> Datasets | None:
+    """The datasets in JavaScript such as ``([{...}, {'items': [{'type': 'offline_data', ...}]}])``."""
+    if response.content.lstrip()[:1] == b"<":
+        return None
+    try:
+        groups = ast.literal_eval(response.text.strip())[1]["items"]
+    except (SyntaxError, RecursionError, MemoryError):
+        raise Unusable(f"sent something unreadable: {jsonl.quoted(response.content)}") from None
+    return _by_run(item for group in groups if group["type"] == "offline_data" for item in group["items"])
+
+
+def _service(dataset: str) -> str:
+    return "online" if dataset == datasets.ONLINE else "offline"

@@ -1,0 +1,271 @@
+"""Run Registry v3 behind a RestHub server: SQL in, rows out.
+
+Source: RestHub's server (query ids, named parameters, paging, row limit). Texts travel as named parameters, never in
+the SQL; run numbers are integers of ours and stand in it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from requests import Response
+
+from tkstudies import jsonl
+from tkstudies.errors import ServiceError, UsageError
+from tkstudies.jsonl import Record
+from tkstudies.services.registry.conditions import Query
+from tkstudies.services.registry.records import v3_columns, v3_record
+from tkstudies.services.runselection import Range, coarse
+from tkstudies.services.web import endpoints, http, paging
+
+PAGE_SIZE = 1000  # the server refuses more
+WORKERS = 4
+_RANGES_PER_QUERY = 40  # keeps the parameters of a request within a URL
+_GAP = 20  # unwanted run numbers between two wanted ones that are cheaper to read than another range
+_FIXED = ("run_number", "run_class_name", "rda_name", "rda_wor_name", "rda_state")
+_REPOSTS = 5
+
+
+class _Expired(Exception):
+    """The server has forgotten the query."""
+
+
+class _Query:
+    """One SELECT with its parameters: posted once, and again when the server has forgotten it."""
+
+    def __init__(self, connection: http.Connection, sql: str, parameters: dict[str, Any]):
+        self._connection = connection
+        self._sql = sql
+        self._parameters = parameters
+        self._id = ""
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def page(self, number: int) -> paging.Page:
+        """Page ``number`` (0-based) and the number of rows in all, which is asked for with the first page."""
+        if number == 0:
+            self._count = self._get("count", {}, _whole_number)
+        if not self._count:
+            return [], 0
+        path = f"page/{PAGE_SIZE}/{number + 1}/data"
+        return self._get(path, {"_inclob": "True"}, _data), self._count
+
+    def _get(self, path: str, options: dict[str, Any], parse: Any) -> Any:
+        for _ in range(_REPOSTS):
+            known = self._post()
+            try:
+                return self._connection.request(
+                    "GET",
+                    f"/query/{known}/{path}",
+                    params={**self._parameters, **options},
+                    parse=parse,
+                    final=_refused_or_expired,
+                )
+            except _Expired:
+                self._forget(known)
+        raise ServiceError(f"Run Registry v3 forgets each query before it is answered ({_REPOSTS} times now)")
+
+    def _post(self) -> str:
+        with self._lock:
+            if not self._id:
+                body = self._sql.encode()
+                post = {"body": body, "content_type": "text/plain", "parse": _identifier, "final": _refused}
+                self._id = self._connection.request("POST", "/query", **post)
+            return self._id
+
+    def _forget(self, known: str) -> None:
+        with self._lock:
+            if self._id == known:
+                self._id = ""
+
+
+def _identifier(response: Response) -> str:
+    text = response.text.strip()
+    if not text or not text.isalnum():
+        raise http.Unusable(f"sent no query id: {jsonl.quoted(response.content)}")
+    return text
+
+
+def _whole_number(response: Response) -> int:
+    text = response.text.strip()
+    if not text.isdecimal():
+        raise http.Unusable(f"sent no count: {jsonl.quoted(response.content)}")
+    return int(text)
+
+
+def _data(response: Response) -> list[list[Any]]:
+    return http.list_of(list, http.parse_json(response)["data"])
+
+
+def _refused(response: Response) -> str | None:
+    """What the server says of a query that it doesn't take."""
+    return response.text.strip()[:300] or "a bad query" if response.status_code == 400 else None
+
+
+def _refused_or_expired(response: Response) -> str | None:
+    if response.status_code == 404:
+        raise _Expired
+    return _refused(response)
+
+
+# --- rows of the registry
+
+
+def rows(
+    query: Query, *, raw: bool = False, add_lumis: bool = False, workers: int = WORKERS
+) -> Iterator[tuple[dict[str, Any], Record]]:
+    """Yield (the table's row by lower-case column names, our flat record) by run number and dataset name.
+
+    Args:
+        query: Which rows; its selection must be one of run numbers, classes and run type.
+        raw: Read all columns of the table, not only those of our record.
+        add_lumis: Add lhc_fill, lumisections, run_lumi, run_live_lumi: of the lumisections with CMS active.
+
+    Raises:
+        UsageError: The query would read the whole registry, or asks for what v3 doesn't know.
+        ServiceError: RestHub can't be reached, or refuses the query.
+    """
+    selection = query.selection
+    if selection.needs_oms:
+        raise UsageError("v3 selects by run number and class only: look the runs up in OMS first")
+    if not selection.is_bounded:
+        raise UsageError("a query of the whole registry: select runs, fills, times, an era or a class")
+    if selection.is_empty:
+        return
+    with http.Connection(endpoints.RESTHUB, workers=workers) as connection:
+        namespace = f"runreg_{query.workspace}"
+        columns = _all_columns(connection, namespace, "datasets") if raw else _our_columns(query.workspace)
+        found = _rows_by_run(connection, query, columns, workers)
+        lumis = _luminosities(connection, found, workers) if add_lumis else None
+        for run, members in found.items():
+            records = [v3_record(row, query.workspace) for row in members]
+            if any(
+                part in (text or "") for part in query.excluded for row in members for text in _names(row)
+            ):
+                continue
+            for row, record in zip(members, records, strict=True):
+                if query.keeps(record) and _is_selected(query, record):
+                    yield row, record | lumis.get(run, _NO_LUMIS) if lumis is not None else record
+
+
+_NO_LUMIS: Record = dict.fromkeys(("lhc_fill", "lumisections", "run_lumi", "run_live_lumi"))
+
+
+def _names(row: dict[str, Any]) -> tuple[str | None, str | None]:
+    return row["rda_name"], row["run_class_name"]
+
+
+def _is_selected(query: Query, record: Record) -> bool:
+    selection, run_class = query.selection, record["run_class_name"] or ""
+    if selection.runs is not None and record["run_number"] not in selection.runs:
+        return False
+    if selection.classes and run_class not in selection.classes:
+        return False
+    return not selection.runtype or selection.runtype in run_class.lower()
+
+
+def _our_columns(workspace: str) -> list[str]:
+    components = v3_columns(workspace).values()
+    return [*_FIXED, *(name + suffix for name in components for suffix in ("", "_cause", "_comment"))]
+
+
+def _all_columns(connection: http.Connection, namespace: str, table: str) -> list[str]:
+    names = connection.get_json(f"/table/{namespace}/{table}", expect=_column_names)
+    return [name for name in names if re.fullmatch(r"\w+", name)]
+
+
+def _column_names(answer: Any) -> list[str]:
+    return [column["name"].lower() for column in answer["columns"]]
+
+
+def _rows_by_run(
+    connection: http.Connection, query: Query, columns: list[str], workers: int
+) -> dict[int, list[dict[str, Any]]]:
+    """All rows of the runs that may be selected: what is excluded is decided on all of them."""
+    conditions, parameters = [], {}
+    if not query.excluded:
+        conditions, parameters = _class_conditions(query)
+    fields = ", ".join(f"r.{name} {name}" for name in columns)
+    start = f"select {fields} from runreg_{query.workspace}.datasets r"  # noqa: S608 (names of ours)
+    end = "order by r.run_number, r.rda_name"
+    queries = [
+        _Query(connection, _sql(start, [*part, *conditions], end), parameters)
+        for part in _run_conditions(query)
+    ]
+    key = columns.index("run_number"), columns.index("rda_name")
+    listed = paging.read(
+        [one.page for one in queries],
+        lambda row: (row[key[0]], row[key[1]]),
+        size=PAGE_SIZE,
+        workers=workers,
+        what="registry rows",
+    )
+    found = sorted((dict(zip(columns, row, strict=True)) for row in listed), key=_order)
+    return {run: list(members) for run, members in groupby(found, key=lambda row: row["run_number"])}
+
+
+def _order(row: dict[str, Any]) -> tuple[int, str]:
+    return row["run_number"], row["rda_name"] or ""
+
+
+def _sql(start: str, conditions: list[str], end: str) -> str:
+    where = ["where " + " and ".join(conditions)] if conditions else []
+    return " ".join([start, *where, end])
+
+
+def _class_conditions(query: Query) -> tuple[list[str], dict[str, Any]]:
+    conditions, parameters = [], {}
+    if query.selection.classes:
+        parameters = {f"class{i}": name for i, name in enumerate(query.selection.classes)}
+        conditions.append("(" + " or ".join(f"r.run_class_name = :{name}" for name in parameters) + ")")
+    if query.selection.runtype:
+        parameters["type"] = f"%{query.selection.runtype.capitalize()}%"
+        conditions.append("r.run_class_name like :type")
+    return conditions, parameters
+
+
+def _run_conditions(query: Query) -> list[list[str]]:
+    """SQL conditions on run numbers, one for each query that is needed."""
+    if query.selection.runs is None:
+        return [[]]
+    return _range_conditions(coarse(query.selection.runs.ranges, _GAP), "r.run_number")
+
+
+def _range_conditions(ranges: list[Range], column: str) -> list[list[str]]:
+    """The ranges are integers of ours, so they stand in the SQL itself: the same runs, the same query id."""
+    conditions = []
+    for start in range(0, len(ranges), _RANGES_PER_QUERY):
+        part = ranges[start : start + _RANGES_PER_QUERY]
+        alternatives = [f"({column} >= {first:d} and {column} <= {last:d})" for first, last in part]
+        conditions.append(["(" + " or ".join(alternatives) + ")"])
+    return conditions
+
+
+def _luminosities(
+    connection: http.Connection, runs: dict[int, list[dict[str, Any]]], workers: int
+) -> dict[int, Record]:
+    """Fill, number of lumisections, delivered and live luminosity by run."""
+    known = _all_columns(connection, "runinfo", "lumi_sections")
+    run = next((f"l.{name}" for name in ("run_number", "runnumber") if name in known), "l.run_number")
+    start = (
+        f"select {run} run_number, min(l.lhcfill) lhc_fill, max(l.lumisection) lumisections, "  # noqa: S608
+        "sum(l.delivlumisection) run_lumi, sum(l.livelumisection) run_live_lumi from runinfo.lumi_sections l"
+    )
+    end = f"group by {run} order by {run}"
+    ranges = coarse(((run, run) for run in runs), _GAP)
+    queries = [
+        _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), {})
+        for part in _range_conditions(ranges, run)
+    ]
+    listed = paging.read(
+        [one.page for one in queries],
+        lambda row: row[0],
+        size=PAGE_SIZE,
+        workers=workers,
+        what="luminosities",
+    )
+    return {row[0]: dict(zip(_NO_LUMIS, row[1:], strict=True)) for row in listed}

@@ -1,0 +1,100 @@
+"""Listings that come in pages: read side by side, each row once, and compared with the number announced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any
+
+from tkstudies import console
+from tkstudies.services.web import concurrency
+
+Row = Any
+Page = tuple[list[Row], int]
+Fetch = Callable[[int], Page]
+
+_REREADS = 6  # of a listing
+_SECOND_LOOKS = 3  # at a page
+
+
+def read(
+    listings: Iterable[Fetch],
+    key: Callable[[Row], Hashable],
+    *,
+    size: int,
+    workers: int,
+    what: str,
+) -> Iterator[Row]:
+    """Yield the rows of one listing after the other, in the server's order.
+
+    Rows that appear or go while pages are read shift the pages behind them. A page that repeats rows of those
+    before it is read again at once, and what comes twice even so is dropped. When less came than was announced,
+    or something else is announced in the end than at the beginning, all pages are read again for what is
+    missing, which comes at the end.
+    What is missing even then is told, and makes the command end with exit code 3.
+
+    Args:
+        listings: For each, a function from page number (0-based) to (rows, number of rows in all).
+        key: What makes a row unique within its listing.
+        size: Rows per page.
+        workers: Requests under way at once.
+        what: Plural name of the rows, for progress and warnings.
+    """
+    with console.progress(what) as bar:
+        expected = 0
+        for fetch, first in concurrency.in_order(_first_page, listings, workers):
+            page = _result(first)
+            expected += page[1]
+            bar.expect(expected)
+            for rows in _complete(fetch, page, key, size, workers, what):
+                bar.advance(len(rows))
+                yield from rows
+
+
+def _first_page(fetch: Fetch) -> Page:
+    return fetch(0)
+
+
+def _complete(
+    fetch: Fetch, first: Page, key: Callable[[Row], Hashable], size: int, workers: int, what: str
+) -> Iterator[list[Row]]:
+    seen: set[Hashable] = set()
+    announced = 0
+    for attempt in range(1 + _REREADS):
+        if attempt:
+            console.debug(f"{what}: {announced} announced, {len(seen)} came: reading the pages again")
+            first = fetch(0)
+        totals = []
+        for number, (rows, announced) in enumerate(_pages(fetch, first, size, workers)):
+            totals.append(announced)
+            fresh = _fresh(rows, key, seen)
+            for _ in range(_SECOND_LOOKS):
+                if attempt or not number or len(fresh) == len(rows):
+                    break
+                console.debug(f"{what}: page {number + 1} repeats rows: reading it again")
+                rows, announced = fetch(number)
+                fresh = {**_fresh(rows, key, seen), **fresh}
+            seen.update(fresh)
+            yield list(fresh.values())
+        if len(seen) >= announced and min(totals) == max(totals):
+            return
+    if len(seen) < announced:
+        console.left_out(
+            f"{announced - len(seen)} of {announced} {what} never came: the listing changes while it is read"
+        )
+
+
+def _fresh(rows: list[Row], key: Callable[[Row], Hashable], seen: set[Hashable]) -> dict[Hashable, Row]:
+    return {identity: row for row in rows if (identity := key(row)) not in seen}
+
+
+def _pages(fetch: Fetch, first: Page, size: int, workers: int) -> Iterator[Page]:
+    yield first
+    others = range(1, -(-first[1] // size))
+    for _, page in concurrency.in_order(fetch, others, workers, ahead=2):
+        yield _result(page)
+
+
+def _result(page: Page | Exception) -> Page:
+    if isinstance(page, Exception):
+        raise page
+    return page
