@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from tkstudies.settings import current
 
@@ -72,6 +73,52 @@ def alternatives(name: str, columns: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(spelling[column] for column in close)}?"
     return f"columns are {listed(columns)}"
+
+
+@dataclass
+class Losses:
+    """What was dropped on the way, why and how much of it: told in the end, whoever did the work.
+
+    A command tells them on standard error, and its exit code says 3 if something is missing that should be there
+    (`partial`); a Python function warns of them.
+
+    Example:
+        >>> losses = Losses()
+        >>> losses.add(2, "row", "without run_number not joined", source="oms.jsonl")
+        >>> losses.add(0, "row", "with a repeated key dropped")
+        >>> losses.texts(), losses.partial
+        (['oms.jsonl: 2 rows without run_number not joined'], False)
+    """
+
+    partial: bool = False
+    _texts: list[str] = field(default_factory=list)
+
+    def add(self, number: int, noun: str, why: str, *, source: str = "", partial: bool = False) -> None:
+        """Note that so many were dropped; none is no loss."""
+        if number:
+            self.note(f"{f'{source}: ' if source else ''}{counted(number, noun)} {why}", partial=partial)
+
+    def note(self, text: str, *, partial: bool = False) -> None:
+        """Note a loss that has no number."""
+        self._texts.append(text)
+        self.partial = self.partial or partial
+
+    def texts(self) -> list[str]:
+        """One sentence for each loss, in the order in which they were noted."""
+        return list(self._texts)
+
+    def tell(self) -> None:
+        """Say them to the user of a command, and let it end with exit code 3 if something is missing."""
+        current.partial = current.partial or self.partial
+        for text in self._texts:
+            warn(text)
+
+    def warn(self, category: type[Warning] = UserWarning, stacklevel: int = 2) -> None:
+        """Warn the caller of a Python function."""
+        import warnings
+
+        for text in self._texts:
+            warnings.warn(text, category, stacklevel=stacklevel + 1)
 
 
 def _write(text: str) -> None:

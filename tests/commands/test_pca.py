@@ -39,7 +39,9 @@ def notebook(rows, components=5, missing="zero", fit=None):
     signs = np.sign(pca.components_[np.arange(components), largest])
     scores = pca.transform(scaler.transform(X)) * signs
     residual = ((scaler.transform(X) - pca.inverse_transform(scores * signs)) ** 2).sum(axis=1)
-    return keep.to_numpy(), scores, (scores**2 / pca.explained_variance_).sum(axis=1), residual, pca
+    with np.errstate(invalid="ignore"):  # of all components the last may have no variance at all
+        t2 = (scores**2 / pca.explained_variance_).sum(axis=1)
+    return keep.to_numpy(), scores, t2, residual, pca
 
 
 def columns(rows, *names):

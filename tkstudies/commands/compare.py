@@ -97,8 +97,7 @@ def compare(
         if others and not reasons:
             raise InputError(f"--run {','.join(run or [])}: no histogram of such a run")
     _report(reasons, references)
-    for reader in readers:
-        options.report_skipped(reader)
+    options.report_skipped(*readers)
 
 
 def _plots(records: jsonl.Reader) -> Iterator[Plot]:

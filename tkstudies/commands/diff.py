@@ -98,8 +98,7 @@ def diff(
     _report(left_side, right_side, keys, summary)
     if strict and summary.anything:
         settings.current.partial = True
-    for reader in (left_reader, right_reader):
-        options.report_skipped(reader)
+    options.report_skipped(left_reader, right_reader)
 
 
 def _load(name: str, reader: jsonl.Reader, conditions: list[Condition]) -> Side:

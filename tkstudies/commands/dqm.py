@@ -129,12 +129,11 @@ def dqm(
     _check_files(resume, errors, output, is_crawl=not (datasets or folder))
     plots = _Selection(plot or [], collection or [], tracking_map)
 
-    records = options.reader(
+    records = (options.named_reader if run else options.reader)(
         inputs,
         files,
         skip_bad_lines=skip_bad_lines,
         expected="run records or lines such as '321012 Express'",
-        default=None if run else jsonl.STDIN,
     )
     pairs = _named_pairs(run, recos, online, dataset)
     if records:
@@ -168,8 +167,7 @@ def dqm(
                 outcomes = crawl.histograms(gui, samples, plots.paths, workers=workers, known=known or ())
                 write_histograms(outcomes, output, known, tally, adds_completeness, plots.expected(pairs))
     tally.report("plot" if not (datasets or folder) else "record", strict)
-    if records:
-        options.report_skipped(records)
+    options.report_skipped(records)
 
 
 # --- options

@@ -55,12 +55,11 @@ def features(
     chosen = options.words(stats) or DEFAULT_STATISTICS
     table = FeatureTable(chosen, content=content, feature_names=_feature_names(names) if names else None)
     folders = [name for name in files or [] if os.path.isdir(name)]
-    records = options.reader(
+    records = (options.named_reader if folders else options.reader)(
         inputs,
         [name for name in files or [] if name not in folders],
         skip_bad_lines=skip_bad_lines,
         expected="histogram records",
-        default=None if folders else jsonl.STDIN,
     )
     with jsonl.Writer(output) as writer:
         for record in chain.from_iterable(map(histogram_records, folders)):
@@ -75,8 +74,7 @@ def features(
         console.warn(
             f"{console.counted(table.duplicates, 'histogram')} dropped: same run, reco and plot as before"
         )
-    if records:
-        options.report_skipped(records)
+    options.report_skipped(records)
 
 
 def _feature_names(file: str) -> dict[str, str]:

@@ -82,8 +82,7 @@ def merge(
         for line in join:
             writer.write_line(line)
     _report(join, tables, prefix)
-    for reader in (left, *readers):
-        options.report_skipped(reader)
+    options.report_skipped(left, *readers)
 
 
 def _report(join, tables, prefix: str) -> None:

@@ -72,18 +72,23 @@ def reader(
     *,
     skip_bad_lines: bool = False,
     expected: str = "records",
-    default: str | None = jsonl.STDIN,
-) -> jsonl.Reader | None:
-    """The records that a command was given: by ``-i``, as arguments, else from ``default``.
-
-    With ``default=None`` a command that was given nothing gets None.
-    """
-    sources = [*(inputs or []), *(files or [])]
-    if not sources:
-        if default is None:
-            return None
-        sources = [default]
+) -> jsonl.Reader:
+    """The records that a command was given: by ``-i``, as arguments, else on standard input."""
+    sources = [*(inputs or []), *(files or [])] or [jsonl.STDIN]
     return jsonl.Reader(sources, skip_bad_lines=skip_bad_lines, expected=expected)
+
+
+def named_reader(
+    inputs: list[str] | None,
+    files: list[str] | None = None,
+    *,
+    skip_bad_lines: bool = False,
+    expected: str = "records",
+) -> jsonl.Reader | None:
+    """The same of a command that can do without records: None unless some are named."""
+    if not (inputs or files):
+        return None
+    return reader(inputs, files, skip_bad_lines=skip_bad_lines, expected=expected)
 
 
 def check_stdin_once(
@@ -113,11 +118,12 @@ def warn_of_gaps(incomplete: int, rows: int, missing: str, advice: str) -> None:
         )
 
 
-def report_skipped(records: jsonl.Reader) -> None:
+def report_skipped(*readers: jsonl.Reader | None) -> None:
     """Tell at the end how many lines were left out, and where."""
-    if records.skipped:
-        names = " and ".join(jsonl.shown(source) for source in records.sources)
-        console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {names}")
+    for records in readers:
+        if records and records.skipped:
+            names = " and ".join(jsonl.shown(source) for source in records.sources)
+            console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {names}")
 
 
 def conditions(expressions: list[str] | None) -> list[Condition]:

@@ -74,8 +74,7 @@ def trackingmap(
             record.update(comparison.columns_of(record))
             writer.write(record)
     _report(comparison)
-    for reader in (records, map_records):
-        options.report_skipped(reader)
+    options.report_skipped(records, map_records)
 
 
 def _select(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,151 @@
+"""What all records share: what a number is, what a whole number, what a status, and whose record it is.
+
+A record keeps what was sent. As a *key* a run number is a whole number however it is written: 392001, 392001.0
+and "392001" are run 392001 for every command, as tables that went through other tools write it; ``true`` is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Any, NamedTuple
+
+from tkstudies.errors import WrongRecord
+
+Record = dict[str, Any]
+
+ROW_KEYS = ("run_number", "reco", "lumisection_number")
+KEY_COLUMNS = ("run_number", "reco", "fill_number", "lumisection_number")
+WHOLE_KEYS = ("run_number", "fill_number", "lumisection_number")
+"""Keys that are whole numbers."""
+
+AUTOMATIC_KEYS = (
+    ("run_number", "reco", "lumisection_number"),
+    ("run_number", "lumisection_number"),
+    ("run_number", "reco"),
+    ("run_number",),
+    ("fill_number",),
+)
+"""By which columns two tables are joined or compared, the best first."""
+
+_WHOLE = re.compile(r"[0-9]{1,18}(?:\.0*)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?P<point>\.[0-9]*)?|(?P<dot>\.[0-9]+))(?P<exponent>[eE][+-]?[0-9]+)?")
+
+
+def number(value: Any) -> int | float | None:
+    """The value if it is a finite number, else None; booleans and texts are none.
+
+    >>> number(2.5), number(True), number("2.5"), number(float("nan"))
+    (2.5, None, None, None)
+    """
+    if type(value) is float:
+        return value if isfinite(value) else None
+    return value if type(value) is int else None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number that a key may be, however it is written, else None.
+
+    >>> whole(392001), whole(392001.0), whole("392001"), whole(" 392001.0 "), whole(True), whole(0.5), whole("1e5")
+    (392001, 392001, 392001, 392001, None, None, None)
+    """
+    if type(value) is int:
+        return value
+    if type(value) is float:
+        return int(value) if value.is_integer() and abs(value) < 1e18 else None
+    if type(value) is str and _WHOLE.fullmatch(value.strip()):
+        return int(value.strip().partition(".")[0])
+    return None
+
+
+def number_in(text: str) -> int | float | None:
+    """The number that a text spells, else None.
+
+    >>> number_in("12"), number_in("12.50"), number_in("1e3"), number_in("1_000"), number_in("nan")
+    (12, 12.5, 1000.0, None, None)
+    """
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    if match["point"] or match["dot"] or match["exponent"]:
+        return float(text)
+    try:
+        return int(text)
+    except ValueError:  # Python refuses to read integers of thousands of digits
+        return float(text)
+
+
+def status(value: Any) -> str | None:
+    """A certification status in capitals, whatever case and blanks it came with; None if it is unknown.
+
+    >>> status(" Good "), status(""), status(None)
+    ('GOOD', None, None)
+    """
+    return value.strip().upper() or None if isinstance(value, str) else None
+
+
+def choose_keys(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...] | None:
+    """The first of AUTOMATIC_KEYS that both sides have, or None.
+
+    >>> choose_keys(["run_number", "reco", "fill_number"], ["fill_number", "era"])
+    ('fill_number',)
+    """
+    left, right = set(left), set(right)
+    return next((keys for keys in AUTOMATIC_KEYS if left.issuperset(keys) and right.issuperset(keys)), None)
+
+
+class RowKey(NamedTuple):
+    """Whose row it is: that of a run in one reconstruction, or of one of its lumisections."""
+
+    run_number: int
+    reco: str | None = None
+    lumisection_number: int | None = None
+
+    @property
+    def is_run(self) -> bool:
+        """Is it about a whole run?"""
+        return self.lumisection_number is None
+
+    def columns(self) -> Record:
+        """The key as the first columns of a record; only a lumisection has a lumisection_number.
+
+        >>> RowKey(1, "prompt").columns(), RowKey(1, None, 7).columns()
+        ({'run_number': 1, 'reco': 'prompt'}, {'run_number': 1, 'reco': None, 'lumisection_number': 7})
+        """
+        record = self._asdict()
+        if self.is_run:
+            del record["lumisection_number"]
+        return record
+
+
+def row_key(record: Mapping[str, Any], kind: str = "run record") -> RowKey:
+    """Whose row a record is.
+
+    Args:
+        kind: What the record should be, for the message.
+
+    Raises:
+        WrongRecord: Its run_number or lumisection_number is no whole number, or its reco no text.
+
+    Example:
+        >>> row_key({"run_number": "392001", "reco": "express", "lumisection_number": 4.0})
+        RowKey(run_number=392001, reco='express', lumisection_number=4)
+    """
+    key = find_row_key(*map(record.get, ROW_KEYS))
+    if key is None:
+        shown = ", ".join(f"{column} {record.get(column)!r:.80}" for column in ROW_KEYS if column in record)
+        raise WrongRecord(f"not a {kind}: {shown or 'no run_number'}")
+    return key
+
+
+def find_row_key(run_number: Any, reco: Any = None, lumisection_number: Any = None) -> RowKey | None:
+    """The key that these values make, or None."""
+    run, lumisection = whole(run_number), whole(lumisection_number)
+    if (
+        run is None
+        or not isinstance(reco, str | None)
+        or (lumisection_number is not None and lumisection is None)
+    ):
+        return None
+    return RowKey(run, reco, lumisection)
