@@ -77,7 +77,7 @@ def alternatives(name: str, columns: Iterable[str]) -> str:
 
 @dataclass
 class Losses:
-    """What was dropped on the way, why and how much of it: told in the end, whoever did the work.
+    """What was dropped on the way, why and how much of it: noted by whoever does the work, told once.
 
     A command tells them on standard error, and its exit code says 3 if something is missing that should be there
     (`partial`); a Python function warns of them.
@@ -91,33 +91,37 @@ class Losses:
     """
 
     partial: bool = False
-    _texts: list[str] = field(default_factory=list)
+    _noted: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, number: int, noun: str, why: str, *, source: str = "", partial: bool = False) -> None:
+    def add(
+        self, number: int, noun: str, why: str, *, source: str = "", advice: str = "", partial: bool = False
+    ) -> None:
         """Note that so many were dropped; none is no loss."""
         if number:
-            self.note(f"{f'{source}: ' if source else ''}{counted(number, noun)} {why}", partial=partial)
+            text = f"{f'{source}: ' if source else ''}{counted(number, noun)} {why}"
+            self.note(text, advice=advice, partial=partial)
 
-    def note(self, text: str, *, partial: bool = False) -> None:
-        """Note a loss that has no number."""
-        self._texts.append(text)
+    def note(self, text: str, *, advice: str = "", partial: bool = False) -> None:
+        """Note a loss that has no number; ``advice`` names options and is told at the command line only."""
+        self._noted.append((text, f" ({advice})" if advice else ""))
         self.partial = self.partial or partial
 
     def texts(self) -> list[str]:
         """One sentence for each loss, in the order in which they were noted."""
-        return list(self._texts)
+        return [text for text, _ in self._noted]
 
     def tell(self) -> None:
         """Say them to the user of a command, and let it end with exit code 3 if something is missing."""
         current.partial = current.partial or self.partial
-        for text in self._texts:
-            warn(text)
+        noted, self._noted = self._noted, []
+        for text, advice in noted:
+            warn(text + advice)
 
     def warn(self, category: type[Warning] = UserWarning, stacklevel: int = 2) -> None:
         """Warn the caller of a Python function."""
         import warnings
 
-        for text in self._texts:
+        for text in self.texts():
             warnings.warn(text, category, stacklevel=stacklevel + 1)
 
 

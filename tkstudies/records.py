@@ -95,6 +95,31 @@ def choose_keys(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...] | 
     return next((keys for keys in AUTOMATIC_KEYS if left.issuperset(keys) and right.issuperset(keys)), None)
 
 
+def key_value(column: str, value: Any) -> Any:
+    """What a value counts as in a key: keys that are whole numbers as such; None for what can't be one.
+
+    >>> key_value("run_number", "392001"), key_value("run_number", True), key_value("reco", "express")
+    (392001, None, 'express')
+    """
+    if column in WHOLE_KEYS:
+        return whole(value)
+    if isinstance(value, list | dict):
+        return None
+    return str(value).lower() if isinstance(value, bool) else value  # True would be the number 1
+
+
+def key_of(record: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """The key of a record: a value, or a tuple of values; None if one is missing or can't be a key.
+
+    >>> key_of({"run_number": 1.0, "reco": "prompt"}, ("run_number", "reco")), key_of({}, ("run_number",))
+    ((1, 'prompt'), None)
+    """
+    values = tuple([key_value(column, record.get(column)) for column in keys])
+    if None in values:
+        return None
+    return values[0] if len(values) == 1 else values
+
+
 class RowKey(NamedTuple):
     """Whose row it is: that of a run in one reconstruction, or of one of its lumisections."""
 
@@ -134,8 +159,9 @@ def row_key(record: Mapping[str, Any], kind: str = "run record") -> RowKey:
     """
     key = find_row_key(*map(record.get, ROW_KEYS))
     if key is None:
-        shown = ", ".join(f"{column} {record.get(column)!r:.80}" for column in ROW_KEYS if column in record)
-        raise WrongRecord(f"not a {kind}: {shown or 'no run_number'}")
+        named = [column for column in ROW_KEYS if column in record or column == "run_number"]
+        shown = ", ".join(f"{column} {record.get(column)!r:.80}" for column in named)
+        raise WrongRecord(f"not a {kind}: {shown}")
     return key
 
 

@@ -7,29 +7,21 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tkstudies import jsonl
-from tkstudies.analysis.tables.join import (
-    KEY_COLUMNS,
-    Join,
-    KeyedRows,
-    LeftRows,
-    LeftSide,
-    Line,
-    NoCommonKey,
-    Table,
-    load_table,
-)
-from tkstudies.analysis.tables.labels import RunLabels, is_special, label_record
+from tkstudies.analysis.tables.join import Join, LeftRows, LeftSide, NoCommonKey, Table, load_table
+from tkstudies.analysis.tables.labelling import EXCLUSIONS, Labelling
+from tkstudies.analysis.tables.select import select_columns
+from tkstudies.analysis.tables.sort import sorted_lines
 from tkstudies.errors import InputError
+from tkstudies.jsonl import Given, Reader, Record, Records, decode
+from tkstudies.records import KEY_COLUMNS
 
 if TYPE_CHECKING:
     import pandas
-
-Record = dict[str, Any]
 
 RUNS = "runs.jsonl"
 GLOBAL_RUNS = "global_runs.jsonl"
@@ -48,7 +40,6 @@ OPTIONAL_FILES = {
 
 TIMES = ("start_time", "end_time", "fill__start_time", "fill__end_time")
 
-_LABELS = ("tracking", "is_bad", "is_heavy_ion", "status_summary", "bad_reason")
 _TEXTS = ("reco", "pixel", "strip", "tracking", "runtype", "status_summary", "bad_reason")
 
 
@@ -62,8 +53,7 @@ def load_runs(folder: str | os.PathLike[str] = "data") -> pandas.DataFrame:
     The tracker's rows (``runs.jsonl``, from ``tkstudies runreg``) and, if there, the online rows of the
     global workspace, joined with the other files of ``OPTIONAL_FILES``. Runs with a commissioning row,
     special rows and rows whose state is OPEN are left out. Columns are those of the files (``fill__`` before
-    those of fills), runtype, is_special, is_commissioning, is_bad, is_heavy_ion, status_summary and
-    bad_reason; rows are sorted by run_number and reco.
+    those of fills) and all labels of ``tkstudies label``; rows are sorted by run_number and reco.
 
     Args:
         folder: Where the files are; each may be gzip or one JSON array, whatever its name.
@@ -95,7 +85,8 @@ def load_runs(folder: str | os.PathLike[str] = "data") -> pandas.DataFrame:
 
 def study_records(folder: str | os.PathLike[str]) -> list[Record]:
     """The rows of `load_runs` as records, with the values as the services sent them."""
-    return _sorted(_labelled(_joined(Path(folder))))
+    labelled = Labelling(exclude=EXCLUSIONS).rows(Given(_joined(Path(folder))))
+    return list(map(decode, sorted_lines(Given(labelled), ("run_number", "reco"))))
 
 
 def to_frame(records: list[Record]) -> pandas.DataFrame:
@@ -143,16 +134,16 @@ def _joined(folder: Path) -> list[Record]:
     """All rows of the tracker and the online ones of the global workspace, with the other files joined."""
     if not (folder / RUNS).exists():
         raise InputError(f"{folder / RUNS}: no such file (tkstudies runreg -o {RUNS} makes it)")
-    left = list(jsonl.Reader([str(folder / RUNS)]).lines())
+    left: Iterable[Record] = Reader([str(folder / RUNS)])
     missing = [name for name in OPTIONAL_FILES if not (folder / name).exists()]
     if GLOBAL_RUNS not in missing:
-        lines = jsonl.Reader([str(folder / GLOBAL_RUNS)]).lines()
-        left += [(line, record) for line, record in lines if record.get("reco") == "online"]
-    rows = LeftRows(left, KeyedRows(), ahead=None)
+        others = Reader([str(folder / GLOBAL_RUNS)])
+        left = chain(left, (record for record in others if record.get("reco") == "online"))
+    rows = LeftRows(Given(left), ahead=None)
     side = rows.side()
     tables = []
     for name in OPTIONAL_FILES:
-        if name == GLOBAL_RUNS or name in missing or not left:
+        if name == GLOBAL_RUNS or name in missing or not rows:
             continue
         if name == FILLS and "fill_number" not in side.columns:
             missing.append(name)
@@ -161,65 +152,18 @@ def _joined(folder: Path) -> list[Record]:
     if missing:
         names = ", ".join(f"{name} with {OPTIONAL_FILES[name]}" for name in missing)
         warnings.warn(f"{folder}: the table goes without {names}", StudyWarning, stacklevel=4)
-    records = [jsonl.decode(line) for line in Join(rows, tables)]
-    _warn_of_losses(tables)
+    join = Join(rows, tables)
+    records = [decode(line) for line in join]
+    join.losses().warn(StudyWarning, stacklevel=4)
     return records
 
 
 def _table(file: Path, left: LeftSide) -> Table:
-    lines = jsonl.Reader([str(file)]).lines()
+    records: Records = Reader([str(file)])
+    if file.name == PROBLEMS:  # its other columns are those of the doctor's runs
+        records = Given(select_columns(records, "run_number", "reco", "problem_names"))
     try:
-        return load_table(str(file), _problems(lines) if file.name == PROBLEMS else lines, left)
+        return load_table(str(file), records, left)
     except NoCommonKey:
         expected = OPTIONAL_FILES[file.name]
         raise InputError(f"{file}: nothing to join the runs with; expected {expected}") from None
-
-
-def _problems(lines: Iterable[Line]) -> Iterator[Line]:
-    """What problem runs add to runs: their other columns are those of the doctor's runs."""
-    for _, record in lines:
-        kept = {key: record[key] for key in ("run_number", "reco", "problem_names") if key in record}
-        yield jsonl.encode(kept), kept
-
-
-def _warn_of_losses(tables: list[Table]) -> None:
-    for table in tables:
-        if table.duplicates:
-            warnings.warn(
-                f"{table.name}: {table.duplicates} rows with a repeated {' and '.join(table.keys)} dropped",
-                StudyWarning,
-                stacklevel=5,
-            )
-        if table.keyless:
-            warnings.warn(
-                f"{table.name}: {table.keyless} rows without {' and '.join(table.keys)} not joined",
-                StudyWarning,
-                stacklevel=5,
-            )
-    collisions = dict.fromkeys(column for table in tables for column in table.dropped)
-    if collisions:
-        names = ", ".join(collisions)
-        warnings.warn(f"on both sides of a join, the first stays: {names}", StudyWarning, stacklevel=5)
-
-
-def _labelled(records: list[Record]) -> list[Record]:
-    """The rows of regular, certified runs with their labels."""
-    records = [label_record(record, ("runtype", "is_special")) for record in records]
-    of_run = RunLabels(["is_commissioning"])
-    for record in records:
-        of_run.observe(record)
-    return [
-        label_record(record, _LABELS)
-        for record in map(of_run.apply, records)
-        if not (record["is_commissioning"] or is_special(record) or record.get("rda_state") == "OPEN")
-    ]
-
-
-def _sorted(records: list[Record]) -> list[Record]:
-    """By run and reco, unknown ones last, the rows of both workspaces in their order."""
-
-    def key(record: Record) -> tuple[Any, ...]:
-        run_number, reco = record.get("run_number"), record.get("reco")
-        return run_number is None, run_number or 0, reco is None, reco or ""
-
-    return sorted(records, key=key)

@@ -32,6 +32,11 @@ def test_other_files_are_refused(content):
         Certification(content, "golden.json")
 
 
-@pytest.mark.parametrize("run", [None, "315257", 315257.5, [], 315258])
+@pytest.mark.parametrize("run", [None, "run 315257", 315257.5, [], 315258, True])
 def test_what_is_no_good_run(run):
-    assert not Certification({"315257": [[1, 2]], "315258": []}, "x").contains(run)
+    assert not Certification({"1": [[1, 2]], "315257": [[1, 2]], "315258": []}, "x").contains(run)
+
+
+@pytest.mark.parametrize(("run", "lumisection"), [("315257", "2"), (315257.0, 2.0), ("315257.0", None)])
+def test_a_good_run_however_its_number_is_written(run, lumisection):
+    assert Certification({"315257": [[1, 2]]}, "x").contains(run, lumisection)

@@ -11,6 +11,7 @@ import pytest
 import tkstudies
 from tests.analysis import studies
 from tests.conftest import ROOT, from_lines, to_lines
+from tkstudies.analysis.tables.labels import LABELS
 from tkstudies.errors import InputError
 from tkstudies.study import StudyWarning, load_runs
 
@@ -173,7 +174,7 @@ def plain(series):
 def test_the_whole_table_against_pandas(whole):
     folder, tables = whole
     found, expected = load(folder), expected_table(tables)
-    labels = {"is_special", "is_commissioning", "bad_reason"}
+    labels = set(LABELS)
     assert set(expected) | labels == set(found)
     assert 500 < len(found) == len(expected)
     for column in expected:
@@ -271,8 +272,9 @@ def test_what_is_dropped_is_told(tmp_path):
         found = load_runs(folder)
     assert found["fill_number"].tolist() == [5]
     told = " ".join(str(warning.message) for warning in caught)
-    assert "1 rows with a repeated run_number dropped" in told
-    assert "on both sides of a join, the first stays: fill_number" in told
+    assert "1 row with a repeated run_number dropped" in told
+    assert "fill_number is on both sides: the right one is dropped" in told
+    assert "--prefix" not in told and "--many" not in told
 
 
 @pytest.mark.parametrize(

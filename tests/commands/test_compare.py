@@ -351,7 +351,7 @@ def test_a_repeated_reference_is_dropped(compare):
         (["--reference", "-"], [record(1, th1([1, 2]))], 2, "can't be both sides"),
         (["--reference", "nowhere.jsonl"], [record(1, th1([1, 2]))], 1, "nowhere.jsonl: no such file"),
         (["--run", "x", "--reference-run", "1"], [], 2, "expected numbers"),
-        (["--reference-run", "1"], [{"run_number": "1", "plot": "/a"}], 1, "not a histogram record"),
+        (["--reference-run", "1"], [{"run_number": "one", "plot": "/a"}], 1, "not a histogram record"),
         (["--tolerance", "-1"], [], 2, ""),
         (
             ["--run", "3", "--reference-run", "1"],

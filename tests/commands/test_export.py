@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from tkstudies import jsonl
 from tkstudies.analysis.tables import csv as tables_csv
 from tkstudies.analysis.tables import parquet
+from tkstudies.analysis.tables.export import RereadRows
 from tkstudies.cli import app
-from tkstudies.commands.export import Twice
 from tkstudies.errors import InputError
 
 ROWS = [
@@ -255,9 +255,9 @@ def test_any_record_survives_csv(rows):
 def _csv_line(columns, record):
     line = jsonl.encode(record)
     try:
-        raw = tables_csv.raw_record(line)
+        raw = tables_csv.RawRecords.decode(line)
     except msgspec.DecodeError:  # what jsonl.Reader decodes in full
-        raw = jsonl.decode(line)
+        raw = tables_csv.RawRecords.from_record(jsonl.decode(line))
     return tables_csv.csv_line(columns, raw)
 
 
@@ -300,7 +300,7 @@ def test_large_integers_beside_floats_stay_exact_in_parquet(large, tmp_path):
 def test_a_file_that_changes_while_it_is_read(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text('{"a":1}\n')
-    twice = Twice(jsonl.Reader([str(file)]))
+    twice = RereadRows(jsonl.Reader([str(file)]), jsonl.WholeRecords)
     columns = dict.fromkeys(column for record in twice.first() for column in record)
     file.write_text('{"a":1}\n{"a":2,"b":3}\n')
     with pytest.raises(InputError, match="changed while it was read"):

@@ -132,10 +132,30 @@ def test_nothing_matched_is_told(tmp_path, tkstudies):
     assert "no left row has a run_number that is in it" in result.stderr
 
 
-def test_types_of_keys_do_not_mix(tmp_path, tkstudies):
-    files = write(tmp_path, right=[{"run_number": "1", "a": "text"}, {"run_number": 1.0, "a": "number"}])
-    result = tkstudies("merge", *files, input=[{"run_number": 1}])
-    assert from_lines(result.stdout) == [{"run_number": 1, "a": "number"}]
+@pytest.mark.parametrize("left", [1, 1.0, "1", "1.0"])
+@pytest.mark.parametrize("right", [1, 1.0, "1", " 1.0"])
+def test_a_run_is_the_same_however_its_number_is_written(left, right, tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": True, "a": "no run"}, {"run_number": right, "a": "right"}])
+    result = tkstudies(
+        "merge", *files, input=[{"run_number": left}, {"run_number": True}, {"run_number": "x"}]
+    )
+    expected = [{"run_number": left, "a": "right"}, {"run_number": True}, {"run_number": "x"}]
+    assert from_lines(result.stdout) == expected
+    assert "1 row without run_number not joined" in result.stderr
+
+
+def test_keys_of_several_columns_are_the_same_however_written(tmp_path, tkstudies):
+    rows = [{"run_number": "7", "reco": "express", "lumisection_number": 2.0, "a": 1}]
+    files = write(tmp_path, right=rows, fills=[{"fill_number": "5", "era": "x"}])
+    left = [{"run_number": 7, "reco": "express", "lumisection_number": "2", "fill_number": 5.0}]
+    result = tkstudies("merge", *files, input=left)
+    assert from_lines(result.stdout) == [{**left[0], "a": 1, "fill__era": "x"}]
+
+
+def test_true_is_not_the_number_one_in_any_key(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"k": True, "a": "true"}, {"k": 1, "a": "one"}])
+    result = tkstudies("merge", "--on", "k", *files, input=[{"k": 1}, {"k": True}, {"k": 1.0}])
+    assert [row["a"] for row in from_lines(result.stdout)] == ["one", "true", "one"]
 
 
 def test_both_sides_cannot_be_standard_input(tkstudies):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import signal
 
 import numpy as np
 import pandas as pd
@@ -344,13 +342,8 @@ def test_a_number_beyond_all_floats_is_no_internal_error(tkstudies):
     assert result.stderr == "tkstudies: values too large for a variance: a.mean\n"
 
 
-class TestSeveralProcesses:
-    """Large files are read by all cores; here every file is large."""
-
-    @pytest.fixture(autouse=True)
-    def three(self, monkeypatch):
-        monkeypatch.setattr("tkstudies.jsonl._WORTH_A_READER", 1)
-        monkeypatch.setattr("tkstudies.analysis.multivariate.forked.workers", lambda: 3)
+class TestFiles:
+    """The rows of files, in which features appear at any place."""
 
     @pytest.fixture
     def rows(self):
@@ -362,7 +355,7 @@ class TestSeveralProcesses:
     @pytest.mark.parametrize(
         "options", [[], ["--keep", "all"], ["--fit-where", "run_number > 1"], ["--missing", "mean"]]
     )
-    def test_give_what_one_gives(self, options, rows, tkstudies, tmp_path):
+    def test_several_give_what_one_gives(self, options, rows, tkstudies, tmp_path):
         file, halves = tmp_path / "all", [tmp_path / "one", tmp_path / "two"]
         file.write_text(to_lines(rows))
         halves[0].write_text(to_lines(rows[:300]))
@@ -389,19 +382,8 @@ class TestSeveralProcesses:
         assert (len(from_lines(result.stdout)) > 300, result.exit_code) == (True, 3)
         assert f"{file}, line 4: not a JSON object" in tkstudies("pca", file).stderr
 
-    def test_one_that_dies_costs_time_only(self, rows, tkstudies, tmp_path, monkeypatch):
-        from tkstudies.commands.pca import Rows
-
-        file = tmp_path / "all"
-        file.write_text(to_lines(rows))
-        expected = tkstudies("pca", file)
-        monkeypatch.setattr(Rows, "read_apart", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        result = tkstudies("pca", file)
-        assert (result.stdout, result.stderr, result.exit_code) == (expected.stdout, expected.stderr, 0)
-
-    def test_packed_files_and_arrays_are_read_by_one(self, rows, tkstudies, tmp_path, monkeypatch):
+    def test_packed_files_and_arrays_give_the_same(self, rows, tkstudies, tmp_path):
         expected = tkstudies("pca", input=rows).stdout
-        monkeypatch.setattr("tkstudies.analysis.multivariate.forked.shared", None)
         for content in (gzip.compress(to_lines(rows).encode()), json.dumps(rows).encode()):
             (tmp_path / "file").write_bytes(content)
             assert tkstudies("pca", tmp_path / "file").stdout == expected

@@ -62,7 +62,7 @@ def test_named_columns_are_those_of_the_record(line, names):
     record = jsonl.decode(line)
     expected = [record.get(column) for column in named.columns]
     assert same(named.decode(line)[: len(expected)], expected)
-    assert same(named.of(record), expected)
+    assert same(named.from_record(record), expected)
 
 
 @settings(max_examples=40)
@@ -132,7 +132,8 @@ def test_the_matrix_of_lines_is_that_of_records(some, patterns, features):
 def test_a_matrix_larger_than_its_memory_is_read_as_often_as_needed():
     builder = MatrixBuilder()
     for number in range(5000):
-        builder.add({f"f{column}.mean": number * column + 0.5 for column in range(300 + (number > 100))})
+        columns = range(300 + (number > 100))
+        builder.add(builder.from_record({f"f{column}.mean": number * column + 0.5 for column in columns}))
     matrix = builder.matrix()
     for _ in range(2):
         chunks = list(matrix.chunks())

@@ -251,31 +251,6 @@ def test_what_to_do_about_a_malformed_line(content, advice, tkstudies):
     assert tkstudies("filter", "a = 1", input=content).stderr.endswith(advice + "\n")
 
 
-@given(st.lists(st.lists(st.text(max_size=20), max_size=8), min_size=1, max_size=3), st.integers(1, 9))
-def test_parts_of_files_are_all_their_lines_once(tmp_path_factory, contents, most):
-    folder = tmp_path_factory.mktemp("parts")
-    files = []
-    for number, texts in enumerate(contents):
-        files.append(folder / str(number))
-        files[-1].write_text("\n".join(json.dumps({"text": text}) for text in texts))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tkstudies.jsonl._WORTH_A_READER", 1)
-        readers = jsonl.Reader(map(str, files)).split(most)
-    assert len(readers) <= most
-    found = [record["text"] for reader in readers for record in reader]
-    assert found == [text for texts in contents for text in texts]
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_only_plain_lines_are_split(form, tmp_path, monkeypatch):
-    monkeypatch.setattr("tkstudies.jsonl._WORTH_A_READER", 1)
-    file = tmp_path / "records"
-    file.write_bytes(FORMS[form])
-    readers = jsonl.Reader([str(file)]).split(2)
-    assert (len(readers) == 2) == FORMS[form].startswith(b"{")
-    assert [record for reader in readers for record in reader] == ROWS
-
-
 @pytest.mark.parametrize(
     ("arguments", "wrong"),
     [

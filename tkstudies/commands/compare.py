@@ -83,12 +83,12 @@ def compare(
             _require(references, "the input", reference_run)
             _require_reference(held, reference_run)
         default = None
-        plots = (plot for plot in held if plot.run_number != reference_run)
+        plots = (plot for plot in held if plot.row.run_number != reference_run)
     reasons: Counter[str | None] = Counter()
     others = 0
     with jsonl.Writer(output) as writer:
         for plot in plots:
-            if runs and not any(first <= plot.run_number <= last for first, last in runs):
+            if runs and not any(first <= plot.row.run_number <= last for first, last in runs):
                 others += 1
                 continue
             result = references.compare(plot, default, allowed)
@@ -102,9 +102,10 @@ def compare(
 
 def _plots(records: jsonl.Reader) -> Iterator[Plot]:
     from tkstudies.analysis.histograms.references import read_plot
+    from tkstudies.histogramrecord import HistogramRecord
 
     with records.located():
-        yield from map(read_plot, records)
+        yield from map(read_plot, records.parsed(HistogramRecord))
 
 
 def _require(references: References, source: str, run_number: int | None) -> None:

@@ -255,7 +255,7 @@ def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_re
     pairs, references = [], []
     without_reco, unknown = 0, Counter()
     with records.located():
-        for _, record in records.lines(crawl.parse_line):
+        for record in records.parsed(crawl.PairLines):
             pair = crawl.pair_of(record)
             if "reco" not in record and not online:
                 without_reco += not recos

@@ -49,7 +49,7 @@ def features(
       tkstudies features --stats mean --stats median,skewness histograms.jsonl
     """
     from tkstudies.analysis.histograms.features import DEFAULT_STATISTICS, FeatureTable
-    from tkstudies.analysis.histograms.histogramlines import line_adder
+    from tkstudies.histogramrecord import HistogramRecord
     from tkstudies.services.dqm.folders import histogram_records
 
     chosen = options.words(stats) or DEFAULT_STATISTICS
@@ -66,8 +66,8 @@ def features(
             table.add(record)
         if records:
             with records.located():
-                for _ in records.lines(line_adder(table)):
-                    pass
+                for histogram in records.parsed(HistogramRecord):
+                    table.add(histogram)
         for row in table.rows():
             writer.write(row)
     if table.duplicates:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
-
-if TYPE_CHECKING:
-    from tkstudies.analysis.tables.expressions import Condition
 
 app = options.application()
 
@@ -52,44 +49,17 @@ def filter_records(
       tkstudies filter --invert 'bad_reason missing' -i study.jsonl | head
       tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
     """
-    from tkstudies.jsonl.columns import NamedColumns
-
     if not expressions and not golden:
         raise UsageError(
             "nothing to filter by: give an expression such as 'tracking = BAD', or --golden FILE"
         )
-    conditions = options.conditions(expressions)
+    from tkstudies.analysis.tables.filter import Filter
+
     certified = options.certification(golden) if golden else None
-    keys = ("run_number", "lumisection_number") if certified else ()
-    named = NamedColumns([*(condition.column for condition in conditions), *keys])
-    places = [named.columns.index(key) for key in keys]
-    tests = [(named.columns.index(condition.column), condition.holds) for condition in conditions]
+    chosen = Filter(options.conditions(expressions), certified, invert)
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
-    tested = [condition.column for condition in conditions] + ["run_number"] * bool(certified)
-    unmet = {column: named.columns.index(column) for column in tested}
-    line = b"{}"
-    with jsonl.Writer(output) as writer:
-        for line, row in records.lines(named.decode):
-            values = row if type(row) is tuple else named.of(row)
-            if unmet:
-                unmet = {column: place for column, place in unmet.items() if values[place] is None}
-            kept = certified is None or certified.contains(*[values[place] for place in places])
-            for place, holds in tests:
-                if not holds(values[place]):
-                    kept = False
-                    break
-            if kept != invert:
-                writer.write_line(line)
-    last = jsonl.decode(line)
-    for column in [column for column in unmet if last and column not in last]:
-        console.warn(f"no record has a value in {column}; {console.alternatives(column, last)}")
-    if last and not writer.written:
-        _say_why(last, conditions)
+    jsonl.write_lines(chosen.lines(records), output)
+    chosen.losses().tell()
+    if why := chosen.why_nothing():
+        console.say(why)
     options.report_skipped(records)
-
-
-def _say_why(last: dict[str, Any], conditions: list[Condition]) -> None:
-    """Nothing was kept: show what the conditions met."""
-    values = {c.column: last[c.column] for c in conditions if last.get(c.column) is not None and not c(last)}
-    if values:
-        console.say(f"no record kept; the last one has {jsonl.encode(values).decode()[1:-1]:.200}")

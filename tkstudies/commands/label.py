@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
-from tkstudies.errors import InputError
 
 app = options.application()
 
@@ -50,70 +48,18 @@ def label(
       tkstudies label --only is_bad,bad_reason < study.jsonl
       tkstudies label --exclude-commissioning --exclude-special --exclude-open < study.jsonl
     """
-    from tkstudies.analysis.tables import labels
+    from tkstudies.analysis.tables.labelling import Labelling
+    from tkstudies.analysis.tables.labels import LABELS, select
 
-    names = labels.select(options.words(only)) if only else tuple(labels.LABELS)
-    spreading = [name for name in names if name in labels.SPREADING]
-    row_wise = [name for name in names if name in labels.ROW_WISE]
-    needed = list(dict.fromkeys([*["is_commissioning"] * exclude_commissioning, *spreading]))
-    exclusions = {
-        "--exclude-commissioning": ("run_class_name", "rda_name") if exclude_commissioning else (),
-        "--exclude-special": ("run_class_name", "rda_name") if exclude_special else (),
-        "--exclude-open": ("rda_state",) if exclude_open else (),
-    }
-    idle = {option: columns for option, columns in exclusions.items() if columns}
+    excluded = {"commissioning": exclude_commissioning, "special": exclude_special, "open": exclude_open}
+    labelling = Labelling(
+        select(options.words(only)) if only else tuple(LABELS),
+        exclude=[name for name, is_wanted in excluded.items() if is_wanted],
+        in_order=in_order,
+    )
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
-    dropped = 0
-
-    def wanted(record: dict[str, Any], of_run: dict[str, Any]) -> bool:
-        return not (
-            (exclude_commissioning and of_run["is_commissioning"])
-            or (exclude_special and labels.is_special(record))
-            or (exclude_open and record.get("rda_state") == "OPEN")
-        )
-
-    with jsonl.Writer(output) as writer:
-        for group in _groups(records.lines(), in_order) if needed else ([pair] for pair in records.lines()):
-            of_runs = labels.RunLabels(needed)
-            held = []
-            for line, record in group:
-                of_runs.observe(record)
-                held.append((line, record if in_order or not needed else None))
-            for line, known in held:
-                record = known or jsonl.decode(line)
-                of_run = of_runs.apply(record)
-                if idle:
-                    idle = {o: columns for o, columns in idle.items() if not any(map(record.get, columns))}
-                if not wanted(record, of_run):
-                    dropped += 1
-                    continue
-                labelled = labels.label_record(record, row_wise)
-                labelled.update((name, of_run[name]) for name in spreading)
-                writer.write(labelled)
-    for option, columns in idle.items() if writer.written else ():
-        console.warn(f"{option} excluded nothing: no record has {' or '.join(columns)}")
-    if dropped:
-        console.say(f"{console.counted(dropped, 'row')} dropped")
+    jsonl.write(labelling.rows(records), output)
+    labelling.losses().tell()
+    if labelling.dropped:
+        console.say(f"{console.counted(labelling.dropped, 'row')} dropped")
     options.report_skipped(records)
-
-
-def _groups(lines: Iterable[tuple[bytes, Any]], in_order: bool) -> Iterator[Iterable[tuple[bytes, Any]]]:
-    """The rows that must be seen together: those of a run if the input is sorted, else all."""
-    if not in_order:
-        yield lines
-        return
-    seen: set[Any] = set()
-    group: list[tuple[bytes, Any]] = []
-    for line, record in lines:
-        run = record.get("run_number")
-        if group and run != group[-1][1].get("run_number"):
-            yield group
-            group = []
-        if not group and run in seen:
-            raise InputError(
-                f"--sorted: run {run} comes again after other runs: sort the input or leave --sorted out"
-            )
-        seen.add(run)
-        group.append((line, record))
-    if group:
-        yield group

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.commands import options
 
 app = options.application()
@@ -59,7 +59,7 @@ def merge(
       tkstudies merge oms_runs.jsonl oms_fills.jsonl < runs.jsonl > study.jsonl
       tkstudies merge --on run_number --prefix old_ last_week.jsonl < today.jsonl
     """
-    from tkstudies.analysis.tables.join import Join, KeyedRows, LeftRows, load_table
+    from tkstudies.analysis.tables.join import Join, LeftRows, load_table
 
     keys = options.words(on)
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
@@ -67,43 +67,14 @@ def merge(
     readers = [jsonl.Reader([name], skip_bad_lines=skip_bad_lines) for name in right]
 
     with jsonl.Writer(output) as writer:
-        keyed = KeyedRows(keys)
-        rows = LeftRows(left.lines(keyed.decode), keyed)
+        rows = LeftRows(left, keys)
         if not rows:
             options.report_skipped(left)
             return
         side = rows.side()
-        tables = []
-        for reader in readers:
-            keyed = KeyedRows(keys)
-            lines = reader.lines(keyed.decode)
-            tables.append(load_table(reader.sources[0], lines, side, keys, many, prefix, keyed))
+        tables = [load_table(reader.sources[0], reader, side, keys, many, prefix) for reader in readers]
         join = Join(rows, tables, inner=how is How.inner, prefix=prefix)
         for line in join:
             writer.write_line(line)
-    _report(join, tables, prefix)
+    join.losses().tell()
     options.report_skipped(left, *readers)
-
-
-def _report(join, tables, prefix: str) -> None:
-    for column in dict.fromkeys(column for table in tables for column in table.dropped):
-        also, another = (f", and so is {prefix}{column}", "another ") if prefix else ("", "")
-        console.warn(
-            f"{column} is on both sides{also}: the right one is dropped ({another}--prefix keeps it)"
-        )
-    for column, number in join.late.items():
-        console.warn(
-            f"{column} is on both sides, on the left only from row {number} on: the rows before have the right one"
-        )
-    for table in tables:
-        keys = " and ".join(table.keys)
-        if table.keyless:
-            rows = console.counted(table.keyless, "row")
-            console.warn(f"{table.name}: {rows} without {keys} not joined")
-        if table.duplicates:
-            rows = console.counted(table.duplicates, "row")
-            console.warn(
-                f"{table.name}: {rows} with a repeated {keys} dropped (the first stays; --many keeps all)"
-            )
-        if not table.matched and table.rows:
-            console.warn(f"{table.name}: no left row has a {keys} that is in it: nothing joined")

@@ -122,8 +122,9 @@ def report_skipped(*readers: jsonl.Reader | None) -> None:
     """Tell at the end how many lines were left out, and where."""
     for records in readers:
         if records and records.skipped:
-            names = " and ".join(jsonl.shown(source) for source in records.sources)
-            console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {names}")
+            console.left_out(
+                f"{console.counted(records.skipped, 'malformed line')} skipped in {records.name}"
+            )
 
 
 def conditions(expressions: list[str] | None) -> list[Condition]:

@@ -110,7 +110,7 @@ def outliers(
     if conditions:
         training = np.array([all(condition(row) for condition in conditions) for row in rows], dtype=bool)
         if not training.any():
-            raise InputError(f"--train-where {' '.join(train_where)}: no row to learn from")
+            raise InputError(f"--train-where {' '.join(train_where or [])}: no row to learn from")
     findings = [analysis.detect(method, where, rows, training, **settings) for method in chosen]
     with jsonl.Writer(output) as writer:
         for number, row in enumerate(rows):

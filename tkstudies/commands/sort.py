@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.commands import completion, options
-from tkstudies.errors import InputError
 
 app = options.application()
 
@@ -53,29 +52,8 @@ def sort(
       tkstudies sort --by t2 --descending --one-per run_number --top 3 pca.jsonl
       tkstudies sort < runs.jsonl
     """
-    named = options.words(by)
-    columns = named or ("run_number", "reco", "lumisection_number")
+    from tkstudies.analysis.tables.sort import sorted_lines
+
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines)
-    rows = list(records.lines())
-    for column in (*named, one_per):
-        if rows and column and not any(column in row for _, row in rows):
-            raise InputError(f"no record has a column {column}; {console.alternatives(column, rows[0][1])}")
-    for column in reversed(columns):
-        rows.sort(key=lambda pair, column=column: _place(pair[1].get(column)), reverse=descending)
-        rows.sort(key=lambda pair, column=column: pair[1].get(column) is None)
-    written: set[Any] = set()
-    with jsonl.Writer(output) as writer:
-        for line, row in rows:
-            value = jsonl.encode(row.get(one_per)) if one_per else None
-            if writer.written == top or (one_per and value in written):
-                continue
-            written.add(value)
-            writer.write_line(line)
+    jsonl.write_lines(sorted_lines(records, options.words(by), descending, one_per, top), output)
     options.report_skipped(records)
-
-
-def _place(value: Any) -> tuple[int, Any]:
-    """Where a value stands among values of any type."""
-    if isinstance(value, bool | int | float):
-        return 0, value
-    return (1, value) if isinstance(value, str) else (2, str(value))

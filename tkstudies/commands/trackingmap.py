@@ -85,12 +85,14 @@ def _select(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _read_maps(records: jsonl.Reader, plot: str) -> Maps:
-    from tkstudies.analysis.histograms.referencemaps import Maps, decode_map
+    from tkstudies.analysis.histograms.referencemaps import Maps
+    from tkstudies.histogramrecord import HistogramRecord
 
     maps = Maps(plot)
-    for _, record in records.lines(decode_map):
-        maps.add(record)
-    source = " and ".join(jsonl.shown(name) for name in records.sources)
+    with records.located():
+        for record in records.parsed(HistogramRecord):
+            maps.add(record)
+    source = records.name
     if not maps:
         others = f"; it has {console.listed(maps.others)}" if maps.others else ""
         raise InputError(f"{source}: no 2-D histogram {plot}{others}")

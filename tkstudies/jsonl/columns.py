@@ -1,7 +1,8 @@
-"""Values of some columns of encoded records, without decoding the rest.
+"""Forms of records that give the values of some columns, without decoding the rest.
 
 msgspec decodes into a Struct of the columns that one names, and only validates what else is in a line: several
-times faster than a dict of everything. Absent and null are the same here, None.
+times faster than a dict of everything. The value of a record is always a tuple. Absent and null are the same here,
+None.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from tkstudies.jsonl import decode_strictly
+from tkstudies.jsonl.codec import decode_strictly
 
 Values = tuple[Any, ...]
 
-_ROWS_TO_LEARN_FROM = 50
-_MOST_LESSONS = 20
+_ROWS_TO_LEARN_FROM = 50  # to make a Struct costs as much as some ten dicts: short inputs go without
+_MOST_LESSONS = (
+    20  # rows that bring new columns again and again are read as dicts: a Struct of each would cost more
+)
 
 
 def row_decoder(
@@ -83,9 +86,9 @@ class NamedColumns:
         Raises:
             msgspec.DecodeError, BadRecord: The line isn't an object of strict JSON.
         """
-        return self._decode(line) if self._decode else self.of(decode_strictly(line))
+        return self._decode(line) if self._decode else self.from_record(decode_strictly(line))
 
-    def of(self, record: Mapping[str, Any]) -> Values:
+    def from_record(self, record: Mapping[str, Any]) -> Values:
         """The same of a decoded record."""
         return tuple([record.get(column) for column in self.columns])
 
@@ -118,9 +121,9 @@ class LearnedColumns:
                 return self._decode(line)
             except msgspec.ValidationError:
                 pass
-        return self.of(decode_strictly(line))
+        return self.from_record(decode_strictly(line))
 
-    def of(self, record: Mapping[str, Any]) -> Values:
+    def from_record(self, record: Mapping[str, Any]) -> Values:
         """The same of a decoded record."""
         self._seen += 1
         if not record.keys() <= self.columns.keys():

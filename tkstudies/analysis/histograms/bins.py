@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from math import isfinite
 from typing import TYPE_CHECKING, Any
+
+from tkstudies.histogramrecord import Hist, member
+from tkstudies.records import number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,15 +27,24 @@ def edges(axis: Any, count: int, widths: Any = None) -> list[float]:
         >>> edges({"first": {"id": 1, "value": 0}, "last": {"id": 2, "value": 4}}, 2)
         [0.0, 2.0, 4.0]
     """
-    first, last = (_number(axis, end, "value") for end in ("first", "last"))
+    first, last = (_end(axis, end, "value") for end in ("first", "last"))
     if first is None or last is None or not count or not first < last:
         return []
-    if isinstance(widths, list) and len(widths) == count and all(map(_is_width, widths)):
-        return list(accumulate(widths, initial=first))
-    ids = [_number(axis, end, "id") for end in ("first", "last")]
-    if None not in ids and ids[1] - ids[0] + 1 != count:
+    if isinstance(widths, list) and len(widths) == count:
+        known = [width for width in map(_float, widths) if width is not None and width > 0]
+        if len(known) == count:
+            return list(accumulate(known, initial=first))
+    first_id, last_id = (_end(axis, end, "id") for end in ("first", "last"))
+    if first_id is not None and last_id is not None and last_id - first_id + 1 != count:
         return []
-    return [first + (last - first) * number / count for number in range(count + 1)]
+    return [first + (last - first) * place / count for place in range(count + 1)]
+
+
+def edges_of(hist: Hist, axis: str, count: int) -> list[float]:
+    """The same of the ``x`` or ``y`` axis of a histogram; only bins in x have widths of their own."""
+    if axis == "y":
+        return edges(member(hist.yaxis), count)
+    return edges(member(hist.xaxis), count, member(hist.bins.width) if hist.bins else None)
 
 
 def contents(values: Any) -> NDArray[np.float64] | None:
@@ -52,18 +63,19 @@ def contents(values: Any) -> NDArray[np.float64] | None:
     return array if array.ndim in (1, 2) and array.size else None
 
 
-def _number(axis: Any, end: str, member: str) -> float | None:
+def contents_of(hist: Hist | None) -> NDArray[np.float64] | None:
+    """The same of a histogram; None if there is none."""
+    return contents(member(hist.bins.content)) if hist and hist.bins else None
+
+
+def _end(axis: Any, end: str, name: str) -> float | None:
     described = axis.get(end) if isinstance(axis, dict) else None
-    value = described.get(member) if isinstance(described, dict) else None
-    return value if _is_finite(value) else None
+    return _float(described.get(name)) if isinstance(described, dict) else None
 
 
-def _is_width(value: Any) -> bool:
-    return _is_finite(value) and value > 0
-
-
-def _is_finite(value: Any) -> bool:
+def _float(value: Any) -> float | None:
+    found = number(value)
     try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        return None if found is None else float(found)
     except OverflowError:
-        return False
+        return None

@@ -31,7 +31,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tkstudies.analysis.histograms.bins import contents, edges
+from tkstudies.analysis.histograms.bins import contents, contents_of, edges_of
+from tkstudies.histogramrecord import Hist, as_hist, member
 
 Array = NDArray[np.float64]
 
@@ -79,7 +80,10 @@ class Histogram:
 
 
 def read(hist: Any) -> Histogram:
-    """A histogram as the DQM GUI serves it.
+    """A histogram as the DQM GUI serves it, for a comparison.
+
+    Args:
+        hist: As a record has it, decoded or not.
 
     Raises:
         Incomparable: It isn't there, has no bins, or contents that aren't finite.
@@ -88,31 +92,32 @@ def read(hist: Any) -> Histogram:
         >>> read({"type": "TH2", "bins": {"content": [[1, 2, 3], [4, 5, 6]]}}).content.shape
         (2, 3)
     """
-    bins = hist.get("bins") if isinstance(hist, dict) else None
-    if not isinstance(bins, dict):
+    found = as_hist(hist)
+    if found is None or found.bins is None:
         raise Incomparable("no histogram")
-    content = contents(bins.get("content"))
+    content = contents_of(found)
     if content is None:
         raise Incomparable("no bin contents")
     if not np.isfinite(content).all():
         raise Incomparable("contents that are not finite")
-    error = contents(bins.get("error"))
+    error = contents(member(found.bins.error))
     return Histogram(
-        is_profile=str(hist.get("type", "")).startswith("TProfile"),
+        is_profile=found.is_profile,
         content=content,
         error=error if error is not None and error.shape == content.shape else None,
-        x=_edges(hist.get("xaxis"), content.shape[-1], bins.get("width")),
-        y=_edges(hist.get("yaxis"), content.shape[0]) if content.ndim == 2 else None,
-        labels=tuple(
-            axis.get("labels") if isinstance(axis, dict) else None
-            for axis in (hist.get("xaxis"), hist.get("yaxis"))
-        ),
+        x=_edges(found, "x", content.shape[-1]),
+        y=_edges(found, "y", content.shape[0]) if content.ndim == 2 else None,
+        labels=(_labels(member(found.xaxis)), _labels(member(found.yaxis))),
     )
 
 
-def _edges(axis: Any, count: int, widths: Any = None) -> Array | None:
-    found = edges(axis, count, widths)
+def _edges(hist: Hist, axis: str, count: int) -> Array | None:
+    found = edges_of(hist, axis, count)
     return np.array(found) if found else None
+
+
+def _labels(axis: Any) -> Any:
+    return axis.get("labels") if isinstance(axis, dict) else None
 
 
 def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE) -> dict[str, Any]:
@@ -140,6 +145,8 @@ def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE)
         0.0
     """
     _check_binning(data, reference)
+    ks: float | None = None
+    ks_p_value: float | None = None
     if data.is_counts and reference.is_counts:
         for histogram, name in ((data, "empty"), (reference, "reference empty")):
             if not histogram.content.any():
@@ -147,12 +154,11 @@ def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE)
         chi2, ndf = chi_square(data.content, reference.content)
         ks, ks_p_value = kolmogorov_smirnov(data.content, reference.content)
         pulls = beta_binomial_pulls(data.content, reference.content, tolerance)
-        used = (data.content + reference.content) > 0
+        used: NDArray[np.bool_] = (data.content + reference.content) > 0
     else:
         pulls, used = _error_pulls(data, reference, tolerance)
         chi2 = float((_error_pulls(data, reference, 0)[0] ** 2).sum())
         ndf = int(used.sum()) - (not data.is_profile)
-        ks = ks_p_value = None
     return {
         "chi2": chi2,
         "ndf": ndf,
@@ -165,7 +171,7 @@ def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE)
     }
 
 
-def nothing(reason: str) -> dict[str, Any]:
+def not_compared(reason: str) -> dict[str, Any]:
     """The columns of a comparison that could not be made."""
     return {**dict.fromkeys(COLUMNS), "reason": reason}
 
@@ -259,22 +265,25 @@ def _deviance(n: Array, excess: Array) -> Array:
     return xlog1py(n, np.divide(excess, expected, out=np.zeros_like(expected), where=expected > 0)) - excess
 
 
-def _error_pulls(data: Histogram, reference: Histogram, tolerance: float) -> tuple[Array, Array]:
+def _error_pulls(data: Histogram, reference: Histogram, tolerance: float) -> tuple[Array, NDArray[np.bool_]]:
     """Differences in units of their errors, 0 where neither bin has one; and which bins have."""
     if data.error is None or reference.error is None:
         raise Incomparable("no bin errors")
     values, errors = [], []
-    for histogram, name in ((data, "empty"), (reference, "reference empty")):
-        if not np.isfinite(histogram.error).all():
+    for histogram, error, name in (
+        (data, data.error, "empty"),
+        (reference, reference.error, "reference empty"),
+    ):
+        if not np.isfinite(error).all():
             raise Incomparable("errors that are not finite")
-        if not histogram.error.any():
+        if not error.any():
             raise Incomparable(name)
         scale = 1.0 if histogram.is_profile else histogram.content.sum()
         if scale <= 0:
             raise Incomparable("a sum of contents that is not positive")
         values.append(histogram.content / scale)
-        errors.append(histogram.error / scale)
-    used = (errors[0] > 0) | (errors[1] > 0)
+        errors.append(error / scale)
+    used: NDArray[np.bool_] = (errors[0] > 0) | (errors[1] > 0)
     variance = errors[0] ** 2 + errors[1] ** 2 + (tolerance * values[1]) ** 2
     difference = values[0] - values[1]
     return np.divide(difference, np.sqrt(variance), out=np.zeros_like(difference), where=used), used

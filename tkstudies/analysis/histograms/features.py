@@ -15,28 +15,31 @@ axis of one bin has neither and gives None.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from math import isfinite, sqrt
+from operator import attrgetter
 from sys import float_info
 from typing import Any
 
-from tkstudies.analysis.histograms import bins
+from tkstudies.analysis.histograms.bins import contents_of, edges_of
 from tkstudies.analysis.histograms.collections import feature_name, feature_order
-from tkstudies.errors import UsageError, WrongRecord
+from tkstudies.errors import UsageError
+from tkstudies.histogramrecord import Hist, HistogramRecord, as_hist, member
+from tkstudies.records import RowKey, number
 
-KEYS = ("run_number", "reco", "lumisection_number")
+Value = int | float | None
 
 DEFAULT_STATISTICS = ("mean", "rms", "entries", "integral")
 
-SERVER_STATISTICS: dict[str, tuple[str, ...]] = {
-    "mean": ("stats", "mean", "X", "value"),
-    "rms": ("stats", "rms", "X", "value"),
-    "entries": ("stats", "entries"),
-    "integral": ("bins", "integral"),
-    "mean_y": ("stats", "mean", "Y", "value"),
-    "rms_y": ("stats", "rms", "Y", "value"),
-    "underflow": ("stats", "underflow"),
-    "overflow": ("stats", "overflow"),
+SERVER_STATISTICS = {
+    "mean": "stats.mean.X.value",
+    "rms": "stats.rms.X.value",
+    "entries": "stats.entries",
+    "integral": "bins.integral",
+    "mean_y": "stats.mean.Y.value",
+    "rms_y": "stats.rms.Y.value",
+    "underflow": "stats.underflow",
+    "overflow": "stats.overflow",
 }
 """The server's own numbers and where in ``hist`` they are; the others are computed from the bins."""
 
@@ -44,8 +47,6 @@ _QUANTILES = {"median": 0.5, "q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
 
 STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *_QUANTILES)
 """All statistics by name; ``kurtosis`` is the excess, 0 for a normal distribution."""
-
-_Key = tuple[int, "str | None", "int | None"]
 
 
 def check_statistics(names: Collection[str]) -> tuple[str, ...]:
@@ -60,8 +61,11 @@ def check_statistics(names: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def statistics(hist: Any, names: Collection[str] = DEFAULT_STATISTICS) -> dict[str, int | float | None]:
+def statistics(hist: Any, names: Collection[str] = DEFAULT_STATISTICS) -> dict[str, Value]:
     """Statistics of one histogram, each None when it can't be told.
+
+    Args:
+        hist: As a record has it, decoded or not.
 
     Raises:
         UsageError: A statistic isn't known.
@@ -74,31 +78,26 @@ def statistics(hist: Any, names: Collection[str] = DEFAULT_STATISTICS) -> dict[s
         >>> statistics("unsupported type", ["mean"])
         {'mean': None}
     """
-    return _statistics(hist, check_statistics(names))
+    names = check_statistics(names)
+    return dict(zip(names, _Statistics(names)(as_hist(hist) or Hist()), strict=True))
 
 
-def contents(hist: Any) -> list[int | float | None]:
+def contents(hist: Any) -> list[Value]:
     """The bin contents in order; those of a 2-D histogram row after row (x runs fastest).
 
     Example:
         >>> contents({"bins": {"content": [[1, "nan"], [3, 4]]}})
         [1, None, 3, 4]
     """
-    values: list[int | float | None] = []
-    content = _member(hist, "bins", "content")
+    found = as_hist(hist)
+    content = member(found.bins.content) if found and found.bins else None
+    values: list[Value] = []
     for item in content if isinstance(content, list) else ():
-        values.extend(map(finite, item) if isinstance(item, list) else (finite(item),))
+        values.extend(map(number, item) if isinstance(item, list) else (number(item),))
     return values
 
 
-def finite(value: Any) -> int | float | None:
-    """The value if it is a finite number, else None."""
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def integral(value: Any) -> int | float | None:
+def integral(value: Any) -> Value:
     """The integral inside the axes: the number itself, in 2-D the centre of the table below, inside, above.
 
     Example:
@@ -110,7 +109,7 @@ def integral(value: Any) -> int | float | None:
             value = value[1][1]
         except (IndexError, KeyError, TypeError):
             return None
-    return finite(value)
+    return number(value)
 
 
 class FeatureTable:
@@ -147,12 +146,13 @@ class FeatureTable:
         self.names = check_statistics(names)
         self.content = content
         self.duplicates = 0
+        self._statistics = _Statistics(self.names)
         self._own_names = dict(feature_names or {})
         self._features: dict[str, str] = {}  # by plot, grows as plots are met
         self._order = dict(feature_order())
-        self._rows: dict[_Key, dict[str, tuple[int | float | None, ...] | None]] = {}
+        self._rows: dict[RowKey, dict[str, tuple[Value, ...] | None]] = {}
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def add(self, record: HistogramRecord | Mapping[str, Any]) -> None:
         """Take in one histogram record.
 
         A histogram that the server didn't have gives nulls and makes way for a later one.
@@ -160,49 +160,25 @@ class FeatureTable:
         Raises:
             WrongRecord: The record doesn't say which run or which plot.
         """
-        hist = record.get("hist")
-        values = None
-        if isinstance(hist, dict):
-            values = (*_statistics(hist, self.names).values(), *(contents(hist) if self.content else ()))
-        run_number, reco, lumisection = (record.get(column) for column in KEYS)
-        self.insert(run_number, reco, lumisection, record.get("plot") or record.get("name"), values)
-
-    def insert(
-        self,
-        run_number: Any,
-        reco: Any,
-        lumisection_number: Any,
-        plot: Any,
-        values: tuple[int | float | None, ...] | None,
-    ) -> None:
-        """Take in a histogram by its values: one per statistic, then the contents if wanted.
-
-        None instead of values means that there is no such histogram.
-
-        Raises:
-            WrongRecord: As in `add`.
-        """
-        if not isinstance(run_number, int) or not isinstance(plot, str):
-            raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
-        if lumisection_number is not None and not isinstance(lumisection_number, int):
-            raise WrongRecord(f"not a histogram record: lumisection_number {lumisection_number!r:.80}")
-        feature = self._features.get(plot) or self._learn(plot)
-        key = run_number, reco if isinstance(reco, str) else None, lumisection_number
-        row = self._rows.setdefault(key, {})
-        if values is None:
+        if not isinstance(record, HistogramRecord):
+            record = HistogramRecord.from_record(record)
+        feature = self._features.get(record.label) or self._learn(record.label)
+        row = self._rows.setdefault(record.key, {})
+        hist = record.hist
+        if not isinstance(hist, Hist):
             row.setdefault(feature, None)
         elif row.get(feature) is not None:
             self.duplicates += 1
         else:
-            row[feature] = values
+            row[feature] = (*self._statistics(hist), *(contents(hist) if self.content else ()))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows so far."""
         for key in self._rows:
             yield self._row(key)
 
-    def _row(self, key: _Key) -> dict[str, Any]:
-        row: dict[str, Any] = dict(zip(KEYS, key if key[2] is not None else key[:2], strict=False))
+    def _row(self, key: RowKey) -> dict[str, Any]:
+        row = key.columns()
         features = self._rows[key]
         for feature in sorted(features, key=self._order.__getitem__):
             values = features[feature] or (None,) * len(self.names)
@@ -217,37 +193,42 @@ class FeatureTable:
         return feature
 
 
-def _statistics(hist: Any, names: Iterable[str]) -> dict[str, int | float | None]:
-    values: dict[str, int | float | None] = {}
-    shape: _Shape | None = None
-    for name in names:
-        if name in SERVER_STATISTICS:
-            values[name] = _server_statistic(hist, name)
-        else:
-            shape = shape or _Shape(hist)
-            values[name] = shape.statistic(name)
-    return values
+class _Statistics:
+    """The named statistics of a histogram, as a tuple; the bins are looked at only where one needs them."""
+
+    def __init__(self, names: Collection[str]):
+        self._getters = [_getter(name) if name in SERVER_STATISTICS else None for name in names]
+        self._names = tuple(names)
+        self._needs_bins = None in self._getters
+
+    def __call__(self, hist: Hist) -> tuple[Value, ...]:
+        if not self._needs_bins:
+            return tuple([get(hist) for get in self._getters if get])
+        shape = _Shape(hist)
+        pairs = zip(self._names, self._getters, strict=True)
+        return tuple([get(hist) if get else shape.statistic(name) for name, get in pairs])
 
 
-def _server_statistic(hist: Any, name: str) -> int | float | None:
-    value = _member(hist, *SERVER_STATISTICS[name])
-    return integral(value) if name == "integral" else finite(value)
+def _getter(name: str) -> Callable[[Hist], Value]:
+    """The function that takes one of the server's own numbers out of a histogram."""
+    convert = integral if name == "integral" else number
+    member_of = attrgetter(SERVER_STATISTICS[name])
 
-
-def _member(value: Any, *path: str) -> Any:
-    for key in path:
-        if not isinstance(value, dict):
+    def get(hist: Hist) -> Value:
+        try:
+            return convert(member_of(hist))
+        except AttributeError:  # a member on the way is null
             return None
-        value = value.get(key)
-    return value
+
+    return get
 
 
 class _Shape:
     """The distribution in the bins of a histogram: their edges and weights."""
 
-    def __init__(self, hist: Any) -> None:
+    def __init__(self, hist: Hist) -> None:
         self.weights = _x_weights(hist)
-        self.edges = bins.edges(_member(hist, "xaxis"), len(self.weights), _member(hist, "bins", "width"))
+        self.edges = edges_of(hist, "x", len(self.weights))
         self.total = sum(self.weights)
         self.is_defined = bool(self.edges) and isfinite(self.total) and self.total > 0
 
@@ -258,7 +239,7 @@ class _Shape:
             value = self._quantile(_QUANTILES[name]) if name in _QUANTILES else self._standardised(name)
         except OverflowError:
             return None
-        return finite(value)
+        return number(value)
 
     def _standardised(self, name: str) -> float | None:
         """Third or fourth moment about the mean in units of the standard deviation, of bin centres."""
@@ -287,10 +268,10 @@ class _Shape:
         return self.edges[-1]  # rounding left the sum below the last fraction
 
 
-def _x_weights(hist: Any) -> list[float]:
+def _x_weights(hist: Hist) -> list[float]:
     """Contents of the bins along x, projected if 2-D; empty if they are no distribution."""
-    kind, content = _member(hist, "type"), bins.contents(_member(hist, "bins", "content"))
-    if content is None or (isinstance(kind, str) and kind.startswith("TProfile")):
+    content = None if hist.is_profile else contents_of(hist)
+    if content is None:
         return []
     rows = content.tolist() if content.ndim == 2 else [content.tolist()]
     weights = [sum(column) for column in zip(*rows, strict=True)]

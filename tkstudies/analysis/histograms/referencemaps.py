@@ -6,35 +6,16 @@ A lumisection has its own map if there is one, else that of its run; so has its 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.histograms.collections import TRACKING_MAP
 from tkstudies.analysis.histograms.trackingmaps import COLUMNS, angular_entropy, compare_maps, map_array
-from tkstudies.jsonl import decode_value
-
-Record = dict[str, Any]
-
-_KEYS = ("run_number", "reco", "lumisection_number")
-
-
-class MapRecord(msgspec.Struct):
-    """A histogram record whose bins stay encoded until it is known that they are wanted."""
-
-    run_number: int
-    reco: str | None = None
-    lumisection_number: int | None = None
-    plot: str | None = None
-    name: str | None = None
-    hist: msgspec.Raw = msgspec.Raw(b"null")
-
-
-decode_map = msgspec.json.Decoder(MapRecord).decode
-"""A decoder for ``jsonl.Reader.lines``."""
+from tkstudies.histogramrecord import HistogramRecord
+from tkstudies.records import ROW_KEYS, Record, RowKey, find_row_key
 
 
 class Maps:
@@ -51,47 +32,39 @@ class Maps:
     Example:
         >>> hist = {"type": "TH2", "bins": {"content": [[1, 2], [3, 4]]}}
         >>> maps = Maps("a")
-        >>> maps.add({"run_number": 1, "reco": "express", "plot": "/p/a", "hist": hist})
+        >>> record = {"run_number": 1, "reco": "express", "plot": "/p/a", "hist": hist}
+        >>> maps.add(HistogramRecord.from_record(record))
         >>> maps.find(1, "express", 7)
-        (1, 'express', None)
+        RowKey(run_number=1, reco='express', lumisection_number=None)
     """
 
     def __init__(self, plot: str = TRACKING_MAP.name) -> None:
         self.repeated = self.unreadable = 0
         self.others: dict[str, None] = {}
         self._plot = plot
-        self._maps: dict[Hashable, NDArray[np.float64]] = {}
+        self._maps: dict[RowKey, NDArray[np.float64]] = {}
 
     def __len__(self) -> int:
         return len(self._maps)
 
-    def __getitem__(self, key: Hashable) -> NDArray[np.float64]:
+    def __getitem__(self, key: RowKey) -> NDArray[np.float64]:
         return self._maps[key]
 
-    def add(self, record: Record | MapRecord) -> None:
+    def add(self, record: HistogramRecord) -> None:
         """Take in a histogram record, if it is one of the plot."""
-        if isinstance(record, MapRecord):
-            key: Hashable = record.run_number, record.reco, record.lumisection_number
-            labels, hist = (record.name, record.plot), record.hist
-        else:
-            key = _key(*map(record.get, _KEYS))
-            labels, hist = (record.get("name"), record.get("plot")), record.get("hist")
-        label = next((text for text in labels if isinstance(text, str)), "")
-        if self._plot not in (label, *labels, label.rpartition("/")[2]):
-            if label:
-                self.others.setdefault(label)
+        key, label = record.key, record.name or record.label
+        if self._plot not in (record.name, record.plot, label.rpartition("/")[2]):
+            self.others.setdefault(label)
         elif key in self._maps:
             self.repeated += 1
+        elif (array := map_array(record.hist)) is None:
+            self.unreadable += 1
         else:
-            array = map_array(decode_value(bytes(hist)) if isinstance(hist, msgspec.Raw) else hist)
-            if array is None or key is None:
-                self.unreadable += 1
-            else:
-                self._maps[key] = array
+            self._maps[key] = array
 
-    def find(self, run_number: Any, reco: Any, lumisection: Any) -> Hashable:
+    def find(self, run_number: Any, reco: Any, lumisection: Any) -> RowKey | None:
         """The key of the map of a lumisection, else of its run; None if there is neither."""
-        keys = (_key(run_number, reco, number) for number in (lumisection, None))
+        keys = (find_row_key(run_number, reco, number) for number in (lumisection, None))
         return next((key for key in keys if key in self._maps), None)
 
 
@@ -115,20 +88,20 @@ class MapComparison:
         self._maps = maps
         self._columns = tuple(columns)
         self._periodic_phi = periodic_phi
-        self._results: dict[tuple[Hashable, Hashable], Record] = {}
-        self._entropies: dict[Hashable, float | None] = {}
+        self._results: dict[tuple[RowKey, RowKey | None], Record] = {}
+        self._entropies: dict[RowKey, float | None] = {}
 
     def columns_of(self, row: Record) -> Record:
         """The columns for a row, which names its run_number, reco and reference_run_number."""
         self.rows += 1
-        run_number, reco, lumisection = map(row.get, _KEYS)
+        run_number, reco, lumisection = map(row.get, ROW_KEYS)
         key = self._maps.find(run_number, reco, lumisection)
         if key is None:
             self.gaps["map"] += 1
             return dict.fromkeys(self._columns)
         reference_run = row.get("reference_run_number")
         reference = self._maps.find(reference_run, reco, lumisection)
-        if _key(reference_run, reco, None) is None:
+        if find_row_key(reference_run, reco) is None:
             self.gaps["reference"] += 1
         elif reference is None:
             self.gaps["reference map"] += 1
@@ -138,7 +111,7 @@ class MapComparison:
             self._results[key, reference] = self._compared(key, reference)
         return self._results[key, reference]
 
-    def _compared(self, key: Hashable, reference: Hashable) -> Record:
+    def _compared(self, key: RowKey, reference: RowKey | None) -> Record:
         occupancy = self._maps[key]
         values = compare_maps(occupancy, None if reference is None else self._maps[reference], self._columns)
         if "angular_entropy" in self._columns:
@@ -146,10 +119,3 @@ class MapComparison:
                 self._entropies[key] = angular_entropy(occupancy, self._periodic_phi)
             values["angular_entropy"] = self._entropies[key]
         return {column: values[column] for column in self._columns}
-
-
-def _key(run_number: Any, reco: Any, lumisection: Any) -> Hashable:
-    """What a map is found by; None for what can't name one."""
-    is_number = isinstance(run_number, int | float) and not isinstance(run_number, bool)
-    named = is_number and isinstance(reco, str | None) and isinstance(lumisection, int | None)
-    return (run_number, reco, lumisection) if named else None

@@ -13,9 +13,9 @@ from typing import Any
 from tkstudies.analysis.histograms import comparison
 from tkstudies.analysis.histograms.collections import to_offline
 from tkstudies.analysis.histograms.comparison import TOLERANCE, Histogram, Incomparable
-from tkstudies.errors import WrongRecord
+from tkstudies.histogramrecord import HistogramRecord
+from tkstudies.records import Record, RowKey
 
-Record = dict[str, Any]
 Key = tuple[Any, Any, Any, str]  # run, reco, lumisection and plot
 
 NO_REFERENCE_RUN = "no reference run"
@@ -24,11 +24,17 @@ NOT_IN_REFERENCE = "not in the reference run"
 
 @dataclass(frozen=True)
 class Plot:
-    """One histogram record, its bins as arrays; ``histogram`` is the reason if they can't be used."""
+    """One histogram, its bins as arrays.
 
-    run_number: int
-    reco: str | None
-    lumisection_number: int | None
+    Attributes:
+        row: Whose histogram it is.
+        plot: Path of the plot, else its name.
+        name: Name of the plot.
+        reference_run_number: The reference that its record names.
+        histogram: What a comparison needs; the reason if it can't be used.
+    """
+
+    row: RowKey
     plot: str
     name: str
     reference_run_number: int | None
@@ -36,32 +42,24 @@ class Plot:
 
     def key(self, run_number: int | None, lumisection_number: int | None) -> Key:
         """What the plot is found by, were it one of those."""
-        return run_number, self.reco, lumisection_number, to_offline(self.plot) or self.plot
+        return run_number, self.row.reco, lumisection_number, to_offline(self.plot) or self.plot
 
 
-def read_plot(record: Record) -> Plot:
+def read_plot(record: HistogramRecord) -> Plot:
     """The plot of a histogram record.
 
-    Raises:
-        WrongRecord: The record doesn't say which run or which plot.
-
     Example:
-        >>> read_plot({"run_number": 9, "plot": "/a/b", "hist": "unsupported type"}).histogram
+        >>> missing = {"run_number": 9, "plot": "/a/b", "hist": "unsupported type"}
+        >>> read_plot(HistogramRecord.from_record(missing)).histogram
         'no histogram'
     """
-    run_number, reco, lumisection = map(record.get, ("run_number", "reco", "lumisection_number"))
-    plot = record.get("plot") or record.get("name")
-    if type(run_number) is not int or not isinstance(plot, str) or not isinstance(reco, str | None):
-        raise WrongRecord(f"not a histogram record: run_number {run_number!r:.80}, plot {plot!r:.80}")
-    if not isinstance(lumisection, int | None):
-        raise WrongRecord(f"not a histogram record: lumisection_number {lumisection!r:.80}")
     try:
-        histogram: Histogram | str = comparison.read(record.get("hist"))
+        histogram: Histogram | str = comparison.read(record.hist)
     except Incomparable as reason:
         histogram = str(reason)
-    own = record.get("reference_run_number")
-    name = record.get("name") or plot.rstrip("/").rpartition("/")[2]
-    return Plot(run_number, reco, lumisection, plot, name, own if type(own) is int else None, histogram)
+    plot = record.label
+    name = record.name or plot.rstrip("/").rpartition("/")[2]
+    return Plot(record.key, plot, name, record.reference_run_number, histogram)
 
 
 class References:
@@ -76,7 +74,8 @@ class References:
 
     Example:
         >>> hist = {"type": "TH1", "bins": {"content": [5, 5]}}
-        >>> old, new = (read_plot({"run_number": run, "plot": "/p", "hist": hist}) for run in (1, 2))
+        >>> records = [{"run_number": run, "plot": "/p", "hist": hist} for run in (1, 2)]
+        >>> old, new = map(read_plot, map(HistogramRecord.from_record, records))
         >>> References([old]).compare(new, 1)["max_pull"]
         0.0
     """
@@ -86,9 +85,9 @@ class References:
         self._run_number = run_number
         self._histograms: dict[Key, Histogram | str] = {}
         for plot in plots:
-            if run_number not in (None, plot.run_number):
+            if run_number not in (None, plot.row.run_number):
                 continue
-            key = plot.key(plot.run_number, plot.lumisection_number)
+            key = plot.key(plot.row.run_number, plot.row.lumisection_number)
             if isinstance(self._histograms.get(key), str | None):  # none yet, or none that can be used
                 self._histograms[key] = plot.histogram
             else:
@@ -113,11 +112,8 @@ class References:
             reference_run: int | None = self._run_number
         else:
             reference_run = default if plot.reference_run_number is None else plot.reference_run_number
-        is_run = plot.lumisection_number is None
         record = {
-            "run_number": plot.run_number,
-            "reco": plot.reco,
-            **({} if is_run else {"lumisection_number": plot.lumisection_number}),
+            **plot.row.columns(),
             "reference_run_number": reference_run,
             "plot": plot.plot,
             "name": plot.name,
@@ -126,12 +122,12 @@ class References:
             data = _usable(plot.histogram)
             return record | comparison.compare(data, self._find(plot, reference_run), tolerance)
         except Incomparable as reason:
-            return record | comparison.nothing(str(reason))
+            return record | comparison.not_compared(str(reason))
 
     def _find(self, plot: Plot, run_number: int | None) -> Histogram:
         if run_number is None:
             raise Incomparable(NO_REFERENCE_RUN)
-        for lumisection in (plot.lumisection_number, None):
+        for lumisection in (plot.row.lumisection_number, None):
             found = self._histograms.get(plot.key(run_number, lumisection))
             if found is not None:
                 return _usable(found, "reference: ")

@@ -7,14 +7,15 @@ shapes) is None. Definitions: cms-tracker-studies, trackerstudies/algorithms.py.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tkstudies.analysis.histograms.bins import contents
+from tkstudies.analysis.histograms.bins import contents_of
+from tkstudies.histogramrecord import as_hist
 
 COLUMNS = ("reference_cost", "scaled_reference_cost", "map_scale", "angular_entropy", "map_empty")
 
@@ -32,8 +33,7 @@ def map_array(hist: Any) -> NDArray[np.float64] | None:
         >>> map_array({"type": "TH2", "bins": {"content": [[1, 2, 3], [4, 5, 6]]}}).shape
         (2, 3)
     """
-    bins = hist.get("bins") if isinstance(hist, dict) else None
-    array = contents(bins.get("content")) if isinstance(bins, dict) else None
+    array = contents_of(as_hist(hist))
     return array if array is not None and array.ndim == 2 else None
 
 
@@ -52,14 +52,14 @@ def compare_maps(
         >>> compare_maps(np.array([[1, 2], [3, 4]]), np.zeros((2, 2)), only=["reference_cost", "map_empty"])
         {'reference_cost': None, 'map_empty': True}
     """
-    has_both = occupancy is not None and reference is not None
-    functions = {
-        "reference_cost": lambda: reference_cost(occupancy, reference) if has_both else None,
-        "scaled_reference_cost": lambda: scaled_reference_cost(occupancy, reference) if has_both else None,
-        "map_scale": lambda: map_scale(occupancy, reference) if has_both else None,
-        "map_empty": lambda: _any_constant(occupancy, reference),
-    }
-    return {column: function() for column, function in functions.items() if column in only}
+    values: dict[str, float | bool | None] = {}
+    for column, function in _OF_BOTH_MAPS.items():
+        if column in only:
+            both = occupancy is not None and reference is not None
+            values[column] = function(occupancy, reference) if both else None
+    if "map_empty" in only:
+        values["map_empty"] = _any_constant(occupancy, reference)
+    return values
 
 
 def mean_normalise(occupancy: ArrayLike) -> NDArray[np.float64] | None:
@@ -146,6 +146,13 @@ def scaled_reference_cost(occupancy: ArrayLike, reference: ArrayLike) -> float |
     return float(cost) if np.isfinite(cost) else None
 
 
+_OF_BOTH_MAPS: dict[str, Callable[[Any, Any], float | None]] = {
+    "reference_cost": reference_cost,
+    "scaled_reference_cost": scaled_reference_cost,
+    "map_scale": map_scale,
+}
+
+
 def angular_correlation(
     occupancy: ArrayLike, periodic_phi: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -224,7 +231,8 @@ def _distance_bins(
     distances = np.sqrt(dy[:, None, None] ** 2 + dx[None] ** 2).ravel()
     edges = np.linspace(0, distances.max(), _DISTANCE_BINS + 1)
     bins = _bin_numbers(distances, edges)
-    return edges, bins, np.bincount(bins, weights=pairs, minlength=_DISTANCE_BINS)
+    totals = np.bincount(bins, weights=pairs, minlength=_DISTANCE_BINS).astype(np.float64)
+    return edges, bins, totals
 
 
 def _bin_numbers(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.intp]:

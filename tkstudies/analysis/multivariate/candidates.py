@@ -6,26 +6,21 @@ runs with the same reco, lumisections for a lumisection and whole runs for a run
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from tkstudies import console
+from tkstudies.analysis.multivariate.components import component_columns
 from tkstudies.analysis.multivariate.ranking import CONDITIONS, Array, Candidate, rank
 from tkstudies.analysis.tables.certification import Certification
-from tkstudies.analysis.tables.labels import status
 from tkstudies.errors import InputError, WrongRecord
-
-Row = dict[str, Any]
-Key = tuple[Any, Any, Any]  # run, reco and lumisection
-
-_COMPONENT = re.compile(r"pc[0-9]+")
-_MOST_NAMED = 12
+from tkstudies.records import Record, RowKey, number, row_key, status
 
 
-def distinct(records: Iterable[Row]) -> tuple[list[Row], int]:
+def distinct(records: Iterable[Record]) -> tuple[list[Record], int]:
     """The first row of each run (or lumisection) and reco, and how many others there were.
 
     Raises:
@@ -35,15 +30,12 @@ def distinct(records: Iterable[Row]) -> tuple[list[Row], int]:
         >>> distinct([{"run_number": 1, "energy": 6500}, {"run_number": 1, "energy": 0}])
         ([{'run_number': 1, 'energy': 6500}], 1)
     """
-    rows: dict[Key, Row] = {}
+    rows: dict[RowKey, Record] = {}
     repeated = 0
     for record in records:
-        run_number, reco, lumisection = key = _key(record)
-        is_run = type(run_number) is int and run_number.bit_length() < 64
-        if not is_run or not isinstance(reco, str | None):
-            raise WrongRecord(f"not a run record: run_number {run_number!r:.80}, reco {reco!r:.80}")
-        if not isinstance(lumisection, int | None):
-            raise WrongRecord(f"not a run record: lumisection_number {lumisection!r:.80}")
+        key = row_key(record)
+        if key.run_number.bit_length() > 63:
+            raise WrongRecord(f"not a run record: run_number {key.run_number!r:.80}")
         repeated += key in rows
         rows.setdefault(key, record)
     return list(rows.values()), repeated
@@ -65,20 +57,20 @@ class Choice:
     mixed: dict[str, list[str]] = field(default_factory=dict)
 
 
-def is_good(row: Row, certified: Certification | None = None) -> bool:
+def is_good(row: Record, certified: Certification | None = None) -> bool:
     """Is the run (or the lumisection) certified good: by the file, else by is_bad, where unknown by tracking?
 
     >>> is_good({"is_bad": False}), is_good({"tracking": "Good"}), is_good({"is_bad": True, "tracking": "GOOD"})
     (True, True, False)
     """
     if certified is not None:
-        return certified.contains(row["run_number"], row.get("lumisection_number"))
+        return certified.contains(row.get("run_number"), row.get("lumisection_number"))
     if isinstance(row.get("is_bad"), bool):
         return not row["is_bad"]
     return status(row.get("tracking")) == "GOOD"
 
 
-def choose_conditions(rows: Sequence[Row], chosen: Sequence[str] = ()) -> Choice:
+def choose_conditions(rows: Sequence[Record], chosen: Sequence[str] = ()) -> Choice:
     """Those of the chosen columns, without any of `CONDITIONS`, in which the rows have numbers.
 
     Raises:
@@ -91,15 +83,14 @@ def choose_conditions(rows: Sequence[Row], chosen: Sequence[str] = ()) -> Choice
     known = _numeric(rows)
     choice = Choice(absent=[column for column in chosen or CONDITIONS if column not in known])
     if choice.absent and (chosen or len(choice.absent) == len(CONDITIONS)):
-        more = f", ... ({len(known) - _MOST_NAMED} more)" if len(known) > _MOST_NAMED else ""
-        there = ", ".join(sorted(known)[:_MOST_NAMED]) + more
+        there = console.listed(sorted(known))
         raise InputError(f"no numbers in {', '.join(choice.absent)}; columns with numbers are {there}")
     for column in dict.fromkeys(chosen or CONDITIONS):
         if column in known:
-            units = {row[f"{column}_unit"] for row in rows if isinstance(row.get(f"{column}_unit"), str)}
-            if len(units) > 1:
-                choice.mixed[column] = sorted(units)
-            choice.columns.append(twin_of(column) if len(units) > 1 else column)
+            of_rows = {row[f"{column}_unit"] for row in rows if isinstance(row.get(f"{column}_unit"), str)}
+            if len(of_rows) > 1:
+                choice.mixed[column] = sorted(of_rows)
+            choice.columns.append(twin_of(column) if len(of_rows) > 1 else column)
     for column, units in choice.mixed.items():
         if twin_of(column) not in known:
             raise InputError(
@@ -114,18 +105,18 @@ def twin_of(column: str) -> str:
     return f"{column}_pb"
 
 
-def choose_components(rows: Sequence[Row]) -> list[str]:
+def choose_components(rows: Sequence[Record]) -> list[str]:
     """The principal components pc1, pc2, ... that rows have, in this order.
 
     >>> choose_components([{"pc10": 1.0, "pc2": 0.5, "t2": 3}])
     ['pc2', 'pc10']
     """
-    return sorted(filter(_COMPONENT.fullmatch, _numeric(rows)), key=lambda name: int(name[2:]))
+    return component_columns(_numeric(rows))
 
 
 def nearest(
-    rows: Sequence[Row], good: Sequence[Row], columns: Sequence[str], top: int
-) -> Iterator[list[Row]]:
+    rows: Sequence[Record], good: Sequence[Record], columns: Sequence[str], top: int
+) -> Iterator[list[Record]]:
     """The records of the ``top`` most similar candidates of each row, in the order of the rows.
 
     Args:
@@ -142,13 +133,13 @@ def nearest(
         >>> best["candidate_run_number"], best["distance"]
         (2, 0.0)
     """
-    kinds: dict[tuple[Any, bool], tuple[list[Row], list[Row]]] = {}
+    kinds: dict[tuple[str | None, bool], tuple[list[Record], list[Record]]] = {}
     for row in rows:
         kinds.setdefault(_kind(row), ([], []))[0].append(row)
-    for row in sorted(good, key=lambda row: row.get("lumisection_number") or 0, reverse=True):
+    for row in sorted(good, key=lambda row: row_key(row).lumisection_number or 0, reverse=True):
         if _kind(row) in kinds:
             kinds[_kind(row)][1].append(row)
-    results: dict[Key, list[Row]] = {}
+    results: dict[RowKey, list[Record]] = {}
     for mine, candidates in kinds.values():
         if candidates:
             found = rank(
@@ -159,57 +150,50 @@ def nearest(
                 top,
             )
             for row, best in zip(mine, found, strict=True):
-                results[_key(row)] = [
+                results[row_key(row)] = [
                     _record(row, candidates[candidate.index], place, candidate, columns)
                     for place, candidate in enumerate(best, start=1)
                 ]
     for row in rows:
-        yield results.get(_key(row), [])
+        yield results.get(row_key(row), [])
 
 
-def _key(row: Row) -> Key:
-    return row.get("run_number"), row.get("reco"), row.get("lumisection_number")
+def _kind(row: Record) -> tuple[str | None, bool]:
+    key = row_key(row)
+    return key.reco, key.is_run
 
 
-def _kind(row: Row) -> tuple[Any, bool]:
-    return row.get("reco"), row.get("lumisection_number") is None
+def _numeric(rows: Sequence[Record]) -> set[str]:
+    return {column for row in rows for column, value in row.items() if number(value) is not None}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _numbers(rows: Sequence[Record]) -> Any:
+    return np.array([row_key(row).run_number for row in rows], dtype=np.int64)
 
 
-def _numeric(rows: Sequence[Row]) -> set[str]:
-    return {column for row in rows for column, value in row.items() if _is_number(value)}
-
-
-def _numbers(rows: Sequence[Row]) -> Any:
-    return np.array([row["run_number"] for row in rows], dtype=np.int64)
-
-
-def _values(rows: Sequence[Row], columns: Sequence[str]) -> Array:
+def _values(rows: Sequence[Record], columns: Sequence[str]) -> Array:
     return np.array([[_value(row, name) for name in columns] for row in rows], dtype=np.float64)
 
 
-def _value(row: Row, column: str) -> float:
+def _value(row: Record, column: str) -> float:
+    value = number(row.get(column))
     try:
-        return float(row[column]) if _is_number(row.get(column)) else float("nan")
+        return float("nan") if value is None else float(value)
     except OverflowError:
         raise InputError(f"{column}: a number too large to compute with in run {row['run_number']}") from None
 
 
-def _record(row: Row, candidate_row: Row, place: int, candidate: Candidate, columns: Sequence[str]) -> Row:
+def _record(
+    row: Record, candidate_row: Record, place: int, candidate: Candidate, columns: Sequence[str]
+) -> Record:
     contributions = zip(columns, candidate.contributions.tolist(), strict=True)
-    is_run = row.get("lumisection_number") is None
-    own = {} if is_run else {"lumisection_number": row["lumisection_number"]}
-    others = {} if is_run else {"candidate_lumisection_number": candidate_row["lumisection_number"]}
+    key, other = row_key(row), row_key(candidate_row)
+    of_lumisection = {} if key.is_run else {"candidate_lumisection_number": other.lumisection_number}
     return {
-        "run_number": row["run_number"],
-        "reco": row.get("reco"),
-        **own,
+        **key.columns(),
         "rank": place,
-        "candidate_run_number": candidate_row["run_number"],
-        **others,
+        "candidate_run_number": other.run_number,
+        **of_lumisection,
         "distance": candidate.distance,
         "columns_compared": candidate.compared,
         **{f"contribution_{column}": value for column, value in contributions},

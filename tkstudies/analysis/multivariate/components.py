@@ -7,6 +7,7 @@ the limit of the residual; Hotelling's T2 limit from the F distribution.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,27 @@ Array = NDArray[np.float64]
 
 FORMAT = "tkstudies-pca-1"
 CONFIDENCES = (0.95, 0.99)
+
+
+_COMPONENT = re.compile(r"pc[1-9][0-9]*")
+
+
+def is_component(column: str) -> bool:
+    """Is it a principal component's column?
+
+    >>> is_component("pc1"), is_component("pc0"), is_component("pc_count")
+    (True, False, False)
+    """
+    return _COMPONENT.fullmatch(column) is not None
+
+
+def component_columns(columns: Iterable[str]) -> list[str]:
+    """Those that are principal components, in the order of their numbers.
+
+    >>> component_columns(["pc10", "t2", "pc2"])
+    ['pc2', 'pc10']
+    """
+    return sorted(filter(is_component, columns), key=lambda name: int(name[2:]))
 
 
 @dataclass
@@ -234,7 +256,7 @@ def from_json(content: Any, name: str) -> Model:
             variance=np.array(content["explained_variance"], dtype=float),
             variance_ratio=np.array(content["explained_variance_ratio"], dtype=float),
             rows=int(content["rows"]),
-            residual_sums=tuple(float(value) for value in content["residual_sums"]),
+            residual_sums=_three(content["residual_sums"]),
             missing=str(content["missing"]),
             patterns=[str(pattern) for pattern in content["patterns"]],
         )
@@ -242,11 +264,16 @@ def from_json(content: Any, name: str) -> Model:
         shapes = {model.filler.shape, model.mean.shape, model.scale.shape}
         if shapes != {(width,)} or model.components.shape != (len(model.variance), width):
             raise ValueError("its arrays don't fit together")
-        if not (model.scale > 0).all() or len(model.residual_sums) != 3:
+        if not (model.scale > 0).all():
             raise ValueError("its numbers can't be those of a model")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{name} is not a model of tkstudies pca: {error}") from None
     return model
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    one, two, three = map(float, values)
+    return one, two, three
 
 
 def loadings(model: Model) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,15 +13,16 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from tkstudies.errors import InputError, UsageError
-from tkstudies.jsonl import Record
 from tkstudies.jsonl.columns import LearnedColumns, Values, row_decoder
 from tkstudies.jsonl.store import NumberStore
+from tkstudies.records import number
 
 FEATURE_TOKENS = (".rms", "mean")
 FEATURE_NAMES = ("recorded_lumi",)
 MISSING = ("zero", "mean", "drop")
 
-_NOT_A_NUMBER = bool | str | list[Any] | dict[str, Any] | None
+_NOT_A_NUMBER: Any = bool | str | list[Any] | dict[str, Any] | None
+_A_NUMBER: Any = int | float | None
 
 
 def is_feature(column: str, patterns: Sequence[str] = ()) -> bool:
@@ -37,7 +38,7 @@ def is_feature(column: str, patterns: Sequence[str] = ()) -> bool:
     return column in FEATURE_NAMES or any(token in column for token in FEATURE_TOKENS)
 
 
-def tells(features: Sequence[str], patterns: Sequence[str] = ()) -> NDArray[np.bool_]:
+def telling_features(features: Sequence[str], patterns: Sequence[str] = ()) -> NDArray[np.bool_]:
     """Which features tell that the histograms of a row were fetched, shape (features,).
 
     A luminosity alone doesn't, unless patterns chose it or there is nothing else.
@@ -83,13 +84,12 @@ class FeatureMatrix:
 
 
 class MatrixBuilder(LearnedColumns):
-    """Collects the numeric features of records, one by one: give ``add`` what ``decode`` makes of a line.
+    """Collects the numeric features of records: a form for ``Records.rows``, whose values go to ``add``.
 
     Args:
         patterns: Shell patterns of feature names; empty for the notebook's selection.
         features: Fixed list of features in a fixed order (of a model); others are noted in ``extra``.
         others: Other columns whose values ``add`` gives back.
-        on_disk: Whether a forked process will add the records.
     """
 
     def __init__(
@@ -97,7 +97,6 @@ class MatrixBuilder(LearnedColumns):
         patterns: Sequence[str] = (),
         features: Sequence[str] | None = None,
         others: Iterable[str] = (),
-        on_disk: bool = False,
     ):
         super().__init__(dict.fromkeys(others))
         self.extra: dict[str, None] = {}
@@ -105,28 +104,25 @@ class MatrixBuilder(LearnedColumns):
         self._fixed = features is not None
         self._features = dict.fromkeys(features or ())
         self._not_features: set[str] = set()
-        self._stored = NumberStore(on_disk=on_disk)
+        self._stored = NumberStore()
 
-    def add(self, row: Values | Record) -> Values:
+    def add(self, values: Values) -> Values:
         """Take the features of one record; the values of the other columns, UNSET where they are absent."""
-        values = row if type(row) is tuple else self.of(row)
         self._stored.add(values[len(values) - len(self._features) :])
         return values[: len(self.wanted)]
 
-    def of(self, record: Record) -> Values:
+    def from_record(self, record: Mapping[str, Any]) -> Values:
         """The values of the other columns, then the features known so far."""
         known = len(self._features)
         for column, value in record.items():
-            if _is_number(value) and column not in self._features and column not in self._not_features:
+            new = column not in self._features and column not in self._not_features
+            if new and number(value) is not None:
                 self._sort_out(column)
         if len(self._features) > known:
             self._forget()
-        super().of(record)
-        numbers = map(record.get, self._features)
-        return (
-            *[record.get(column, UNSET) for column in self.wanted],
-            *[value if _is_number(value) else None for value in numbers],
-        )
+        super().from_record(record)
+        others = [record.get(column, UNSET) for column in self.wanted]
+        return *others, *[number(record.get(feature)) for feature in self._features]
 
     def _sort_out(self, column: str) -> None:
         if is_feature(column, self._patterns) and not self._fixed:
@@ -138,31 +134,14 @@ class MatrixBuilder(LearnedColumns):
 
     def _decoder(self) -> Any:
         """A number where there was none before, or the other way round, makes the decoder refuse the line."""
-        types = {}
+        types: dict[str, Any] = {}
         for column in (column for column in self.columns if column not in self._features):
             if column in self._not_features or not is_feature(column, self._patterns):
                 types[column] = Any if column in self.wanted else msgspec.Raw
             else:
                 types[column] = _NOT_A_NUMBER
-        types.update(dict.fromkeys(self._features, int | float | None))
+        types.update(dict.fromkeys(self._features, _A_NUMBER))
         return row_decoder(types, self.wanted, only=True, unset=self.wanted, rest=len(self._features))
-
-    def flush(self) -> tuple[list[str], list[str], list[tuple[int, int]]]:
-        """From a forked process, what ``restore`` has to know of the records that were added there."""
-        return list(self._features), list(self.extra), self._stored.flush()
-
-    def restore(self, found: tuple[list[str], list[str], list[tuple[int, int]]]) -> None:
-        """Have the records that the fork of this builder has added."""
-        features, extra, blocks = found
-        self._features, self.extra = dict.fromkeys(features), dict.fromkeys(extra)
-        self._stored.restore(blocks)
-
-    def extend(self, other: MatrixBuilder) -> None:
-        """Go on with the records of another builder; add none to either after that."""
-        self._features.update(other._features)
-        self.extra.update(other.extra)
-        places = {feature: place for place, feature in enumerate(self._features)}
-        self._stored.extend(other._stored, [places[feature] for feature in other._features])
 
     def matrix(self) -> FeatureMatrix:
         """The rows of all records that have features of their own.
@@ -170,20 +149,17 @@ class MatrixBuilder(LearnedColumns):
         Without patterns a luminosity alone doesn't count: the histograms of such a record were never fetched.
         """
         features = list(self._features)
-        telling = tells(features, self._patterns)
+        telling = telling_features(features, self._patterns)
         known = np.zeros(len(features), dtype=bool)
-        kept, gaps = [np.zeros(0, dtype=bool)], [np.zeros(0, dtype=bool)]
+        kept: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
+        gaps: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
         for chunk in self._stored.chunks(len(features)):
             there = ~np.isnan(chunk)
-            kept.append(there[:, telling].any(axis=1))
+            kept.append(np.any(there[:, telling], axis=1))
             there = there[kept[-1]]
-            gaps.append(~there.all(axis=1))
-            known |= there.any(axis=0)
+            gaps.append(~np.all(there, axis=1))
+            known |= np.any(there, axis=0)
         return FeatureMatrix(features, self._stored, np.concatenate(kept), np.concatenate(gaps), known)
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) is float or type(value) is int
 
 
 def column_means(chunks: Iterable[NDArray[np.float64]], width: int) -> NDArray[np.float64]:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tkstudies.analysis.multivariate.points import Array, Points, Record, reproducible
-from tkstudies.analysis.tables.labels import status
+from tkstudies.analysis.multivariate.points import Array, Points, reproducible
 from tkstudies.errors import InputError
+from tkstudies.records import Record, status
 
 METHODS = ("envelope", "one-class-svm", "isolation-forest", "lof", "svc")
 CONTAMINATED = ("envelope", "isolation-forest", "lof")
@@ -93,9 +93,8 @@ def detect(
             scikit-learn can't fit them.
     """
     usable = points.usable
-    bad = known = None
+    bad, known = classes(rows)
     if method == "svc":
-        bad, known = classes(rows)
         chosen = usable & known if training is None else usable & known & training
         _require_both(bad[chosen])
     elif training is not None:

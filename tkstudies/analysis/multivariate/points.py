@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tkstudies.analysis.multivariate.matrix import filled, filler, is_feature, tells
+from tkstudies.analysis.multivariate.components import component_columns, is_component
+from tkstudies.analysis.multivariate.matrix import filled, filler, is_feature, telling_features
 from tkstudies.errors import InputError
+from tkstudies.records import Record, number
 
 Array = NDArray[np.float64]
-Record = dict[str, Any]
-
-_COMPONENT = re.compile(r"pc[1-9][0-9]*")
 
 
 @dataclass
@@ -42,7 +40,7 @@ class Points:
     def usable(self) -> NDArray[np.bool_]:
         """Rows that have a place in the space, shape (rows,): with a telling value, and with ``drop`` all values."""
         there = ~np.isnan(self.values)
-        return there.all(axis=1) if self.missing == "drop" else there[:, self.telling].any(axis=1)
+        return np.all(there, axis=1) if self.missing == "drop" else np.any(there[:, self.telling], axis=1)
 
     @property
     def filled(self) -> int:
@@ -79,15 +77,6 @@ class Points:
         return scaled
 
 
-def is_component(column: str) -> bool:
-    """Is it a principal component's column?
-
-    >>> is_component("pc1"), is_component("pc_count")
-    (True, False)
-    """
-    return _COMPONENT.fullmatch(column) is not None
-
-
 def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = "zero") -> Points:
     """The points of all rows.
 
@@ -106,13 +95,15 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
     """
     if not rows:
         raise InputError("no records")
-    numeric = list(dict.fromkeys(name for row in rows for name, value in row.items() if _is_number(value)))
+    numeric = list(
+        dict.fromkeys(name for row in rows for name, value in row.items() if number(value) is not None)
+    )
     columns = _choose(numeric, patterns)
-    values = np.array([[_number(row.get(name)) for name in columns] for row in rows], dtype=float)
+    values = np.array([[_float(row.get(name)) for name in columns] for row in rows], dtype=float)
     if np.isinf(values).any():
         names = [name for name, column in zip(columns, values.T, strict=True) if np.isinf(column).any()]
         raise InputError(f"numbers too large to compute with: {', '.join(names[:5])}")
-    return Points(columns, values, tells(columns, patterns), missing)
+    return Points(columns, values, telling_features(columns, patterns), missing)
 
 
 def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
@@ -123,8 +114,7 @@ def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
             )
     if patterns:
         return [name for name in numeric if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    components = sorted(filter(is_component, numeric), key=lambda name: int(name[2:]))
-    columns = components or [name for name in numeric if is_feature(name)]
+    columns = component_columns(numeric) or [name for name in numeric if is_feature(name)]
     if not columns:
         raise InputError(
             "no record has a principal component or a feature: "
@@ -133,15 +123,10 @@ def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
     return columns
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) is float or type(value) is int
-
-
-def _number(value: Any) -> float:
-    if not _is_number(value):
-        return np.nan
+def _float(value: Any) -> float:
+    found = number(value)
     try:
-        return float(value)
+        return np.nan if found is None else float(found)
     except OverflowError:
         return np.inf
 

@@ -107,7 +107,7 @@ def rank(
             yield found
 
 
-def _square_sums(rows: Array, candidates: Array) -> tuple[Array, Array]:
+def _square_sums(rows: Array, candidates: Array) -> tuple[Array, NDArray[np.int16]]:
     """Sums of squared differences over the columns that both have, and the numbers of these columns."""
     sums = np.zeros((len(rows), len(candidates)))
     compared = np.zeros(sums.shape, dtype=np.int16)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tkstudies.errors import InputError
+from tkstudies.records import whole
 
 Ranges = list[tuple[int, int]]
 
@@ -46,10 +47,12 @@ class Certification:
 
     def contains(self, run: Any, lumisection: Any = None) -> bool:
         """Is the lumisection good, or, without one, has the run a good one? What isn't a number is not good."""
-        ranges = self._ranges.get(run, []) if isinstance(run, int) else []
+        number = whole(run)
+        ranges = [] if number is None else self._ranges.get(number, [])
         if lumisection is None:
             return bool(ranges)
-        return isinstance(lumisection, int) and any(first <= lumisection <= last for first, last in ranges)
+        place = whole(lumisection)
+        return place is not None and any(first <= place <= last for first, last in ranges)
 
 
 def _range(first: Any, last: Any) -> tuple[int, int]:

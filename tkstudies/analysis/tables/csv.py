@@ -19,14 +19,14 @@ In a table that another program has written, an unquoted cell that is neither nu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from tkstudies.jsonl import BadRecord, decode_value, encode
+from tkstudies.records import Record
 
-Record = dict[str, Any]
 RawRecord = dict[str, msgspec.Raw]
 Cell = tuple["str | None", str]  # what stands in quotes if there are any, and what stands without
 
@@ -40,19 +40,23 @@ _PLAIN_NAME = re.compile(r'[^",\r\n\s](?:[^",\r\n]*[^",\r\n\s])?')
 _decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def raw_record(line: bytes) -> RawRecord:
-    """The encoded values of one line by column, for ``jsonl.Reader.lines``.
+class RawRecords:
+    """The form of records whose values stay encoded, digit by digit."""
 
-    Raises:
-        msgspec.DecodeError, UnicodeDecodeError: The line isn't plain JSON.
-    """
-    line.decode()  # raw members aren't checked for UTF-8
-    return _decode_raw(line)
+    @staticmethod
+    def decode(line: bytes) -> RawRecord:
+        """The encoded values of one line by column.
 
+        Raises:
+            msgspec.DecodeError, UnicodeDecodeError: The line isn't plain JSON.
+        """
+        line.decode()  # raw members aren't checked for UTF-8
+        return _decode_raw(line)
 
-def raw_value(value: Any) -> bytes:
-    """An encoded value: of a raw record, or of one that ``jsonl.Reader`` had to decode."""
-    return bytes(value) if isinstance(value, msgspec.Raw) else encode(value)
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> RawRecord:
+        """The same of a decoded record."""
+        return {column: msgspec.Raw(encode(value)) for column, value in record.items()}
 
 
 # --- CSV
@@ -70,10 +74,10 @@ def csv_header(columns: Iterable[str]) -> bytes:
 def csv_line(columns: Iterable[str], record: RawRecord) -> bytes:
     """One record as a line of a table.
 
-    >>> csv_line("abcd", raw_record(b'{"a":"1","b":1.50,"d":["x"]}'))
+    >>> csv_line("abcd", RawRecords.decode(b'{"a":"1","b":1.50,"d":["x"]}'))
     b'"1",1.50,,"[""x""]"'
     """
-    return b",".join([_cell(raw_value(record[name])) if name in record else b"" for name in columns])
+    return b",".join([_cell(bytes(record[name])) if name in record else b"" for name in columns])
 
 
 def _cell(raw: bytes) -> bytes:
@@ -92,7 +96,8 @@ def _quoted(text: str) -> str:
 
 
 def readable(text: str) -> str:
-    """A text as itself, or as a JSON string where ``meant`` would take it for JSON or UTF-8 can't write it.
+    """A text as itself, or as a JSON string where `from_readable` would take it for JSON
+    or UTF-8 can't write it.
 
     >>> readable("GOOD"), readable("[1]"), readable("[sic]")
     ('GOOD', '"[1]"', '[sic]')
@@ -101,7 +106,7 @@ def readable(text: str) -> str:
     return encode(text).decode() if ambiguous or not is_unicode(text) else text
 
 
-def meant(text: str) -> Any:
+def from_readable(text: str) -> Any:
     """What ``readable`` stands for, or a list or object given as JSON."""
     return _from_json(text) if text.startswith(_JSON_BEGINS) else text
 
@@ -203,9 +208,9 @@ def _cells(row: bytes) -> list[Cell] | None:
 def _value(cell: Cell) -> Any:
     quoted, bare = cell
     if quoted is not None:
-        return meant(quoted)
+        return from_readable(quoted)
     if not bare:
         return None
     if bare.lower() in ("true", "false"):
         return bare.lower() == "true"
-    return _from_json(bare) if _NUMBER.fullmatch(bare) else meant(bare)
+    return _from_json(bare) if _NUMBER.fullmatch(bare) else from_readable(bare)

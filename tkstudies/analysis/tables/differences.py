@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tkstudies.analysis.tables.join import AUTOMATIC_KEYS, KEY_COLUMNS, choose_keys, key_of
 from tkstudies.errors import InputError
 from tkstudies.jsonl import decode
-
-Record = dict[str, Any]
+from tkstudies.records import AUTOMATIC_KEYS, KEY_COLUMNS, Record, choose_keys, key_of, number_in
 
 SAME_COLUMNS = (
     ("pixel", "doctor_pixel"),
@@ -138,14 +136,14 @@ def shared_columns(
     pairs = [(name, _on(right, name)) for name in left.columns if name not in skipped]
     found = {name: Column(name, name, name) for name, match in pairs if match == name}
     for name, match in pairs:
-        if match not in (None, name, *skipped):
+        if match is not None and match not in (name, *skipped):
             found.setdefault(_shown(name), Column(_shown(name), name, match))
     return list(found.values())
 
 
 def _wanted(text: str, left: Side, right: Side) -> Column:
     first, separator, second = text.partition("=")
-    names = []
+    names: list[str] = []
     for side, name in ((left, first), (right, second if separator else first)):
         match = _on(side, name) if not separator else name if name in side.columns else None
         if match is None:
@@ -239,14 +237,9 @@ def same(left: Any, right: Any, tolerance: float = 0.0) -> bool:
 
 
 def _number(value: Any) -> int | float | None:
-    if not isinstance(value, str):
-        return value if isinstance(value, (int, float)) else None
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return None
+    if isinstance(value, str):
+        return number_in(value.strip())
+    return value if isinstance(value, int | float) else None
 
 
 def _same_number(left: int | float | None, right: int | float | None, tolerance: float) -> bool:

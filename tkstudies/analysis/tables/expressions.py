@@ -33,6 +33,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tkstudies.errors import UsageError
+from tkstudies.records import number_in
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "~", "!~", "exists", "missing")
 MAX_PATTERN_LENGTH = 1000
@@ -46,9 +47,6 @@ _EXPRESSION = re.compile(
 )
 _QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 _LIST_ITEM = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(,|$)""", re.DOTALL)
-_NUMBER = re.compile(
-    r"[+-]?(?:[0-9]+(?P<fraction>\.[0-9]*)?|(?P<point>\.[0-9]+))(?P<exponent>[eE][+-]?[0-9]+)?"
-)
 _SECOND_CONDITION = re.compile(r"\s(?:and|or|&&|\|\|)\s.*(?:[=<>~]|\b(?:in|exists|missing)\b)", re.DOTALL)
 _NULLS = ("null", "none", "nan")
 
@@ -141,7 +139,7 @@ class _Literal:
         if isinstance(item, str) and self.number is None:
             return order(item, self.text)
         if isinstance(item, str):
-            number = _number(item)
+            number = number_in(item)
             return number is not None and order(number, self.number)
         if isinstance(item, (int, float)) and not isinstance(item, bool) and self.number is not None:
             return order(item, self.number)
@@ -161,7 +159,7 @@ def _literal(text: str, value: str) -> _Literal:
             text, "one condition per expression: give the next one as an argument of its own, or quote"
         )
     boolean = {"true": True, "false": False}.get(value.lower())
-    return _Literal(value, _number(value), boolean)
+    return _Literal(value, number_in(value), boolean)
 
 
 def _list(text: str, value: str) -> list[_Literal]:
@@ -194,18 +192,6 @@ def _pattern(text: str, value: str) -> re.Pattern[str]:
             return re.compile(source)
     except (re.error, OverflowError, RecursionError) as error:
         raise _error(text, f"bad regular expression {source!r}: {error}") from None
-
-
-def _number(text: str) -> int | float | None:
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        return None
-    if match["fraction"] or match["point"] or match["exponent"]:
-        return float(text)
-    try:
-        return int(text)
-    except ValueError:  # Python refuses to read integers of thousands of digits
-        return float(text)
 
 
 def _exists(value: Any) -> bool:

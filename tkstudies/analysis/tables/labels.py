@@ -12,10 +12,11 @@ Rules: cms-tracker-studies, trackerstudies/determine.py, with null rules of our 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from tkstudies.errors import UsageError
+from tkstudies.records import number, status, whole
 
 Record = Mapping[str, Any]
 
@@ -166,7 +167,7 @@ def is_partly_bad(record: Record) -> bool | None:
         True
     """
     fractions = [value for column, value in record.items() if column.endswith("_good_fraction")]
-    return _either(*(value < GOOD_FRACTION if _is_number(value) else None for value in fractions))
+    return _either(*(None if number(value) is None else value < GOOD_FRACTION for value in fractions))
 
 
 def status_summary(record: Record) -> str | None:
@@ -300,12 +301,14 @@ class RunLabels:
 
     def __init__(self, names: Collection[str] = tuple(SPREADING)) -> None:
         self.names = tuple(names)
-        self._of_run: dict[Hashable, dict[str, bool]] = {}
+        self._of_run: dict[int, dict[str, bool]] = {}
 
     def observe(self, record: Record) -> None:
         """Learn what a record says about its run."""
-        run = _run(record)
-        for name in self.names if run is not None else ():
+        run = run_of(record)
+        if run is None:
+            return
+        for name in self.names:
             value = LABELS[name](record)
             if value or (value is False and name in PROBLEMS):
                 known = self._of_run.setdefault(run, {})
@@ -313,28 +316,20 @@ class RunLabels:
 
     def apply(self, record: Record) -> dict[str, Any]:
         """A copy of the record with the labels of its run."""
-        of_run = self._of_run.get(_run(record), {})
+        run = run_of(record)
+        of_run = {} if run is None else self._of_run.get(run, {})
         labels = {name: of_run[name] if name in of_run else LABELS[name](record) for name in self.names}
         return {**record, **labels}
 
 
-def _run(record: Record) -> Hashable:
-    number = record.get("run_number")
-    return number if isinstance(number, Hashable) else None
+def run_of(record: Record) -> int | None:
+    """The run that a record is of, None if it doesn't say."""
+    return whole(record.get("run_number"))
 
 
 def _text(record: Record, column: str) -> str | None:
     value = record.get(column)
     return value if isinstance(value, str) and value.strip() else None
-
-
-def status(value: Any) -> str | None:
-    """A certification status in capitals, whatever case and blanks it came with; None if it is unknown.
-
-    >>> status(" Good "), status(""), status(None)
-    ('GOOD', None, None)
-    """
-    return value.strip().upper() or None if isinstance(value, str) else None
 
 
 def _is_derived_online(record: Record) -> bool:
@@ -346,10 +341,6 @@ def _is_derived_online(record: Record) -> bool:
         and workspace is not None
         and (reco.lower(), workspace.lower()) == ("online", "global")
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
 def _contains(record: Record, column: str, part: str) -> bool | None:

@@ -16,8 +16,7 @@ from typing import Any
 from tkstudies.analysis.tables.csv import is_json, is_unicode
 from tkstudies.errors import TkstudiesError
 from tkstudies.jsonl import decode_value, encode
-
-Record = dict[str, Any]
+from tkstudies.records import Record
 
 MAGIC = b"PAR1"
 

@@ -102,6 +102,13 @@ def parse_line(line: bytes) -> dict[str, Any]:
     return {**record, "run_class_name": run_class.decode("utf-8", "replace")} if run_class else record
 
 
+class PairLines:
+    """The form of what pairs are read from: records, or lines of a runs.txt."""
+
+    decode = staticmethod(parse_line)
+    from_record = staticmethod(dict)
+
+
 def pair_of(record: dict[str, Any]) -> Pair:
     """The pair that a record is about.
 

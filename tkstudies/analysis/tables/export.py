@@ -1,0 +1,165 @@
+"""Records to tables of other programs, and back: a table needs all columns before its first row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
+from typing import Any, Generic, TypeVar
+
+from tkstudies import console
+from tkstudies.analysis.tables import csv, parquet
+from tkstudies.errors import InputError
+from tkstudies.jsonl import (
+    NOT_STRICT,
+    BadRecord,
+    Form,
+    OutputFile,
+    Reader,
+    Records,
+    WholeRecords,
+    decode,
+    opened,
+    shown,
+)
+from tkstudies.records import Record
+
+Row = TypeVar("Row", bound=Mapping[str, Any])
+
+
+class RereadRows(Generic[Row]):
+    """The rows of an input, to be gone through twice: files are read again, other input is held as lines.
+
+    Args:
+        records: The input, read for the first time.
+        form: What is made of a record: a mapping of its columns.
+    """
+
+    def __init__(self, records: Records, form: Form[Row]):
+        self._records = records
+        self._form = form
+        is_files = isinstance(records, Reader) and all(map(os.path.isfile, records.sources))
+        self._held: list[bytes] | None = None if is_files else []
+
+    def first(self) -> Iterator[Row]:
+        """The rows, for the first time."""
+        for line, row in self._records.rows(self._form):
+            if self._held is not None:
+                self._held.append(line)
+            yield row
+
+    def again(self, columns: Mapping[str, Any]) -> Iterator[Row]:
+        """The same rows.
+
+        Raises:
+            InputError: One has a column beyond ``columns``: the file has changed.
+        """
+        for row in self._once_more():
+            if not row.keys() <= columns.keys():
+                name = self._records.name if isinstance(self._records, Reader) else "the input"
+                raise InputError(f"{name}: changed while it was read")
+            yield row
+
+    def _once_more(self) -> Iterator[Row]:
+        if self._held is None and isinstance(self._records, Reader):
+            again = Reader(self._records.sources, skip_bad_lines=self._records.skipped > 0)
+            yield from again.parsed(self._form)
+        for line in self._held or ():
+            try:
+                yield self._form.decode(line)
+            except NOT_STRICT:  # lone surrogates and the like
+                yield self._form.from_record(decode(line))
+
+
+class Export:
+    """A table out of records.
+
+    Attributes:
+        records: Number of rows.
+        columns: All columns, in order of first appearance.
+        texts: Columns of Parquet that had to become texts.
+    """
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.columns: dict[str, Any] = {}
+        self.texts: list[str] = []
+
+    def csv_lines(self, records: Records) -> Iterator[bytes]:
+        """The header and the rows of a CSV table, without line ends; nothing for no records."""
+        rows = RereadRows(records, csv.RawRecords)
+        for record in rows.first():
+            self.records += 1
+            if not record.keys() <= self.columns.keys():
+                self.columns.update(dict.fromkeys(record))
+        self._check_names()
+        if self.records:
+            yield csv.csv_header(self.columns)
+        for record in rows.again(self.columns):
+            yield csv.csv_line(self.columns, record)
+
+    def write_parquet(self, records: Records, output: str) -> None:
+        """Write a Parquet file, which appears when it is whole.
+
+        Raises:
+            TkstudiesError: pyarrow isn't installed.
+            InputError: There is no column.
+        """
+        parquet.library()
+        rows: RereadRows[Record] = RereadRows(records, WholeRecords)
+        self.columns = parquet.column_types(self._counted(rows.first()))
+        if not self.columns:
+            raise InputError("no columns to write: Parquet needs at least one")
+        self._check_names()
+        layout, self.texts = parquet.schema(self.columns)
+        with OutputFile(output) as file, file.guarded():
+            parquet.write(rows.again(self.columns), layout, file.stream)
+
+    def _counted(self, records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            self.records += 1
+            yield record
+
+    def _check_names(self) -> None:
+        odd = [name for name in self.columns if not csv.is_unicode(name)]
+        if odd:
+            raise InputError(f"column names that aren't valid Unicode: {', '.join(map(ascii, odd))}")
+
+    def losses(self) -> console.Losses:
+        """What the table can't hold as it was."""
+        losses = console.Losses()
+        if self.texts:
+            names = console.listed(self.texts)
+            losses.note(f"{names}: mixed types or objects, written as texts (--to jsonl restores them)")
+        return losses
+
+
+def table_records(name: str) -> Iterator[tuple[int, Record | None]]:
+    """Yield the records of a CSV or Parquet table with the number of their row (of CSV: their line).
+
+    None stands for a row of CSV that isn't one.
+
+    Raises:
+        InputError: It isn't a table, or can't be read.
+    """
+    with opened(name) as stream:
+        try:
+            beginning = stream.peek(4)[:4]
+            if beginning == parquet.MAGIC:
+                yield from enumerate(_parquet_records(stream), start=1)
+            elif beginning[:1] in (b"{", b"["):
+                raise InputError(f"{shown(name)}: holds JSON already, not CSV or Parquet")
+            else:
+                yield from csv.csv_records(stream)
+        except BadRecord as error:
+            raise InputError(f"{shown(name)}: not a CSV table: {error}") from None
+        except (OSError, EOFError) as error:
+            raise InputError(f"{shown(name)}: can't be read: {error}") from None
+
+
+def _parquet_records(stream: Any) -> Iterator[Record]:
+    arrow = parquet.library()
+    try:
+        yield from parquet.read(stream if stream.seekable() else BytesIO(stream.read()))
+    except arrow.ArrowInvalid as error:
+        raise InputError(f"not a readable Parquet file: {error}") from None

@@ -1,0 +1,137 @@
+"""Labelling a stream of rows: the rows of a run wait for each other where a label of one holds for all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from tkstudies.analysis.tables.labels import (
+    LABELS,
+    ROW_WISE,
+    SPREADING,
+    RunLabels,
+    is_special,
+    label_record,
+    run_of,
+)
+from tkstudies.console import Losses
+from tkstudies.errors import InputError, UsageError
+from tkstudies.jsonl import Records, WholeRecords, decode, records_of
+from tkstudies.records import Record
+
+EXCLUSIONS = {
+    "commissioning": ("run_class_name", "rda_name"),
+    "special": ("run_class_name", "rda_name"),
+    "open": ("rda_state",),
+}
+"""What can be left out -> the columns that tell: runs with a commissioning row, special rows, rows that are OPEN."""
+
+
+class Labelling:
+    """Adds labels to rows, and leaves out those that a study doesn't want.
+
+    Args:
+        names: Labels to add, of ``labels.LABELS``.
+        exclude: Of `EXCLUSIONS`.
+        in_order: The rows of a run stand together, so that they needn't wait for the end of the input.
+
+    Attributes:
+        dropped: Number of rows that were left out.
+    """
+
+    def __init__(
+        self, names: Collection[str] = tuple(LABELS), exclude: Collection[str] = (), in_order: bool = False
+    ):
+        for name in exclude:
+            if name not in EXCLUSIONS:
+                raise UsageError(f"no exclusion {name!r}; there are {', '.join(EXCLUSIONS)}")
+        self.dropped = 0
+        self._exclude = frozenset(exclude)
+        self._in_order = in_order
+        self._row_wise = [name for name in names if name in ROW_WISE]
+        self._spreading = [name for name in names if name in SPREADING]
+        needed = ["is_commissioning"] * ("commissioning" in exclude) + self._spreading
+        self._of_run = tuple(dict.fromkeys(needed))
+        self._idle = {name: columns for name, columns in EXCLUSIONS.items() if name in exclude}
+        self._written = 0
+
+    def rows(self, records: Records) -> Iterator[Record]:
+        """The rows with their labels, in the order of the input."""
+        lines = records.rows(WholeRecords)
+        for group in self._groups(lines) if self._of_run else ([pair] for pair in lines):
+            of_runs = RunLabels(self._of_run)
+            held = []  # as lines where all rows wait, which takes less memory than records
+            for line, record in group:
+                of_runs.observe(record)
+                held.append((line, record if self._in_order or not self._of_run else None))
+            for line, known in held:
+                labelled = self._labelled(known or decode(line), of_runs)
+                if labelled is not None:
+                    self._written += 1
+                    yield labelled
+
+    def _labelled(self, record: Record, of_runs: RunLabels) -> Record | None:
+        """The row with its labels, None if it is left out."""
+        of_run = of_runs.apply(record)
+        if self._idle:
+            self._idle = {
+                name: columns for name, columns in self._idle.items() if not any(map(record.get, columns))
+            }
+        if (
+            ("commissioning" in self._exclude and of_run["is_commissioning"])
+            or ("special" in self._exclude and is_special(record))
+            or ("open" in self._exclude and record.get("rda_state") == "OPEN")
+        ):
+            self.dropped += 1
+            return None
+        labelled = label_record(record, self._row_wise)
+        labelled.update((name, of_run[name]) for name in self._spreading)
+        return labelled
+
+    def losses(self) -> Losses:
+        """Exclusions that could not do anything, after the work."""
+        losses = Losses()
+        for name, columns in self._idle.items() if self._written else ():
+            losses.note(f"--exclude-{name} excluded nothing: no record has {' or '.join(columns)}")
+        return losses
+
+    def _groups(self, lines: Iterable[tuple[bytes, Record]]) -> Iterator[Iterable[tuple[bytes, Record]]]:
+        """The rows that must be seen together: those of a run if the input is sorted, else all."""
+        if not self._in_order:
+            yield lines
+            return
+        seen: set[int | None] = set()
+        group: list[tuple[bytes, Record]] = []
+        for line, record in lines:
+            run = run_of(record)
+            if group and run != run_of(group[-1][1]):
+                yield group
+                group = []
+            if not group and run in seen:
+                raise InputError(
+                    f"--sorted: run {run} comes again after other runs: sort the input or leave --sorted out"
+                )
+            seen.add(run)
+            group.append((line, record))
+        if group:
+            yield group
+
+
+def label_rows(
+    records: Iterable[Mapping[str, Any]],
+    names: Collection[str] = tuple(LABELS),
+    exclude: Collection[str] = (),
+) -> Iterator[Record]:
+    """Add the labels of certification studies, as ``tkstudies label`` does.
+
+    Args:
+        records: Run records; all are held until the last has come.
+        names: Labels to add (``analysis.tables.labels.LABELS``).
+        exclude: ``commissioning`` (all rows of a run with a commissioning row), ``special``, ``open``.
+
+    Example:
+        >>> row = {"run_number": 1, "pixel": "GOOD", "strip": "BAD", "tracking": "GOOD"}
+        >>> next(label_rows([row], ["is_bad"]))["is_bad"]
+        True
+    """
+    yield from Labelling(names, exclude).rows(records_of(records))

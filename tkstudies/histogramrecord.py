@@ -1,0 +1,179 @@
+"""The one reading of a histogram record, for all who work on them: features, comparisons, maps, crawls that go on.
+
+A record is ``{"run_number": 321012, "reco": "express", "dataset": ..., "plot": "/Tracking/...", "name": ...,
+"hist": {...}}``, of a lumisection with a lumisection_number. ``hist`` is the object of the DQM GUI's jsonfairy
+answer; for a plot that the run doesn't have it is the text ``unsupported type``. The bins stay encoded until
+somebody wants them: most only want the few numbers of ``stats``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from tkstudies.errors import WrongRecord
+from tkstudies.jsonl import decode_value
+from tkstudies.records import RowKey, row_key, whole
+
+Scalar = int | float | str | None
+"""A number; the server writes ``"nan"`` and ``"inf"`` as texts."""
+
+_NOTHING = msgspec.Raw(b"null")
+
+
+class Number(msgspec.Struct):
+    """A number of an axis."""
+
+    value: Scalar = None
+
+
+class Axes(msgspec.Struct):
+    """A number for each axis."""
+
+    X: Number | None = None
+    Y: Number | None = None
+
+
+class Stats(msgspec.Struct):
+    """The server's own statistics."""
+
+    entries: Scalar = None
+    mean: Axes | None = None
+    rms: Axes | None = None
+    underflow: Scalar = None
+    overflow: Scalar = None
+
+
+class Bins(msgspec.Struct):
+    """What the bins hold; the integral of a 2-D histogram is a table of below, inside and above."""
+
+    integral: int | float | str | list[Any] | None = None
+    content: msgspec.Raw = _NOTHING
+    error: msgspec.Raw = _NOTHING
+    width: msgspec.Raw = _NOTHING
+
+
+class Hist(msgspec.Struct):
+    """A histogram as the DQM GUI serves it."""
+
+    type: str | None = None
+    stats: Stats | None = None
+    bins: Bins | None = None
+    xaxis: msgspec.Raw = _NOTHING
+    yaxis: msgspec.Raw = _NOTHING
+
+    @property
+    def is_profile(self) -> bool:
+        """Do the bins hold means rather than counts?"""
+        return (self.type or "").startswith("TProfile")
+
+
+class HistogramRecord(msgspec.Struct):
+    """One histogram of a run, or of a lumisection."""
+
+    run_number: int
+    reco: str | None = None
+    lumisection_number: int | None = None
+    dataset: str | None = None
+    plot: str | None = None
+    name: str | None = None
+    reference_run_number: int | None = None
+    hist: Hist | str | None = None
+
+    @classmethod
+    def decode(cls, line: bytes) -> HistogramRecord:
+        """The record of a line that has the usual types; others are left to `from_record`.
+
+        Raises:
+            msgspec.DecodeError: It isn't one.
+        """
+        record = _decode(line)
+        return record if record.plot or record.name else cls.from_record(decode_value(line))
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> HistogramRecord:
+        """The same of a decoded record, whatever else is in it: members of other types are as good as absent.
+
+        Raises:
+            WrongRecord: It doesn't say which run or which plot.
+
+        Example:
+            >>> HistogramRecord.from_record({"run_number": "1", "plot": "/a/b", "hist": "unsupported type"}).label
+            '/a/b'
+        """
+        plot = record.get("plot") or record.get("name")
+        if not isinstance(plot, str):
+            shown = f"run_number {record.get('run_number')!r:.80}, plot {plot!r:.80}"
+            raise WrongRecord(f"not a histogram record: {shown}")
+        run_number, reco, lumisection = row_key(record, "histogram record")
+        hist = record.get("hist")
+        return cls(
+            run_number,
+            reco,
+            lumisection,
+            _text(record.get("dataset")),
+            _text(record.get("plot")),
+            _text(record.get("name")),
+            whole(record.get("reference_run_number")),
+            as_hist(hist) if isinstance(hist, dict) else _text(hist),
+        )
+
+    @property
+    def key(self) -> RowKey:
+        """Whose histogram it is."""
+        return RowKey(self.run_number, self.reco, self.lumisection_number)
+
+    @property
+    def label(self) -> str:
+        """The path of the plot, else its name."""
+        return self.plot or self.name or ""
+
+
+_decode = msgspec.json.Decoder(HistogramRecord).decode
+
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+
+_STRUCTS: dict[str, type[msgspec.Struct]] = {
+    "stats": Stats, "bins": Bins, "mean": Axes, "rms": Axes, "X": Number, "Y": Number,
+}  # fmt: skip
+
+
+def as_hist(hist: Any) -> Hist | None:
+    """``hist`` of a record, decoded or not, as a histogram; None if it is none.
+
+    Example:
+        >>> as_hist({"type": "TH1", "stats": {"entries": 9, "mean": []}, "bins": {"content": [1, 2]}}).stats
+        Stats(entries=9, mean=None, rms=None, underflow=None, overflow=None)
+        >>> as_hist("unsupported type")
+    """
+    if isinstance(hist, Hist):
+        return hist
+    return _fitting(Hist, hist) if isinstance(hist, dict) else None
+
+
+def _fitting(kind: type[Struct], members: Mapping[str, Any]) -> Struct:
+    """A Struct of those members that have the types it expects."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        value = members.get(field.name)
+        if field.type is msgspec.Raw:
+            found[field.name] = value  # decoded already: `member` takes both
+        elif field.name in _STRUCTS:
+            found[field.name] = _fitting(_STRUCTS[field.name], value) if isinstance(value, dict) else None
+        else:
+            try:
+                found[field.name] = msgspec.convert(value, field.type)
+            except msgspec.ValidationError:
+                found[field.name] = None
+    return kind(**found)
+
+
+def member(value: Any) -> Any:
+    """The value of a member, encoded or not."""
+    return decode_value(bytes(value)) if isinstance(value, msgspec.Raw) else value
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

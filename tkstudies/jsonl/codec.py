@@ -1,0 +1,102 @@
+"""One value to and from JSON: strict and fast where it is strict, lenient where other programs weren't."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from tkstudies.records import Record
+
+_decode_any = msgspec.json.Decoder().decode
+_encode_any = msgspec.json.Encoder().encode
+
+
+class BadRecord(ValueError):
+    """A line that isn't a JSON object."""
+
+
+NOT_STRICT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRecord)
+"""What a strict decoder raises for a line that a lenient one may still read."""
+
+
+def decode(line: bytes | str) -> Record:
+    """One record from one line; NaN and Infinity are accepted and become None.
+
+    Integers of any size stay integers.
+
+    Raises:
+        BadRecord: The line isn't one JSON object.
+    """
+    value = decode_value(line)
+    if type(value) is not dict:
+        raise BadRecord("not a JSON object")
+    return value
+
+
+def decode_strictly(line: bytes) -> Record:
+    """One record from one line of strict JSON.
+
+    Raises:
+        BadRecord: The line isn't a JSON object.
+        msgspec.DecodeError: It isn't strict JSON.
+    """
+    value = _decode_any(line)
+    if type(value) is not dict:
+        raise BadRecord("not a JSON object")
+    return value
+
+
+def decode_value(text: bytes | str) -> Any:
+    """Any JSON value, otherwise as `decode`."""
+    try:
+        return _decode_any(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decode_leniently(text)
+
+
+def _decode_leniently(text: bytes | str) -> Any:
+    """What msgspec refuses but JSON writers produce: bare NaN and Infinity, lone surrogates, 1e999."""
+    import json
+
+    try:
+        return finite(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise BadRecord(str(error)) from None
+
+
+def encode(value: Any) -> bytes:
+    """A value as one line of JSON, without the line end; numbers that aren't finite become null."""
+    try:
+        return _encode_any(value)
+    except UnicodeEncodeError:
+        import json
+
+        return json.dumps(finite(value), separators=(",", ":")).encode()
+
+
+def finite(value: Any) -> Any:
+    """The same value with None for every number that isn't finite.
+
+    >>> finite({"a": [1, float("nan")], "b": float("inf")})
+    {'a': [1, None], 'b': None}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [finite(member) for member in value]
+    return value
+
+
+def quoted(line: bytes, most: int = 80) -> str:
+    """The beginning of a line, safe for a terminal.
+
+    >>> quoted(b'{"run_number": \\x1b[31m')
+    '{"run_number": \\\\x1b[31m'
+    """
+    text = line[: 4 * most].decode("utf-8", "backslashreplace")[:most]
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text + ("..." if len(line) > most else "")

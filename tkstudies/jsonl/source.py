@@ -1,0 +1,165 @@
+"""Opening what a user names: standard input or a file, plain or gzip, JSON Lines or one JSON array.
+
+What isn't ours (UTF-16, Parquet, ROOT, a CSV table, a web page) is refused in words.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tkstudies.errors import InputError, UsageError
+from tkstudies.jsonl.codec import BadRecord, decode_value, encode, finite
+from tkstudies.jsonl.output import flush_outputs, reason
+
+if TYPE_CHECKING:
+    Stream = io.BufferedReader[Any]
+
+STDIN = "-"
+WHITESPACE = b" \t\r\n\v\f"
+
+_BOM = b"\xef\xbb\xbf"
+_BLOCK = 1 << 18  # bytes that are read at once
+_OTHER_FORMATS = {
+    b"PAR1": "a Parquet file: tkstudies export --to jsonl reads it",
+    b"root": "a ROOT file: histograms come from tkstudies dqm",
+    b"\xff\xfe": "UTF-16 text: iconv -f UTF-16 -t UTF-8 makes it readable",
+    b"\xfe\xff": "UTF-16 text: iconv -f UTF-16 -t UTF-8 makes it readable",
+    b"<": "a web page, perhaps of a login",
+}
+"""How a source begins that is no JSON, and what to do with it."""
+
+
+def shown(source: str) -> str:
+    """The name of a source in a message."""
+    return "standard input" if source == STDIN else source
+
+
+def check_source(source: str, expected: str) -> None:
+    """Refuse what can't be read before anything is written.
+
+    Raises:
+        UsageError: Standard input is a terminal.
+        InputError: There is no such file, or it is a folder, or our own output.
+    """
+    if source != STDIN:
+        if os.path.isdir(source):
+            raise InputError(f"{source}: is a folder, not a file of {expected}")
+        if not os.path.exists(source):
+            raise InputError(f"{source}: no such file")
+    elif sys.stdin is None or sys.stdin.closed:
+        raise InputError(f"standard input is closed: name a file of {expected}")
+    elif sys.stdin.isatty():
+        raise UsageError(
+            f"expects {expected} on standard input or in a file (-i FILE), and standard input is a terminal"
+        )
+    if _is_our_output(source):
+        raise InputError(f"{shown(source)}: is also the output, which would never end: write it with -o")
+
+
+def _is_our_output(source: str) -> bool:
+    """Has the shell opened this file as our standard output (``< FILE >> FILE``)?"""
+    try:
+        theirs = os.fstat(sys.stdin.fileno()) if source == STDIN else os.stat(source)
+        ours = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISREG(ours.st_mode) and os.path.samestat(theirs, ours)
+
+
+@contextmanager
+def opened(source: str) -> Iterator[Stream]:
+    """The plain bytes of a source, whatever it is packed in; standard input stays open."""
+    try:
+        below: Any = sys.stdin.buffer if source == STDIN else open(source, "rb", buffering=0)  # noqa: SIM115
+        stream: Stream = io.BufferedReader(_Source(below), _BLOCK)
+        packed = stream.peek(1)[:1] == b"\x1f"  # gzip's first byte, which begins no JSON text
+    except OSError as error:
+        raise InputError(f"{shown(source)}: can't be read: {reason(error)}") from None
+    try:
+        yield _unpacked(stream) if packed else stream
+    finally:
+        if source != STDIN:
+            below.close()
+
+
+class _Source(io.RawIOBase):
+    """What is below a buffer: before it waits for input, those who read our output get what is ready."""
+
+    def __init__(self, stream: Any):
+        self._read = getattr(stream, "readinto1", stream.readinto)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        flush_outputs()
+        return self._read(buffer)
+
+
+def _unpacked(stream: Stream) -> Stream:
+    import gzip
+
+    packed: Any = gzip.GzipFile(fileobj=stream)
+    return io.BufferedReader(packed, _BLOCK)
+
+
+def lines_of(source: str, stream: Stream) -> Iterable[bytes]:
+    """The lines of a stream; the members of an array as if each were a line of its own."""
+    first = stream.readline().removeprefix(_BOM)
+    blank = []
+    while first and not first.strip(WHITESPACE):
+        blank.append(first)
+        first = stream.readline()
+    if first.lstrip(WHITESPACE)[:1] == b"[":
+        return _members(source, first + stream.read())
+    return chain(blank, [first], stream)
+
+
+def _members(source: str, text: bytes) -> list[bytes]:
+    try:
+        members = msgspec.json.decode(text, type=list[msgspec.Raw])
+        return [bytes(member).replace(b"\n", b" ") for member in members]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    import json
+
+    try:
+        return [encode(member) for member in finite(json.loads(text))]
+    except (ValueError, RecursionError) as error:
+        where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"{shown(source)}{where}: not a JSON array of records: {error}") from None
+
+
+def advice(line: bytes, is_first: bool) -> str:
+    """What to do about a line that is no record, in brackets; empty where nothing better is known."""
+    if line == b"{":
+        return " (a record over several lines? jq -c writes one line each)"
+    for beginning, text in _OTHER_FORMATS.items():
+        if line.startswith(beginning) and (is_first or beginning == b"<"):
+            return f" ({text})"
+    if is_first and line.count(b",") > 1 and line[:1] not in b"{[":
+        return " (a CSV table? tkstudies export --to jsonl reads it)"
+    return ""
+
+
+def read_value(file: str, expected: str = "JSON") -> Any:
+    """The one JSON value that a file holds, over as many lines as it likes.
+
+    Raises:
+        InputError: The file can't be read, or holds something else.
+    """
+    check_source(file, expected)
+    with opened(file) as stream:
+        try:
+            return decode_value(stream.read().removeprefix(_BOM))
+        except (OSError, EOFError, BadRecord) as error:
+            raise InputError(f"{shown(file)} is not {expected}: {reason(error)}") from None
