@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from tkstudies.analysis.tables.labelling import EXCLUSIONS, Labelling
 from tkstudies.analysis.tables.select import select_columns
 from tkstudies.analysis.tables.sort import sorted_lines
 from tkstudies.errors import InputError
-from tkstudies.jsonl import Given, Reader, Record, Records, decode
+from tkstudies.jsonl import Given, Reader, Record, Records, decode, write
 from tkstudies.records import KEY_COLUMNS
 
 if TYPE_CHECKING:
@@ -81,6 +81,37 @@ def load_runs(folder: str | os.PathLike[str] = "data") -> pandas.DataFrame:
         [[317591, 'express', 'collisions']]
     """
     return to_frame(study_records(folder))
+
+
+def read_records(*files: str | os.PathLike[str]) -> Iterator[Record]:
+    """The records of files: JSON Lines or one JSON array, plain or gzip, one file after the other.
+
+    Raises:
+        InputError: A file can't be read, or a line is malformed.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = pathlib.Path(folder, "runs.jsonl").write_text('{"run_number": 317591}')
+        ...     list(read_records(pathlib.Path(folder, "runs.jsonl")))
+        [{'run_number': 317591}]
+    """
+    return iter(Reader(map(str, files)))
+
+
+def write_records(records: Iterable[Record], file: str | os.PathLike[str]) -> int:
+    """Write records as JSON Lines to a file, which appears when it is whole; their number.
+
+    Raises:
+        OutputError: The file can't be written.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_records([{"run_number": 317591}], pathlib.Path(folder, "runs.jsonl"))
+        1
+    """
+    return write(records, str(file))
 
 
 def study_records(folder: str | os.PathLike[str]) -> list[Record]:

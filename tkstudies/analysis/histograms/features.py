@@ -15,7 +15,7 @@ axis of one bin has neither and gives None.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from math import isfinite, sqrt
 from operator import attrgetter
 from sys import float_info
@@ -25,7 +25,7 @@ from tkstudies.analysis.histograms.bins import contents_of, edges_of
 from tkstudies.analysis.histograms.collections import feature_name, feature_order
 from tkstudies.errors import UsageError
 from tkstudies.histogramrecord import Hist, HistogramRecord, as_hist, member
-from tkstudies.records import RowKey, number
+from tkstudies.records import Record, RowKey, number
 
 Value = int | float | None
 
@@ -276,3 +276,32 @@ def _x_weights(hist: Hist) -> list[float]:
     rows = content.tolist() if content.ndim == 2 else [content.tolist()]
     weights = [sum(column) for column in zip(*rows, strict=True)]
     return weights if all(isfinite(weight) and weight >= 0 for weight in weights) else []
+
+
+def feature_rows(
+    records: Iterable[Mapping[str, Any]],
+    statistics: Collection[str] = DEFAULT_STATISTICS,
+    *,
+    content: bool = False,
+    feature_names: Mapping[str, str] | None = None,
+) -> Iterator[Record]:
+    """Turn histogram records into one wide row for each run and reco, as ``tkstudies features`` does.
+
+    Args:
+        records: As ``tkstudies dqm`` writes them.
+        statistics: Of `STATISTICS`; units are those of the axes.
+        content: Whether to add the bin contents.
+        feature_names: Feature by plot path or name, before those of the quick collections.
+
+    Raises:
+        InputError: A record doesn't say which run or which plot.
+
+    Example:
+        >>> record = {"run_number": 1, "reco": "prompt", "plot": "/a/b", "hist": {"stats": {"entries": 9}}}
+        >>> list(feature_rows([record], ["entries"]))
+        [{'run_number': 1, 'reco': 'prompt', 'b.entries': 9}]
+    """
+    table = FeatureTable(statistics, content, feature_names)
+    for record in records:
+        table.add(record)
+    yield from table.rows()
