@@ -30,6 +30,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "diff": "where two tables differ, cell by cell",
         "plot": "a figure from records",
         "export": "records -> CSV or Parquet, and back",
+        "help": "the words that tkstudies uses, or the help of a command",
     },
 }
 
