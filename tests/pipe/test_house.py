@@ -33,7 +33,8 @@ MAY_USE = {
     "plots": BASE | ANALYSIS,
     "study": BASE | ANALYSIS | CLIENTS | {"services.web"},
     "frontdoor": set(),
-    "commands": BASE | ANALYSIS | CLIENTS | {"services.web", "plots", "study", "frontdoor"},
+    "words": set(),
+    "commands": BASE | ANALYSIS | CLIENTS | {"services.web", "plots", "study", "frontdoor", "words"},
     "cli": BASE | {"frontdoor", "commands"},
     "__main__": {"", "cli", "frontdoor"},
     "": ANALYSIS | {"study", "jsonl"},  # tkstudies/__init__.py
