@@ -123,9 +123,7 @@ def _require_reference(plots: Iterable[Plot], run_number: int | None) -> None:
 
 
 def _report(reasons: Counter[str | None], references: References) -> None:
-    if references.repeated:
-        dropped = console.counted(references.repeated, "histogram")
-        console.warn(f"{dropped} dropped as references: same run, reco and plot as before")
+    references.losses().tell()
     total = sum(reasons.values())
     not_compared = [f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=str) if reason]
     console.say(f"{reasons[None]:,} of {console.counted(total, 'histogram')} compared")

@@ -113,15 +113,8 @@ def _load(name: str, reader: jsonl.Reader, conditions: list[Condition]) -> Side:
 
 
 def _report(left: Side, right: Side, keys: tuple[str, ...], summary: Summary) -> None:
-    together = " and ".join(keys)
     for side in (left, right):
-        if side.repeated:
-            rows = console.counted(side.repeated, "row")
-            console.warn(f"{side.name}: {rows} with a repeated {together} not compared (the first counts)")
-        if side.keyless:
-            console.warn(
-                f"{side.name}: {console.counted(side.keyless, 'row')} without {together} not compared"
-            )
+        side.losses(keys).tell()
     columns = ", ".join(f"{name} {count:,}" for name, count in summary.cells.items())
     console.say(
         f"{console.counted(summary.common, 'row')} on both sides, {summary.differing:,} differ"

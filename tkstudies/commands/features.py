@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.commands import options
 from tkstudies.errors import WrongRecord
 
@@ -70,10 +70,7 @@ def features(
                     table.add(histogram)
         for row in table.rows():
             writer.write(row)
-    if table.duplicates:
-        console.warn(
-            f"{console.counted(table.duplicates, 'histogram')} dropped: same run, reco and plot as before"
-        )
+    table.losses().tell()
     options.report_skipped(records)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError
+from tkstudies.records import Record, row_key
 
 app = options.application()
-
-Row = dict[str, Any]
 
 
 class By(str, Enum):
@@ -87,7 +86,7 @@ def rank(
             if golden
             else "no run is certified good (is_bad false, or tracking GOOD): label the rows, or give --golden"
         )
-    wanted = [row for row in rows if not runs or any(low <= row["run_number"] <= high for low, high in runs)]
+    wanted = [row for row in rows if not runs or _is_among(row, runs)]
     if not wanted:
         raise InputError(f"--run {', '.join(run or [])}: no such run in the input")
     alone = 0
@@ -96,18 +95,18 @@ def rank(
             alone += not found
             for record in found:
                 writer.write(record)
-    if repeated:
-        console.warn(
-            f"{console.counted(repeated, 'row')} left out: same run (or lumisection) and reco as before"
-        )
-    if alone:
-        console.warn(
-            f"{console.counted(alone, 'row')} without a candidate: no earlier good run to compare with"
-        )
+    losses = console.Losses()
+    losses.add(repeated, "row", "left out: same run (or lumisection) and reco as before")
+    losses.add(alone, "row", "without a candidate: no earlier good run to compare with")
+    losses.tell()
     options.report_skipped(records)
 
 
-def _columns(rows: Sequence[Row], by: By, chosen: Sequence[str]) -> list[str]:
+def _is_among(row: Record, runs: Sequence[tuple[int, int]]) -> bool:
+    return any(low <= row_key(row).run_number <= high for low, high in runs)
+
+
+def _columns(rows: Sequence[Record], by: By, chosen: Sequence[str]) -> list[str]:
     """The columns to compare; says which conditions aren't compared, and why."""
     from tkstudies.analysis.multivariate.candidates import choose_components, choose_conditions, twin_of
 

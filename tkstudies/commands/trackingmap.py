@@ -12,7 +12,7 @@ from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.histograms.referencemaps import MapComparison, Maps
+    from tkstudies.analysis.histograms.referencemaps import Maps
 
 app = options.application()
 
@@ -73,7 +73,7 @@ def trackingmap(
         for record in records:
             record.update(comparison.columns_of(record))
             writer.write(record)
-    _report(comparison)
+    comparison.losses().tell()
     options.report_skipped(records, map_records)
 
 
@@ -96,23 +96,5 @@ def _read_maps(records: jsonl.Reader, plot: str) -> Maps:
     if not maps:
         others = f"; it has {console.listed(maps.others)}" if maps.others else ""
         raise InputError(f"{source}: no 2-D histogram {plot}{others}")
-    if maps.unreadable:
-        unreadable = console.counted(maps.unreadable, "record")
-        console.warn(f"{source}: {unreadable} of {plot} without a 2-D histogram")
-    if maps.repeated:
-        repeated = console.counted(maps.repeated, "map")
-        console.warn(f"{source}: {repeated} dropped: same run, reco and lumisection as before")
+    maps.losses(source).tell()
     return maps
-
-
-def _report(comparison: MapComparison) -> None:
-    """Say how many rows could not be compared, and why."""
-    reasons = {
-        "map": "without a map: nulls",
-        "reference": "without a reference run: entropy only",
-        "reference map": "whose reference run has no map: entropy only",
-        "same binning": "whose reference map has another binning: entropy only",
-    }
-    for gap, text in reasons.items():
-        if comparison.gaps[gap]:
-            console.warn(f"{comparison.gaps[gap]} of {console.counted(comparison.rows, 'row')} {text}")

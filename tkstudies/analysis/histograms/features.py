@@ -23,6 +23,7 @@ from typing import Any
 
 from tkstudies.analysis.histograms.bins import contents_of, edges_of
 from tkstudies.analysis.histograms.collections import feature_name, feature_order
+from tkstudies.console import Losses
 from tkstudies.errors import UsageError
 from tkstudies.histogramrecord import Hist, HistogramRecord, as_hist, member
 from tkstudies.records import Record, RowKey, number
@@ -177,6 +178,12 @@ class FeatureTable:
         for key in self._rows:
             yield self._row(key)
 
+    def losses(self) -> Losses:
+        """Histograms that were dropped."""
+        losses = Losses()
+        losses.add(self.duplicates, "histogram", "dropped: same run, reco and plot as before")
+        return losses
+
     def _row(self, key: RowKey) -> dict[str, Any]:
         row = key.columns()
         features = self._rows[key]
@@ -305,3 +312,4 @@ def feature_rows(
     for record in records:
         table.add(record)
     yield from table.rows()
+    table.losses().warn()

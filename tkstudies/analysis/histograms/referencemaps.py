@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 
 from tkstudies.analysis.histograms.collections import TRACKING_MAP
 from tkstudies.analysis.histograms.trackingmaps import COLUMNS, angular_entropy, compare_maps, map_array
+from tkstudies.console import Losses, counted
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.records import ROW_KEYS, Record, RowKey, find_row_key
+
+_GAPS = {
+    "map": "without a map: nulls",
+    "reference": "without a reference run: entropy only",
+    "reference map": "whose reference run has no map: entropy only",
+    "same binning": "whose reference map has another binning: entropy only",
+}
+"""What a row may lack, and what that means."""
 
 
 class Maps:
@@ -67,6 +76,14 @@ class Maps:
         keys = (find_row_key(run_number, reco, number) for number in (lumisection, None))
         return next((key for key in keys if key in self._maps), None)
 
+    def losses(self, source: str) -> Losses:
+        """Records of the plot, out of a source, that aren't among the maps."""
+        losses = Losses()
+        losses.add(self.unreadable, "record", f"of {self._plot} without a 2-D histogram", source=source)
+        repeated = "dropped: same run, reco and lumisection as before"
+        losses.add(self.repeated, "map", repeated, source=source)
+        return losses
+
 
 class MapComparison:
     """Compares maps, each pair and each map once however many rows ask for it.
@@ -78,8 +95,7 @@ class MapComparison:
 
     Attributes:
         rows: How many rows came.
-        gaps: How many of them had no map (``map``), no reference run (``reference``), a reference run without
-            a map (``reference map``), or one of another binning (``same binning``).
+        gaps: How many of them lacked what: a map, a reference (run), a reference map, the same binning.
     """
 
     def __init__(self, maps: Maps, columns: Collection[str] = COLUMNS, periodic_phi: bool = False) -> None:
@@ -110,6 +126,14 @@ class MapComparison:
         if (key, reference) not in self._results:
             self._results[key, reference] = self._compared(key, reference)
         return self._results[key, reference]
+
+    def losses(self) -> Losses:
+        """How many rows could not be compared, and why."""
+        losses = Losses()
+        for gap, text in _GAPS.items():
+            if self.gaps[gap]:
+                losses.note(f"{self.gaps[gap]} of {counted(self.rows, 'row')} {text}")
+        return losses
 
     def _compared(self, key: RowKey, reference: RowKey | None) -> Record:
         occupancy = self._maps[key]

@@ -13,6 +13,7 @@ from typing import Any
 from tkstudies.analysis.histograms import comparison
 from tkstudies.analysis.histograms.collections import to_offline
 from tkstudies.analysis.histograms.comparison import TOLERANCE, Histogram, Incomparable
+from tkstudies.console import Losses
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.records import Record, RowKey
 
@@ -123,6 +124,12 @@ class References:
             return record | comparison.compare(data, self._find(plot, reference_run), tolerance)
         except Incomparable as reason:
             return record | comparison.not_compared(str(reason))
+
+    def losses(self) -> Losses:
+        """Histograms that were dropped."""
+        losses = Losses()
+        losses.add(self.repeated, "histogram", "dropped as references: same run, reco and plot as before")
+        return losses
 
     def _find(self, plot: Plot, run_number: int | None) -> Histogram:
         if run_number is None:

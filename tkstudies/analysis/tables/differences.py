@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tkstudies.console import Losses
 from tkstudies.errors import InputError
 from tkstudies.jsonl import decode
 from tkstudies.records import AUTOMATIC_KEYS, KEY_COLUMNS, Record, choose_keys, key_of, number_in
@@ -53,6 +54,14 @@ class Side:
         if wanted:
             self.valued.update(column for column in KEY_COLUMNS if record.get(column) is not None)
             self.lines.append(line)
+
+    def losses(self, keys: tuple[str, ...]) -> Losses:
+        """Rows that were not compared, after `by_key`."""
+        losses, together = Losses(), " and ".join(keys)
+        repeated = f"with a repeated {together} not compared"
+        losses.add(self.repeated, "row", repeated, source=self.name, advice="the first counts")
+        losses.add(self.keyless, "row", f"without {together} not compared", source=self.name)
+        return losses
 
     def by_key(self, keys: tuple[str, ...]) -> dict[Any, bytes]:
         """The first row of each key."""
