@@ -16,7 +16,7 @@ from tests.cern.faults import Faults
 from tests.cern.server import CernServer
 from tests.cern.simulation import World
 from tkstudies.cli import app
-from tkstudies.services.web import http
+from tkstudies.services.web import connection as http
 
 settings.register_profile("steady", deadline=None)  # a loaded machine is slow, not wrong
 settings.load_profile("steady")

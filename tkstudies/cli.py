@@ -69,8 +69,8 @@ class LazyGroup(TyperGroup):
 
 def _finish_services() -> None:
     """Write what was recorded, if anything was asked of a server."""
-    if "tkstudies.services.web.http" in sys.modules:
-        sys.modules["tkstudies.services.web.http"].finish()
+    if "tkstudies.services.web.connection" in sys.modules:
+        sys.modules["tkstudies.services.web.connection"].finish()
 
 
 def _accept_global_options(command: Any) -> None:

@@ -302,7 +302,7 @@ def test_an_expired_web_session_is_renewed(faulty, monkeypatch):
 @pytest.fixture
 def session_walk(faulty, monkeypatch):
     """A DQM GUI without samples, whose session gives an odd answer where ``is_odd`` says so: paths that were asked."""
-    monkeypatch.setattr("tkstudies.services.web.http._FIRST_DELAY", 0.001)
+    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
     server = faulty()
     handle, paths = server.dqm.handle, []
 
@@ -373,7 +373,7 @@ def test_missing_things_are_counted_and_listed(live, tkstudies, tmp_path):
 
 def test_an_unreadable_plot_costs_only_itself(faulty, tkstudies, tmp_path, monkeypatch):
     server = faulty()
-    monkeypatch.setattr("tkstudies.services.web.http._FIRST_DELAY", 0.001)
+    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
     text = server.world.dqm_text
 
     class World:
@@ -401,7 +401,7 @@ def test_an_unreadable_plot_costs_only_itself(faulty, tkstudies, tmp_path, monke
 
 
 def test_a_server_that_wants_a_login_ends_the_crawl(faulty, tkstudies, monkeypatch):
-    monkeypatch.setattr("tkstudies.services.web.http._FIRST_DELAY", 0.001)
+    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
     server = faulty("login_page", max_repeat=10**9)
     result = tkstudies("dqm", "--collection", "all", input=rows(*RUNS))
     assert (result.exit_code, result.stdout) == (1, "")
@@ -410,7 +410,7 @@ def test_a_server_that_wants_a_login_ends_the_crawl(faulty, tkstudies, monkeypat
 
 
 def test_an_unreachable_server_ends_the_crawl(tkstudies, monkeypatch):
-    monkeypatch.setattr("tkstudies.services.web.http._FIRST_DELAY", 0.001)
+    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
     for arguments in (["--run", "1-400", "--reco", "express"], ["--run", "1-400", "--online"]):
         result = tkstudies("dqm", "--collection", "all", *arguments)
         assert (result.exit_code, result.stdout) == (1, "")
@@ -419,7 +419,7 @@ def test_an_unreachable_server_ends_the_crawl(tkstudies, monkeypatch):
 
 
 def test_a_server_that_dies_ends_the_crawl(faulty, tkstudies, monkeypatch, tmp_path):
-    monkeypatch.setattr("tkstudies.services.web.http._FIRST_DELAY", 0.001)
+    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
     server = faulty()
     served = []
 

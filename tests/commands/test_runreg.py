@@ -17,7 +17,7 @@ from tkstudies.services.registry import v4
 from tkstudies.services.registry.conditions import parse
 from tkstudies.services.registry.records import status_rule, v4_record
 from tkstudies.services.runselection import Numbers, coarse, intersected
-from tkstudies.services.web import http
+from tkstudies.services.web import connection as http
 
 PROMPT, EXPRESS = "/PromptReco/Collisions2018B/DQM", "/Express/Collisions2018/DQM"
 ZERO_BIAS = "/ZeroBias/Run2018B-PromptReco-v1/DQMIO"

@@ -16,7 +16,7 @@ from tests.cern.faults import KINDS, Faults
 from tests.cern.server import CernServer
 from tkstudies.services import oms
 from tkstudies.services.registry import v3, v4
-from tkstudies.services.web import http
+from tkstudies.services.web import connection as http
 
 PAGE = 10  # rows: many pages out of few rows
 RATES = (0.1, 0.3)

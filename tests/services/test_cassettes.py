@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.conftest import CASSETTES, from_lines
-from tkstudies.services.web import http
+from tkstudies.services.web import connection as http
 
 FILES = sorted(CASSETTES.glob("*.json"))
 HOSTS = {

@@ -10,7 +10,8 @@ import threading
 import pytest
 
 from tkstudies.errors import ServiceError
-from tkstudies.services.web import endpoints, http
+from tkstudies.services.web import connection as http
+from tkstudies.services.web import endpoints
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 from tkstudies.jsonl import Record
 from tkstudies.services.recos import reco_word
-from tkstudies.services.web import endpoints, http
+from tkstudies.services.web import connection as http
+from tkstudies.services.web import endpoints
 
 _REFERENCE = ("runtype", "bfield", "beamtype", "beamenergy", "dataset")
 NAMES = {

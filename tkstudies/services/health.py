@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tkstudies.errors import LoginError, ServiceError, TkstudiesError
-from tkstudies.services.web import endpoints, http
+from tkstudies.services.web import connection as http
+from tkstudies.services.web import endpoints
 from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.settings import current
 

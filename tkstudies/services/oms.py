@@ -15,7 +15,8 @@ from tkstudies.errors import LoginError, ServiceError, UsageError
 from tkstudies.jsonl import Record
 from tkstudies.services.injection import split_scheme
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, coarse
-from tkstudies.services.web import endpoints, http, paging
+from tkstudies.services.web import connection as http
+from tkstudies.services.web import endpoints, paging
 
 Filter = tuple[str, str, str]  # attribute, operator of OMS, value
 

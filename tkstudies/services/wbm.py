@@ -11,7 +11,8 @@ from tkstudies import jsonl
 from tkstudies.errors import ServiceError
 from tkstudies.jsonl import Record
 from tkstudies.services.runselection import Range, coarse
-from tkstudies.services.web import endpoints, http
+from tkstudies.services.web import connection as http
+from tkstudies.services.web import endpoints
 
 _GAP = 100  # unwanted runs between two wanted ones that cost less than one more request
 

@@ -19,8 +19,8 @@ import requests
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError
 from tkstudies.services.dqm import datasets, repair
+from tkstudies.services.web.connection import Connection, Unusable, list_of
 from tkstudies.services.web.endpoints import DQM
-from tkstudies.services.web.http import Connection, Unusable, list_of
 
 BLOCK = 50
 """Run numbers per look-up of datasets; blocks are fixed: a part of the runs asks what all of them asked."""

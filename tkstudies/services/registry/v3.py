@@ -20,7 +20,8 @@ from tkstudies.jsonl import Record
 from tkstudies.services.registry.conditions import Query
 from tkstudies.services.registry.records import v3_columns, v3_record
 from tkstudies.services.runselection import Range, coarse
-from tkstudies.services.web import endpoints, http, paging
+from tkstudies.services.web import connection as http
+from tkstudies.services.web import endpoints, paging
 
 PAGE_SIZE = 1000  # the server refuses more
 WORKERS = 4

@@ -14,7 +14,8 @@ from tkstudies.errors import UsageError
 from tkstudies.jsonl import Record
 from tkstudies.services.registry.conditions import Query, Rule, excluded_names_filter, server_filter
 from tkstudies.services.registry.records import COMPONENTS, StatusRule, status_rule, status_word, v4_record
-from tkstudies.services.web import concurrency, endpoints, http, paging
+from tkstudies.services.web import concurrency, endpoints, paging
+from tkstudies.services.web import connection as http
 
 Ranges = dict[str, list[dict[str, Any]]]  # by component: start, end, status, cause, comment
 

@@ -11,7 +11,8 @@ import pytest
 from tests.cern.faults import Faults
 from tests.cern.server import CernServer
 from tkstudies.errors import LoginError, ServiceError, Unreachable
-from tkstudies.services.web import concurrency, endpoints, http
+from tkstudies.services.web import concurrency, endpoints
+from tkstudies.services.web import connection as http
 from tkstudies.settings import current
 
 RUNS = {"sort": "run_number", "page[limit]": 20, "filter[sequence][EQ]": "GLOBAL-RUN"}
