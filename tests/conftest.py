@@ -16,7 +16,7 @@ from tests.cern.faults import Faults
 from tests.cern.server import CernServer
 from tests.cern.simulation import World
 from tkstudies.cli import app
-from tkstudies.services.web import connection as http
+from tkstudies.services.web import retries
 
 settings.register_profile("steady", deadline=None)  # a loaded machine is slow, not wrong
 settings.load_profile("steady")
@@ -63,8 +63,7 @@ def live(server, monkeypatch):
 @pytest.fixture
 def quick_retries(monkeypatch):
     """Retries without the waiting."""
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
-    monkeypatch.setattr(http, "_LONGEST_DELAY", 0.002)
+    monkeypatch.setattr(retries, "USUAL", retries.Retries(first_delay=0.001, longest_delay=0.002))
 
 
 @pytest.fixture(scope="module")

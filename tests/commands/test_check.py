@@ -16,8 +16,8 @@ import pytest
 from tests.cern.faults import Faults
 from tests.conftest import CASSETTES, NOWHERE, SERVICES, from_lines
 from tkstudies.services import health
-from tkstudies.services.web import connection as http
 from tkstudies.services.web import identity, x509
+from tkstudies.services.web.connection import finish
 
 NAMES = ["runreg", "oms", "dqm", "doctor", "certhelper", "v3", "wbm"]
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="makes certificates with openssl")
@@ -40,7 +40,7 @@ def warm(server):
         for name, value in server.env.items():
             patch.setenv(name, value)
         health.examine(seconds=60)
-    http.finish()
+    finish()
 
 
 def by_name(result):
@@ -187,8 +187,7 @@ def test_a_replay_is_told(tkstudies):
 
 
 @pytest.mark.parametrize("kind", ["html_error", "500", "bad_json", "login_page"])
-def test_a_service_that_is_ill(live, tkstudies, monkeypatch, kind):
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
+def test_a_service_that_is_ill(live, tkstudies, monkeypatch, kind, quick_retries):
     monkeypatch.setattr(live, "faults", Faults(kind, 1.0, max_repeat=10**9, services=["oms"]))
     result = tkstudies("check")
     found = by_name(result)
@@ -198,9 +197,8 @@ def test_a_service_that_is_ill(live, tkstudies, monkeypatch, kind):
     assert result.stderr.splitlines()[-1] == "tkstudies: not ready: OMS can't be used"
 
 
-def test_a_service_that_hangs_up_is_not_reachable(live, tkstudies, monkeypatch):
+def test_a_service_that_hangs_up_is_not_reachable(live, tkstudies, monkeypatch, quick_retries):
     """As the near end of an ssh tunnel does whose far end is gone."""
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
     monkeypatch.setattr(live, "faults", Faults("reset", 1.0, max_repeat=10**9, services=["oms"]))
     (one,) = from_lines(tkstudies("check", "--service", "oms").stdout)
     assert (one["reachable"], one["ok"]) == (False, False) and "breaks off" in one["advice"]
@@ -222,7 +220,7 @@ def test_a_bug_is_not_blamed_on_the_network(live, monkeypatch):
     monkeypatch.setitem(health.PROBES, "oms", health.PROBES["oms"]._replace(ask=broken))
     with pytest.raises(TypeError, match="a mistake of ours"):
         health.examine(["oms"])
-    http.finish()
+    finish()
 
 
 def test_a_service_that_isnt_one(tkstudies):

@@ -300,9 +300,8 @@ def test_an_expired_web_session_is_renewed(faulty, monkeypatch):
 
 
 @pytest.fixture
-def session_walk(faulty, monkeypatch):
+def session_walk(faulty, monkeypatch, quick_retries):
     """A DQM GUI without samples, whose session gives an odd answer where ``is_odd`` says so: paths that were asked."""
-    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
     server = faulty()
     handle, paths = server.dqm.handle, []
 
@@ -371,9 +370,8 @@ def test_missing_things_are_counted_and_listed(live, tkstudies, tmp_path):
     assert tkstudies("dqm", "--plot", HITS, "--strict", input=rows(317291)).exit_code == 0
 
 
-def test_an_unreadable_plot_costs_only_itself(faulty, tkstudies, tmp_path, monkeypatch):
+def test_an_unreadable_plot_costs_only_itself(faulty, tkstudies, tmp_path, monkeypatch, quick_retries):
     server = faulty()
-    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
     text = server.world.dqm_text
 
     class World:
@@ -400,8 +398,7 @@ def test_an_unreadable_plot_costs_only_itself(faulty, tkstudies, tmp_path, monke
     assert "run 317292 express" in result.stderr and "1 failed" in result.stderr
 
 
-def test_a_server_that_wants_a_login_ends_the_crawl(faulty, tkstudies, monkeypatch):
-    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
+def test_a_server_that_wants_a_login_ends_the_crawl(faulty, tkstudies, quick_retries):
     server = faulty("login_page", max_repeat=10**9)
     result = tkstudies("dqm", "--collection", "all", input=rows(*RUNS))
     assert (result.exit_code, result.stdout) == (1, "")
@@ -409,8 +406,7 @@ def test_a_server_that_wants_a_login_ends_the_crawl(faulty, tkstudies, monkeypat
     assert len(server.log) < 50
 
 
-def test_an_unreachable_server_ends_the_crawl(tkstudies, monkeypatch):
-    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
+def test_an_unreachable_server_ends_the_crawl(tkstudies, quick_retries):
     for arguments in (["--run", "1-400", "--reco", "express"], ["--run", "1-400", "--online"]):
         result = tkstudies("dqm", "--collection", "all", *arguments)
         assert (result.exit_code, result.stdout) == (1, "")
@@ -418,8 +414,7 @@ def test_an_unreachable_server_ends_the_crawl(tkstudies, monkeypatch):
         assert "failures in a row" not in result.stderr  # the first was enough
 
 
-def test_a_server_that_dies_ends_the_crawl(faulty, tkstudies, monkeypatch, tmp_path):
-    monkeypatch.setattr("tkstudies.services.web.connection._FIRST_DELAY", 0.001)
+def test_a_server_that_dies_ends_the_crawl(faulty, tkstudies, quick_retries, tmp_path):
     server = faulty()
     served = []
 

@@ -17,7 +17,7 @@ from tkstudies.services.registry import v4
 from tkstudies.services.registry.conditions import parse
 from tkstudies.services.registry.records import status_rule, v4_record
 from tkstudies.services.runselection import Numbers, coarse, intersected
-from tkstudies.services.web import connection as http
+from tkstudies.services.web.connection import Connection
 
 PROMPT, EXPRESS = "/PromptReco/Collisions2018B/DQM", "/Express/Collisions2018/DQM"
 ZERO_BIAS = "/ZeroBias/Run2018B-PromptReco-v1/DQMIO"
@@ -55,13 +55,13 @@ def faulty(fail, monkeypatch):
 def sent(monkeypatch):
     """The bodies of the listings that the client asks for, as they go out."""
     bodies = []
-    post = http.Connection.post_json
+    post = Connection.post_json
 
     def recording(connection, path, body, **how):
         bodies.append(body)
         return post(connection, path, body, **how)
 
-    monkeypatch.setattr(http.Connection, "post_json", recording)
+    monkeypatch.setattr(Connection, "post_json", recording)
     return bodies
 
 

@@ -8,7 +8,7 @@ import requests
 from tests.conftest import from_lines
 from tkstudies.errors import ServiceError
 from tkstudies.services.wbm import parse_summaries
-from tkstudies.services.web.connection import Unusable
+from tkstudies.services.web.answers import Unusable
 
 
 def answer(text):

@@ -16,7 +16,6 @@ from tests.cern.faults import KINDS, Faults
 from tests.cern.server import CernServer
 from tkstudies.services import oms
 from tkstudies.services.registry import v3, v4
-from tkstudies.services.web import connection as http
 
 PAGE = 10  # rows: many pages out of few rows
 RATES = (0.1, 0.3)
@@ -77,13 +76,11 @@ def running(world):
 
 
 @pytest.fixture
-def faulty(running, monkeypatch, tmp_path):
+def faulty(running, quick_retries, monkeypatch, tmp_path):
     """The environment of a user of that server, with quick retries and small pages."""
     for name, value in running.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TKSTUDIES_COOKIES", str(running.write_cookies(tmp_path / "cookies.txt")))
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
-    monkeypatch.setattr(http, "_LONGEST_DELAY", 0.004)
     for module in (oms, v4, v3):
         monkeypatch.setattr(module, "PAGE_SIZE", PAGE)
     running.faults = None

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.conftest import CASSETTES, from_lines
-from tkstudies.services.web import connection as http
+from tkstudies.services.web.connection import finish
 
 FILES = sorted(CASSETTES.glob("*.json"))
 HOSTS = {
@@ -96,4 +96,4 @@ def test_a_subset_of_the_runs_still_replays(tkstudies, tmp_path):
         0,
         [317626, 317291],
     )
-    http.finish()
+    finish()

@@ -12,7 +12,7 @@ from tests.cern.faults import Faults
 from tests.cern.server import CernServer
 from tkstudies.errors import LoginError, ServiceError, Unreachable
 from tkstudies.services.web import concurrency, endpoints
-from tkstudies.services.web import connection as http
+from tkstudies.services.web.connection import Connection, finish
 from tkstudies.settings import current
 
 RUNS = {"sort": "run_number", "page[limit]": 20, "filter[sequence][EQ]": "GLOBAL-RUN"}
@@ -27,13 +27,11 @@ LOGINS = ["login_page", "login_redirect", "token_expiry"]
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch):
+def fresh(quick_retries):
     """Settings of a new process, quick retries, nothing shared with the test before."""
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.01)
-    monkeypatch.setattr(http, "_LONGEST_DELAY", 0.05)
     current.reset()
     yield
-    http.finish()
+    finish()
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def serve(monkeypatch, world):
 
 
 def ask(service):
-    with http.Connection(service) as connection:
+    with Connection(service) as connection:
         if service is endpoints.OMS:
             return [row["attributes"]["run_number"] for row in connection.get_json("/runs", RUNS)["data"]]
         return [
@@ -98,10 +96,10 @@ def test_a_fault_that_stays_is_named(kind, error, words, fail, live):
 
 def test_an_unexpected_shape_is_retried_then_named(serve):
     serve(faults=Faults(["wrong_type"], rate=1.0, max_repeat=2))
-    with http.Connection(endpoints.OMS) as connection:
+    with Connection(endpoints.OMS) as connection:
         assert len(connection.get_json("/runs", RUNS, expect=lambda page: page["data"])) == 20
     serve(faults=Faults(["wrong_type"], rate=1.0, max_repeat=100))
-    with http.Connection(endpoints.OMS) as connection, pytest.raises(ServiceError, match="unexpected shape"):
+    with Connection(endpoints.OMS) as connection, pytest.raises(ServiceError, match="unexpected shape"):
         connection.get_json("/runs", RUNS, expect=lambda page: page["data"])
 
 
@@ -144,7 +142,7 @@ def test_somebody_who_hangs_up_is_reached(fail):
 
 def test_an_inside_host_names_the_tunnel(monkeypatch):
     monkeypatch.setenv("TKSTUDIES_RESTHUB_URL", "http://127.0.0.1:9")
-    with http.Connection(endpoints.RESTHUB) as connection, pytest.raises(ServiceError, match="ssh -D 1080"):
+    with Connection(endpoints.RESTHUB) as connection, pytest.raises(ServiceError, match="ssh -D 1080"):
         connection.get_json("/tables")
 
 
@@ -198,7 +196,7 @@ def test_credentials_come_from_a_dotenv_file_above_the_folder(serve, monkeypatch
 
 def test_one_token_serves_all_threads(serve):
     server = serve()
-    with http.Connection(endpoints.OMS, workers=8) as connection:
+    with Connection(endpoints.OMS, workers=8) as connection:
         results = concurrency.in_order(
             lambda n: connection.get_json(f"/runs/{n}"), [315257, 315259, 315265] * 10, workers=8
         )
@@ -218,7 +216,7 @@ def test_a_token_is_renewed_before_it_expires(serve):
 
 def test_connections_are_kept_and_bounded(serve):
     server = serve(latency=0.01)
-    with http.Connection(endpoints.OMS, workers=4) as connection:
+    with Connection(endpoints.OMS, workers=4) as connection:
         for _, result in concurrency.in_order(
             lambda n: connection.get_json(f"/runs/{n}"), [315257] * 80, workers=4
         ):
@@ -290,7 +288,7 @@ def test_recordings_replay_without_a_socket(serve, tmp_path, monkeypatch):
     serve()
     current.use_record(str(tmp_path / "tape"))
     live = ask(endpoints.OMS), ask(endpoints.RUNREG)
-    http.finish()
+    finish()
     files = list((tmp_path / "tape").iterdir())
     text = "".join(file.read_text() for file in files)
     assert len(files) == 1
@@ -309,7 +307,7 @@ def test_an_address_in_another_spelling_is_recorded_as_any_other(serve, tmp_path
     monkeypatch.setenv("TKSTUDIES_OMS_URL", server.env["TKSTUDIES_OMS_URL"].replace("127.0.0.1", "LOCALHOST"))
     current.use_record(str(tmp_path / "tape"))
     live = ask(endpoints.OMS)
-    http.finish()
+    finish()
     (file,) = (tmp_path / "tape").iterdir()
     (exchange,) = json.loads(file.read_text())["interactions"]
     assert exchange["request"]["uri"].startswith("https://cmsoms.cern.ch/agg/api/v1/runs?")
@@ -325,7 +323,7 @@ def test_of_the_way_to_a_login_page_the_query_is_not_recorded(serve, tmp_path):
     current.use_record(str(tmp_path))
     with pytest.raises(LoginError):
         ask(endpoints.OMS)
-    http.finish()
+    finish()
     (file,) = tmp_path.iterdir()
     kept = [e["response"]["headers"]["location"] for e in json.loads(file.read_text())["interactions"]]
     assert kept and all(one.endswith("/login/auth/realms/cern") for (one,) in kept)
@@ -383,7 +381,7 @@ def test_replay_is_safe_with_threads_and_order_of_repeats(tmp_path):
     tape = [exchange(n, {"n": n}) for n in range(500)] + [exchange(0, {"n": "second"})]
     (tmp_path / "tape.json").write_text(json.dumps({"version": 1, "interactions": tape}))
     current.use_replay(str(tmp_path))
-    with http.Connection(endpoints.OMS, workers=16) as connection:
+    with Connection(endpoints.OMS, workers=16) as connection:
         results = concurrency.in_order(
             lambda n: connection.get_json(f"/runs/{n}")["n"], range(500), workers=16
         )

@@ -10,15 +10,14 @@ import threading
 import pytest
 
 from tkstudies.errors import ServiceError
-from tkstudies.services.web import connection as http
 from tkstudies.services.web import endpoints
+from tkstudies.services.web.connection import Connection, finish
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(http, "_FIRST_DELAY", 0.001)
+def quick(quick_retries):
     yield
-    http.finish()
+    finish()
 
 
 @pytest.fixture
@@ -161,4 +160,4 @@ def test_a_bundle_that_is_not_there(monkeypatch):
     monkeypatch.setenv("TKSTUDIES_CERTHELPER_URL", "https://127.0.0.1:9")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
     with pytest.raises(ServiceError, match=r"REQUESTS_CA_BUNDLE names /nowhere/bundle\.pem"):
-        http.Connection(endpoints.CERTHELPER)
+        Connection(endpoints.CERTHELPER)

@@ -8,8 +8,8 @@ from typing import Any
 
 from tkstudies.jsonl import Record
 from tkstudies.services.recos import reco_word
-from tkstudies.services.web import connection as http
-from tkstudies.services.web import endpoints
+from tkstudies.services.web import answers, endpoints
+from tkstudies.services.web.connection import Connection
 
 _REFERENCE = ("runtype", "bfield", "beamtype", "beamenergy", "dataset")
 NAMES = {
@@ -67,7 +67,7 @@ def problems(source: Iterable[Record] | None = None, *, cookies: str | None = No
 def references(source: Iterable[Record] | None = None) -> Iterator[Record]:
     """Yield the reference run of each certified run, from the Certification Helper (no login)."""
     if source is None:
-        with http.Connection(endpoints.CERTHELPER) as connection:
+        with Connection(endpoints.CERTHELPER) as connection:
             source = connection.get_json("/certify/allRunsRefRuns/", expect=_records)
     return (_renamed(row, _CERTHELPER_NAMES) for row in source)
 
@@ -89,9 +89,9 @@ def _page(path: str, source: Iterable[Record] | None, cookies: str | None) -> It
     if source is not None:
         return source
     cookies = cookies or os.environ.get("TKSTUDIES_COOKIES")
-    with http.Connection(endpoints.DOCTOR, cookies=cookies) as connection:
+    with Connection(endpoints.DOCTOR, cookies=cookies) as connection:
         return connection.get_json(path, expect=_records)
 
 
 def _records(answer: Any) -> list[Record]:
-    return http.list_of(dict, answer)
+    return answers.list_of(dict, answer)

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tkstudies.errors import LoginError, ServiceError, TkstudiesError
-from tkstudies.services.web import connection as http
 from tkstudies.services.web import endpoints
+from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.settings import current
 
@@ -28,11 +28,11 @@ class Probe(NamedTuple):
     """A service, one small question that it answers to those who may ask, and whether one can do without it."""
 
     service: Service
-    ask: Callable[[http.Connection], Any]
+    ask: Callable[[Connection], Any]
     needed: bool = False
 
 
-def _get(path: str, **params: Any) -> Callable[[http.Connection], Any]:
+def _get(path: str, **params: Any) -> Callable[[Connection], Any]:
     return lambda connection: connection.request("GET", path, params=params, parse=lambda response: True)
 
 
@@ -137,9 +137,7 @@ class _Patient(threading.Thread):
         found = self._plain
         try:
             self._doing = f"reading credentials for {found.title}"
-            with http.Connection(
-                self._probe.service, cookies=self._cookies, patience=self._seconds
-            ) as connection:
+            with Connection(self._probe.service, cookies=self._cookies, patience=self._seconds) as connection:
                 self._doing = f"fetching a token from {SSO.title}"
                 identity = connection.identity()
                 if identity:

@@ -15,8 +15,8 @@ from tkstudies.errors import LoginError, ServiceError, UsageError
 from tkstudies.jsonl import Record
 from tkstudies.services.injection import split_scheme
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, coarse
-from tkstudies.services.web import connection as http
-from tkstudies.services.web import endpoints, paging
+from tkstudies.services.web import answers, endpoints, paging
+from tkstudies.services.web.connection import Connection
 
 Filter = tuple[str, str, str]  # attribute, operator of OMS, value
 
@@ -156,7 +156,7 @@ def hlt_rates(
             yield from _rates(connection, of_run, wanted)
 
 
-def _rates(connection: http.Connection, groups: list[list[Filter]], wanted: Wanted) -> Iterator[Record]:
+def _rates(connection: Connection, groups: list[list[Filter]], wanted: Wanted) -> Iterator[Record]:
     groups = [[*group, ("last_lumisection_number", "GT", "0")] for group in groups]
     by_lumisection = {"group[granularity]": "lumisection"}
     return _listed(connection, "hltpathrates", groups, wanted, extra=by_lumisection)
@@ -283,12 +283,12 @@ def _rows(
         yield from _listed(connection, name, groups, wanted, keep)
 
 
-def _connection(wanted: Wanted) -> http.Connection:
-    return http.Connection(endpoints.OMS, workers=wanted.workers, cookies=wanted.cookies)
+def _connection(wanted: Wanted) -> Connection:
+    return Connection(endpoints.OMS, workers=wanted.workers, cookies=wanted.cookies)
 
 
 def _listed(
-    connection: http.Connection,
+    connection: Connection,
     name: str,
     groups: list[list[Filter]],
     wanted: Wanted,
@@ -326,18 +326,18 @@ def _parameters(base: dict[str, str], filters: Iterable[Filter]) -> dict[str, st
     return parameters
 
 
-def _listing(connection: http.Connection, name: str, parameters: dict[str, str]) -> paging.Fetch:
+def _listing(connection: Connection, name: str, parameters: dict[str, str]) -> paging.Fetch:
     def fetch(page: int) -> paging.Page:
         window = {"page[offset]": page * PAGE_SIZE, "page[limit]": PAGE_SIZE}
         return connection.get_json(
-            f"/{quote(name)}", {**parameters, **window}, expect=_page, final=_own_words
+            f"/{quote(name)}", {**parameters, **window}, expect=_page, refusal=_refusal
         )
 
     return fetch
 
 
 def _page(answer: Any) -> paging.Page:
-    rows = http.list_of(dict, answer["data"])
+    rows = answers.list_of(dict, answer["data"])
     total = (answer.get("meta") or {}).get("totalResourceCount")
     return rows, total if isinstance(total, int) else len(rows)
 
@@ -348,18 +348,18 @@ def _row_key(keys: tuple[str, ...]) -> Callable[[Record], Hashable]:
     return lambda row: hash(jsonl.encode([row.get("id"), row.get("attributes")]))  # ids alone may repeat
 
 
-def _own_words(response: Response) -> str | None:
+def _refusal(response: Response) -> str | None:
     """What OMS says about a request that it refuses."""
     if response.status_code not in (400, 404):
         return None
     try:
-        error = http.parse_json(response)["errors"][0]
+        error = answers.parse_json(response)["errors"][0]
         return str(error.get("detail") or error.get("title"))
-    except (http.Unusable, KeyError, TypeError, IndexError, AttributeError):
+    except (answers.Unusable, KeyError, TypeError, IndexError, AttributeError):
         return None
 
 
-def _check_attributes(connection: http.Connection, name: str, wanted: Wanted) -> None:
+def _check_attributes(connection: Connection, name: str, wanted: Wanted) -> None:
     """Refuse attributes that the resource doesn't have, naming those that it has."""
     used = [
         *(attribute for attribute, _, _ in wanted.filters),
@@ -370,7 +370,7 @@ def _check_attributes(connection: http.Connection, name: str, wanted: Wanted) ->
         return
     try:
         fields = connection.get_json(
-            f"/{quote(name)}/meta", expect=lambda answer: dict(answer["meta"]["fields"]), final=_own_words
+            f"/{quote(name)}/meta", expect=lambda answer: dict(answer["meta"]["fields"]), refusal=_refusal
         )
     except LoginError:
         raise

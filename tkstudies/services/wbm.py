@@ -11,8 +11,8 @@ from tkstudies import jsonl
 from tkstudies.errors import ServiceError
 from tkstudies.jsonl import Record
 from tkstudies.services.runselection import Range, coarse
-from tkstudies.services.web import connection as http
-from tkstudies.services.web import endpoints
+from tkstudies.services.web import answers, endpoints
+from tkstudies.services.web.connection import Connection
 
 _GAP = 100  # unwanted runs between two wanted ones that cost less than one more request
 
@@ -25,7 +25,7 @@ def runs(ranges: Iterable[Range]) -> Iterator[Record]:
         ServiceError: WBM can't be reached, or sends something else than its XML.
     """
     wanted = list(ranges)
-    with http.Connection(endpoints.WBM) as connection:
+    with Connection(endpoints.WBM) as connection:
         for first, last in coarse(wanted, _GAP):
             span = {"RUN": first} if first == last else {"RUN_BEGIN": first, "RUN_END": last}
             found = connection.request(
@@ -44,11 +44,13 @@ def parse_summaries(response: Response) -> list[Record]:
     try:
         root = fromstring(response.content)
     except ParseError:
-        raise http.Unusable(f"sent something that isn't XML: {jsonl.quoted(response.content)}") from None
+        raise answers.Unusable(f"sent something that isn't XML: {jsonl.quoted(response.content)}") from None
     except DefusedXmlException as error:
         raise ServiceError(f"WBM sent XML that is not safe to read ({type(error).__name__})") from None
     if root.tag != "cmsdb":
-        raise http.Unusable(f"sent <{root.tag}> instead of run summaries: {jsonl.quoted(response.content)}")
+        raise answers.Unusable(
+            f"sent <{root.tag}> instead of run summaries: {jsonl.quoted(response.content)}"
+        )
     return [_record(info) for info in root.iter("runInfo")]
 
 
@@ -56,5 +58,5 @@ def _record(info: Any) -> Record:
     fields = {field.tag: field.text for field in info}
     number = fields.pop("run", None) or ""
     if not number.strip().isdecimal():
-        raise http.Unusable("sent a run without its number")
+        raise answers.Unusable("sent a run without its number")
     return {"run_number": int(number), **fields}

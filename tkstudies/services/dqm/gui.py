@@ -19,7 +19,8 @@ import requests
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError
 from tkstudies.services.dqm import datasets, repair
-from tkstudies.services.web.connection import Connection, Unusable, list_of
+from tkstudies.services.web.answers import Unusable, list_of
+from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import DQM
 
 BLOCK = 50

@@ -20,8 +20,8 @@ from tkstudies.jsonl import Record
 from tkstudies.services.registry.conditions import Query
 from tkstudies.services.registry.records import v3_columns, v3_record
 from tkstudies.services.runselection import Range, coarse
-from tkstudies.services.web import connection as http
-from tkstudies.services.web import endpoints, paging
+from tkstudies.services.web import answers, endpoints, paging
+from tkstudies.services.web.connection import Connection
 
 PAGE_SIZE = 1000  # the server refuses more
 WORKERS = 4
@@ -38,7 +38,7 @@ class _Expired(Exception):
 class _Query:
     """One SELECT with its parameters: posted once, and again when the server has forgotten it."""
 
-    def __init__(self, connection: http.Connection, sql: str, parameters: dict[str, Any]):
+    def __init__(self, connection: Connection, sql: str, parameters: dict[str, Any]):
         self._connection = connection
         self._sql = sql
         self._parameters = parameters
@@ -64,7 +64,7 @@ class _Query:
                     f"/query/{known}/{path}",
                     params={**self._parameters, **options},
                     parse=parse,
-                    final=_refused_or_expired,
+                    refusal=_refusal_or_expired,
                 )
             except _Expired:
                 self._forget(known)
@@ -73,9 +73,14 @@ class _Query:
     def _post(self) -> str:
         with self._lock:
             if not self._id:
-                body = self._sql.encode()
-                post = {"body": body, "content_type": "text/plain", "parse": _identifier, "final": _refused}
-                self._id = self._connection.request("POST", "/query", **post)
+                self._id = self._connection.request(
+                    "POST",
+                    "/query",
+                    body=self._sql.encode(),
+                    content_type="text/plain",
+                    parse=_identifier,
+                    refusal=_refusal,
+                )
             return self._id
 
     def _forget(self, known: str) -> None:
@@ -87,30 +92,30 @@ class _Query:
 def _identifier(response: Response) -> str:
     text = response.text.strip()
     if not text or not text.isalnum():
-        raise http.Unusable(f"sent no query id: {jsonl.quoted(response.content)}")
+        raise answers.Unusable(f"sent no query id: {jsonl.quoted(response.content)}")
     return text
 
 
 def _whole_number(response: Response) -> int:
     text = response.text.strip()
     if not text.isdecimal():
-        raise http.Unusable(f"sent no count: {jsonl.quoted(response.content)}")
+        raise answers.Unusable(f"sent no count: {jsonl.quoted(response.content)}")
     return int(text)
 
 
 def _data(response: Response) -> list[list[Any]]:
-    return http.list_of(list, http.parse_json(response)["data"])
+    return answers.list_of(list, answers.parse_json(response)["data"])
 
 
-def _refused(response: Response) -> str | None:
+def _refusal(response: Response) -> str | None:
     """What the server says of a query that it doesn't take."""
     return response.text.strip()[:300] or "a bad query" if response.status_code == 400 else None
 
 
-def _refused_or_expired(response: Response) -> str | None:
+def _refusal_or_expired(response: Response) -> str | None:
     if response.status_code == 404:
         raise _Expired
-    return _refused(response)
+    return _refusal(response)
 
 
 # --- rows of the registry
@@ -137,7 +142,7 @@ def rows(
         raise UsageError("a query of the whole registry: select runs, fills, times, an era or a class")
     if selection.is_empty:
         return
-    with http.Connection(endpoints.RESTHUB, workers=workers) as connection:
+    with Connection(endpoints.RESTHUB, workers=workers) as connection:
         namespace = f"runreg_{query.workspace}"
         columns = _all_columns(connection, namespace, "datasets") if raw else _our_columns(query.workspace)
         found = _rows_by_run(connection, query, columns, workers)
@@ -174,7 +179,7 @@ def _our_columns(workspace: str) -> list[str]:
     return [*_FIXED, *(name + suffix for name in components for suffix in ("", "_cause", "_comment"))]
 
 
-def _all_columns(connection: http.Connection, namespace: str, table: str) -> list[str]:
+def _all_columns(connection: Connection, namespace: str, table: str) -> list[str]:
     names = connection.get_json(f"/table/{namespace}/{table}", expect=_column_names)
     return [name for name in names if re.fullmatch(r"\w+", name)]
 
@@ -184,12 +189,10 @@ def _column_names(answer: Any) -> list[str]:
 
 
 def _rows_by_run(
-    connection: http.Connection, query: Query, columns: list[str], workers: int
+    connection: Connection, query: Query, columns: list[str], workers: int
 ) -> dict[int, list[dict[str, Any]]]:
     """All rows of the runs that may be selected: what is excluded is decided on all of them."""
-    conditions, parameters = [], {}
-    if not query.excluded:
-        conditions, parameters = _class_conditions(query)
+    conditions, parameters = ([], {}) if query.excluded else _class_conditions(query)
     fields = ", ".join(f"r.{name} {name}" for name in columns)
     start = f"select {fields} from runreg_{query.workspace}.datasets r"  # noqa: S608 (names of ours)
     end = "order by r.run_number, r.rda_name"
@@ -219,7 +222,8 @@ def _sql(start: str, conditions: list[str], end: str) -> str:
 
 
 def _class_conditions(query: Query) -> tuple[list[str], dict[str, Any]]:
-    conditions, parameters = [], {}
+    conditions: list[str] = []
+    parameters: dict[str, str] = {}
     if query.selection.classes:
         parameters = {f"class{i}": name for i, name in enumerate(query.selection.classes)}
         conditions.append("(" + " or ".join(f"r.run_class_name = :{name}" for name in parameters) + ")")
@@ -247,7 +251,7 @@ def _range_conditions(ranges: list[Range], column: str) -> list[list[str]]:
 
 
 def _luminosities(
-    connection: http.Connection, runs: dict[int, list[dict[str, Any]]], workers: int
+    connection: Connection, runs: dict[int, list[dict[str, Any]]], workers: int
 ) -> dict[int, Record]:
     """Fill, number of lumisections, delivered and live luminosity by run."""
     known = _all_columns(connection, "runinfo", "lumi_sections")

@@ -14,8 +14,8 @@ from tkstudies.errors import UsageError
 from tkstudies.jsonl import Record
 from tkstudies.services.registry.conditions import Query, Rule, excluded_names_filter, server_filter
 from tkstudies.services.registry.records import COMPONENTS, StatusRule, status_rule, status_word, v4_record
-from tkstudies.services.web import concurrency, endpoints, paging
-from tkstudies.services.web import connection as http
+from tkstudies.services.web import answers, concurrency, endpoints, paging
+from tkstudies.services.web.connection import Connection
 
 Ranges = dict[str, list[dict[str, Any]]]  # by component: start, end, status, cause, comment
 
@@ -51,7 +51,7 @@ def rows(
     if query.selection.is_empty:
         return
     rule = rule or status_rule("any-good")
-    with http.Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
+    with Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
         excluded = _excluded_runs(connection, query, workers) if query.excluded else set()
         for dataset in _datasets(connection, server_filter(query), workers):
             record = v4_record(dataset, query.workspace, rule)
@@ -65,15 +65,15 @@ def rows(
             yield dataset, record
 
 
-def _excluded_runs(connection: http.Connection, query: Query, workers: int) -> set[int]:
+def _excluded_runs(connection: Connection, query: Query, workers: int) -> set[int]:
     listed = _datasets(connection, excluded_names_filter(query), workers)
     return {dataset["run_number"] for dataset in listed}
 
 
-def _datasets(connection: http.Connection, condition: Rule, workers: int) -> Iterator[dict[str, Any]]:
+def _datasets(connection: Connection, condition: Rule, workers: int) -> Iterator[dict[str, Any]]:
     def fetch(page: int) -> paging.Page:
         body = {"page": page, "page_size": PAGE_SIZE, "filter": condition, "sortings": _ORDER}
-        return connection.post_json("/datasets_filtered_ordered", body, expect=_listing, final=_own_words)
+        return connection.post_json("/datasets_filtered_ordered", body, expect=_listing, refusal=_refusal)
 
     def key(dataset: dict[str, Any]) -> tuple[int, str]:
         return dataset["run_number"], dataset["name"]
@@ -82,14 +82,14 @@ def _datasets(connection: http.Connection, condition: Rule, workers: int) -> Ite
 
 
 def _listing(answer: Any) -> paging.Page:
-    return http.list_of(dict, answer["datasets"]), int(answer["count"])
+    return answers.list_of(dict, answer["datasets"]), int(answer["count"])
 
 
-def _own_words(response: Response) -> str | None:
+def _refusal(response: Response) -> str | None:
     """The server's reason for a 500 of its own, unless it is one that passes when its database restarts."""
     try:
-        reason = http.parse_json(response)["err"]
-    except (http.Unusable, KeyError, TypeError):
+        reason = answers.parse_json(response)["err"]
+    except (answers.Unusable, KeyError, TypeError):
         return None
     return None if "current transaction is aborted" in str(reason) else str(reason)
 
@@ -105,12 +105,12 @@ def lumisections(
     Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with causes and comments:
     the statuses as they were set, None where nobody judged.
     """
-    with http.Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
+    with Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
 
         def fetch(record: Record) -> Ranges:
             body = {"run_number": record["run_number"], "dataset_name": record["rda_name"]}
             path = "/lumisections/rr_lumisection_ranges_by_component"
-            return connection.post_json(path, body, expect=_ranges, final=_own_words)
+            return connection.post_json(path, body, expect=_ranges, refusal=_refusal)
 
         for record, ranges in concurrency.in_order(fetch, records, workers):
             if isinstance(ranges, Exception):
@@ -119,7 +119,7 @@ def lumisections(
 
 
 def _ranges(answer: Any) -> Ranges:
-    return {name: http.list_of(dict, answer.get(column) or []) for name, column in COMPONENTS.items()}
+    return {name: answers.list_of(dict, answer.get(column) or []) for name, column in COMPONENTS.items()}
 
 
 def _by_lumisection(record: Record, ranges: Ranges) -> Iterator[Record]:

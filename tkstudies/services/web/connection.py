@@ -1,69 +1,48 @@
-"""One HTTP layer for all clients: pooled connections, login, retries, replay and recording."""
+"""One HTTP connection for all clients: pooled, logged in, patient, replayed and recorded."""
 
 from __future__ import annotations
 
-import email.utils
 import os
-import random
 import threading
 import time
 from collections.abc import Callable
 from http.cookiejar import CookieJar
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.exceptions import ConnectTimeout, ProxyError
-from urllib3.exceptions import NewConnectionError
 
 from tkstudies import __version__, console, jsonl
 from tkstudies.errors import LoginError, ServiceError, Unreachable, UsageError
-from tkstudies.services.web import identity, login
+from tkstudies.services.web import answers, identity, login, retries
 from tkstudies.services.web.cassettes import Recorder, ReplayAdapter
 from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.services.web.identity import Identity
+from tkstudies.services.web.retries import Failure, Retries, Tries, cause_of, never_connected
 from tkstudies.settings import current
 
 Result = TypeVar("Result")
-Final = Callable[[requests.Response], str | None]
+Refusal = Callable[[requests.Response], str | None]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RETRIED = (429, 500, 502, 503, 504)
-_MOST_TRIES = {"unreachable": 3, "login": 3, "token": 8, "old token": 100, "content": 5, "busy": 10}
-_FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0  # [s]
-_TOKEN_KINDS = ("token", "old token")  # refused to us first, or to another thread before us
-_LOGIN_WORDS = (b"login", b"sign in", b"log in", b"sso", b"openid")
-
-
-class Unusable(Exception):
-    """An answer that isn't what the service normally sends: worth another try."""
-
-
-class _Failure(Exception):
-    """One try that failed: how (a key of _MOST_TRIES), why, and how long the server wants us to wait."""
-
-    def __init__(self, kind: str, reason: str, wait: float = 0.0):
-        super().__init__(reason)
-        self.kind, self.reason, self.wait = kind, reason, wait
-
-
-class _TooSlow(Exception):
-    """An answer of which there is no end."""
 
 
 class Connection:
-    """A pooled, logged-in, patient connection to one service; safe to share between threads.
+    """A connection to one service, which logs in and tries again; safe to share between threads.
 
     Args:
         service: Which one.
         workers: How many requests may be under way at once, and so the number of connections.
         cookies: A Netscape cookie file to log in with.
-        patience: Seconds after which a request is given up, if other than usual for the service.
+        patience: Seconds after which a request is given up, by default those of the service.
+        policy: When a failed request is tried again, by default retries.USUAL.
 
     Attributes:
-        answered: Has the service said anything yet, be it that it doesn't want us?
+        answered: Has the service answered at all, even if only that it refuses us?
 
     Raises:
         LoginError: Credentials that are named can't be used.
@@ -76,12 +55,15 @@ class Connection:
         workers: int = 1,
         cookies: str | None = None,
         patience: float | None = None,
+        policy: Retries | None = None,
     ):
         self.service = service
         self.base = service.base_url()
         self.answered = False
         self._cookies_file = cookies
-        self._live = current.replay is None
+        self._cookies: CookieJar | None = None
+        self._is_live = current.replay is None
+        self._policy = policy or retries.USUAL
         self._patience = patience or _seconds("TKSTUDIES_PATIENCE", service.patience)
         read = _seconds("TKSTUDIES_TIMEOUT", 60.0)
         self._timeout = (
@@ -96,11 +78,11 @@ class Connection:
         }
         self._recorder: Recorder | None = None
         self._tokens: login.Tokens | None = None
-        if self._live:
+        if current.replay is None:
             self._log_in(workers, cookies)
         else:
-            self._session.mount("https://", _replay_adapter())
-            self._session.mount("http://", _replay_adapter())
+            self._session.mount("https://", _replay_adapter(current.replay))
+            self._session.mount("http://", _replay_adapter(current.replay))
 
     def _log_in(self, workers: int, cookies: str | None) -> None:
         login.load_dotenv()
@@ -111,15 +93,16 @@ class Connection:
             self._session.proxies = requests.utils.get_environ_proxies(self.base)
         self._session.mount(f"{parts.scheme}://", _PooledAdapter(workers, secure))
         if cookies:
-            self._session.cookies = login.cookies(cookies)
+            self._cookies = login.cookies(cookies)
+            # requests takes any CookieJar, and adds the cookies of answers to it; its stubs know only its own
+            self._session.cookies = self._cookies  # type: ignore[assignment]
         elif self.service.certificate and secure:
             self._session.cert = login.require_certificate()
         elif self.service.audience and private:
             tokens = _tokens()
             self._tokens = tokens if tokens.available() else None
         if current.record:
-            self._recorder = _recorder()
-        self._cookies: CookieJar | None = self._session.cookies if cookies else None
+            self._recorder = _recorder(current.record)
 
     def identity(self) -> Identity | None:
         """Who we are to the service, None if nobody in particular (or when answers come from cassettes).
@@ -127,8 +110,6 @@ class Connection:
         Raises:
             LoginError: The credentials can't be used, or have expired.
         """
-        if not self._live:
-            return None
         if self._cookies is not None:
             return identity.of_cookies(self._cookies, urlsplit(self.base).hostname or "")
         if self._session.cert:
@@ -156,10 +137,11 @@ class Connection:
         params: dict[str, Any] | None = None,
         *,
         expect: Callable[[Any], Any] = lambda answer: answer,
-        final: Final | None = None,
+        refusal: Refusal | None = None,
     ) -> Any:
         """What ``expect`` takes out of the JSON answer to a GET (see ``request``)."""
-        return self.request("GET", path, params=params, parse=_json_for(expect), final=final)
+        parse = answers.json_parser(expect)
+        return self.request("GET", path, params=params, parse=parse, refusal=refusal)
 
     def post_json(
         self,
@@ -167,12 +149,12 @@ class Connection:
         payload: Any,
         *,
         expect: Callable[[Any], Any] = lambda answer: answer,
-        final: Final | None = None,
+        refusal: Refusal | None = None,
     ) -> Any:
         """The same for a POST of JSON; only for requests that read (they may be repeated)."""
-        body, parse = jsonl.encode(payload), _json_for(expect)
+        body, parse = jsonl.encode(payload), answers.json_parser(expect)
         return self.request(
-            "POST", path, body=body, content_type="application/json", parse=parse, final=final
+            "POST", path, body=body, content_type="application/json", parse=parse, refusal=refusal
         )
 
     def request(
@@ -184,16 +166,16 @@ class Connection:
         body: bytes | None = None,
         content_type: str = "",
         parse: Callable[[requests.Response], Result],
-        final: Final | None = None,
+        refusal: Refusal | None = None,
     ) -> Result:
-        """What ``parse`` makes of the answer, tried again while that can help.
+        """What ``parse`` makes of the answer; the request is sent again while that can help.
 
         Args:
             path: Below the base URL, percent-encoded, with a slash in front.
             params: Query parameters, not yet encoded.
-            parse: Turns an answer with status 200 into the result. It may raise Unusable, or what comes of an
-                unexpected shape (KeyError, TypeError, ...): worth another try.
-            final: The server's own words when an error status won't go away by trying again, else None.
+            parse: Turns an answer with status 200 into the result. When it raises answers.Unusable, or what an
+                unexpected shape leads to (KeyError, TypeError, ...), the request is sent again.
+            refusal: Gives the server's own words when an answer with another status is final, else None.
 
         Raises:
             LoginError: A login page came instead, or the credentials were refused.
@@ -205,77 +187,82 @@ class Connection:
         if content_type:
             headers["Content-Type"] = content_type
         request.prepare(method=method, url=self.base + path, headers=headers, params=params or {}, data=body)
-        deadline = time.monotonic() + self._patience
-        tries: dict[str, int] = {}
+        tries = Tries(self._policy, self._patience)
         while True:
             try:
-                return self._try(request, parse, final)
-            except _Failure as failure:
-                tries[failure.kind] = tries.get(failure.kind, 0) + 1
-                self._wait_or_give_up(request, failure, tries, deadline)
+                return self._try(request, parse, refusal)
+            except Failure as failure:
+                self._wait_or_give_up(request, failure, tries)
 
-    def _try(self, request: requests.PreparedRequest, parse: Callable, final: Final | None) -> Any:
+    def _try(
+        self,
+        request: requests.PreparedRequest,
+        parse: Callable[[requests.Response], Result],
+        refusal: Refusal | None,
+    ) -> Result:
         token = self._tokens.get(self.service.audience) if self._tokens else ""
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
-        if self._live and self._cookies is not None:
+        if self._cookies is not None:
             request.headers.pop("Cookie", None)
             request.prepare_cookies(self._cookies)
         response = self._send(request)
-        status = response.status_code
-        if status == 401 or _leads_to_login(response):
+        if demand := answers.login_demand(response):
             kind = "login"
-            if token:
-                first = self._tokens.discard(self.service.audience, token)
-                kind = "token" if first else "old token"
-            raise _Failure(kind, _way_to_login(response))
-        if status != 200:
-            told = final(response) if final else None
-            if told is not None:
-                raise ServiceError(f"{self.service.title} refuses: {told} ({_shown(request.url)})")
-            if status in _RETRIED:
-                raise _Failure("busy", f"answers {status}{_reason(response)}", _retry_after(response))
-            if status == 403:
-                raise LoginError(
-                    f"not allowed at {self.service.title}: 403 for {_shown(request.url)}. {self.service.advice}"
-                )
-            raise ServiceError(
-                f"{self.service.title} answers {status}{_reason(response)} for {_shown(request.url)}"
-            )
+            if self._tokens and token:
+                is_first = self._tokens.discard(self.service.audience, token)
+                kind = "token" if is_first else "old token"
+            raise Failure(kind, demand)
+        if response.status_code != 200:
+            raise self._bad_status(request, response, refusal)
         try:
             if not response.content.strip():
-                raise Unusable("sent an empty answer")
+                raise answers.Unusable("sent an empty answer")
             return parse(response)
-        except Unusable as error:
-            raise _Failure("content", str(error)) from None
+        except answers.Unusable as error:
+            raise Failure("content", str(error)) from None
         except (LookupError, TypeError, AttributeError, ValueError):
             told = f"sent something of an unexpected shape: {jsonl.quoted(response.content)}"
-            raise _Failure("content", told) from None
+            raise Failure("content", told) from None
+
+    def _bad_status(
+        self, request: requests.PreparedRequest, response: requests.Response, refusal: Refusal | None
+    ) -> Exception:
+        title, url, status = self.service.title, _short(request.url), response.status_code
+        words = refusal(response) if refusal else None
+        if words is not None:
+            return ServiceError(f"{title} refuses: {words} ({url})")
+        told = f"answers {status}{answers.reason(response)}"
+        if status in _RETRIED:
+            return Failure("busy", told, answers.retry_after(response))
+        if status == 403:
+            return LoginError(f"not allowed at {title}: 403 for {url}. {self.service.advice}")
+        return ServiceError(f"{title} {told} for {url}")
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
         start = time.monotonic()
         try:
             response = self._session.send(request, timeout=self._timeout, allow_redirects=False, stream=True)
             self.answered = True
-            _read_body(response, self._patience)
-            _hide_credentials(request, response)
+            answers.read_body(response, self._patience)
+            answers.hide_credentials(request, response)
         except requests.exceptions.SSLError as error:
             self.answered = True
             raise self._no_secure_connection(request, error) from None
         except requests.exceptions.InvalidSchema:
             raise ServiceError("a SOCKS proxy needs PySocks: pip install 'tkstudies[socks]'") from None
-        except _TooSlow:
-            raise _Failure("content", f"was still sending after {self._patience:g} s") from None
+        except answers.TooSlow:
+            raise Failure("content", f"was still sending after {self._patience:g} s") from None
         except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
-            raise _Failure("content", f"sent nothing for {self._timeout[1]:g} s") from None
+            raise Failure("content", f"sent nothing for {self._timeout[1]:g} s") from None
         except requests.exceptions.ConnectionError as error:
-            if _never_connected(error):
-                raise _Failure("unreachable", f"can't be reached ({_cause(error)})") from None
-            raise _Failure("busy", f"breaks off the connection ({_cause(error)})") from None
+            if never_connected(error):
+                raise Failure("unreachable", f"can't be reached ({cause_of(error)})") from None
+            raise Failure("busy", f"breaks off the connection ({cause_of(error)})") from None
         except urllib3.exceptions.HTTPError as error:
-            raise _Failure("busy", f"broke off in the middle of an answer ({_cause(error)})") from None
+            raise Failure("busy", f"broke off in the middle of an answer ({cause_of(error)})") from None
         except requests.exceptions.RequestException as error:
-            raise ServiceError(f"{self.service.title}: {_cause(error)} ({_shown(request.url)})") from None
+            raise ServiceError(f"{self.service.title}: {cause_of(error)} ({_short(request.url)})") from None
         if self._recorder:
             self._recorder.add(request, response, self.base, self.service.default)
         console.debug(
@@ -288,32 +275,24 @@ class Connection:
         """A server that we don't trust, one that doesn't take our certificate, or one that broke off."""
         if "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error):
             return ServiceError(
-                f"{self.service.title}: no secure connection to {_shown(request.url)}: {_cause(error)}. "
+                f"{self.service.title}: no secure connection to {_short(request.url)}: {cause_of(error)}. "
                 "If a proxy or tunnel signs with an authority of its own, name its bundle in REQUESTS_CA_BUNDLE"
             )
         kind = "login" if self._session.cert else "busy"
-        return _Failure(kind, f"breaks off the secure connection ({_cause(error)})")
+        return Failure(kind, f"breaks off the secure connection ({cause_of(error)})")
 
-    def _wait_or_give_up(
-        self, request: requests.PreparedRequest, failure: _Failure, tries: dict[str, int], deadline: float
-    ) -> None:
-        number = tries[failure.kind]
-        growth = 0 if failure.kind in _TOKEN_KINDS else sum(tries.values()) - 1
-        delay = min(_FIRST_DELAY * 2**growth, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
-        delay = max(delay, failure.wait)
-        late = time.monotonic() + delay > deadline
-        most = _MOST_TRIES[failure.kind]
-        patient = failure.kind == "busy" and self._patience > 300
-        if not self._live or late or (number >= most and not patient):
-            raise self._final_error(request, failure, sum(tries.values()))
+    def _wait_or_give_up(self, request: requests.PreparedRequest, failure: Failure, tries: Tries) -> None:
+        delay = tries.delay_after(failure)
+        if delay is None or not self._is_live:
+            raise self._final_error(request, failure, len(tries))
         console.debug(f"{self.service.title} {failure.reason}: trying again in {delay:.1f} s")
         if delay > 5:
             console.say(f"{self.service.title} {failure.reason}: trying again in {delay:.0f} s")
         time.sleep(delay)
 
-    def _final_error(self, request: requests.PreparedRequest, failure: _Failure, tries: int) -> ServiceError:
-        service, url = self.service, _shown(request.url)
-        if failure.kind in ("login", *_TOKEN_KINDS):
+    def _final_error(self, request: requests.PreparedRequest, failure: Failure, tries: int) -> ServiceError:
+        service, url = self.service, _short(request.url)
+        if failure.kind in retries.LOGIN_KINDS:
             advice = service.advice
             if self._cookies_file:
                 advice = f"the cookies of {self._cookies_file} are not accepted: they may have expired, make new ones"
@@ -327,7 +306,7 @@ class Connection:
         return ServiceError(told)
 
 
-def _shown(url: str | None) -> str:
+def _short(url: str | None) -> str:
     """A URL for a message, not too long."""
     text = url or ""
     return text if len(text) <= 160 else text[:157] + "..."
@@ -367,21 +346,20 @@ _shared: dict[Any, Any] = {}
 _sharing = threading.Lock()
 
 
-def _once(what: Any, make: Callable[[], Any]) -> Any:
+def _made_once(key: Any, make: Callable[[], Any]) -> Any:
     with _sharing:
-        if what not in _shared:
-            _shared[what] = make()
-        return _shared[what]
+        if key not in _shared:
+            _shared[key] = make()
+        return _shared[key]
 
 
-def _replay_adapter() -> BaseAdapter:
-    folder = current.replay
-    return _once(("replay", folder), lambda: ReplayAdapter(folder))
+def _replay_adapter(folder: Path) -> BaseAdapter:
+    return _made_once(("replay", folder), lambda: ReplayAdapter(folder))
 
 
-def _recorder() -> Recorder:
-    folder, command = current.record, current.command
-    return _once(("record", folder), lambda: Recorder(folder, command))
+def _recorder(folder: Path) -> Recorder:
+    command = current.command
+    return _made_once(("record", folder), lambda: Recorder(folder, command))
 
 
 def _tokens() -> login.Tokens:
@@ -389,7 +367,7 @@ def _tokens() -> login.Tokens:
     parts = urlsplit(endpoint)
     if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
         raise ServiceError(f"{SSO.variable} must be https: a secret isn't sent in the clear")
-    return _once(("tokens", endpoint, os.environ.get("SSO_CLIENT_ID")), lambda: login.Tokens(endpoint))
+    return _made_once(("tokens", endpoint, os.environ.get("SSO_CLIENT_ID")), lambda: login.Tokens(endpoint))
 
 
 def finish() -> None:
@@ -400,117 +378,3 @@ def finish() -> None:
     for thing in shared.values():
         if isinstance(thing, Recorder):
             thing.close()
-
-
-# --- answers
-
-
-def _read_body(response: requests.Response, seconds: float) -> None:
-    """Take the body as it comes: one that drips in would otherwise keep us for ever, as each drop is in time."""
-    if response._content is not False:
-        return  # out of a cassette
-    parts = []
-    deadline = time.monotonic() + seconds
-    response.raw.decode_content = True
-    while part := response.raw.read1(1 << 16):
-        parts.append(part)
-        if time.monotonic() > deadline:
-            response.close()
-            raise _TooSlow
-    response._content = b"".join(parts)
-    response._content_consumed = True
-
-
-def _hide_credentials(request: requests.PreparedRequest, response: requests.Response) -> None:
-    """Take what we logged in with out of an answer that echoes it: answers are quoted and recorded."""
-    cookies = request.headers.get("Cookie", "").split("; ")
-    sent = [
-        request.headers.get("Authorization", "").rpartition(" ")[2],
-        *(c.partition("=")[2] for c in cookies),
-    ]
-    for secret in sent:
-        if len(secret) > 7 and secret.encode() in response.content:
-            response._content = response.content.replace(secret.encode(), b"***")
-
-
-def parse_json(response: requests.Response) -> Any:
-    """The JSON value of an answer; what isn't JSON is worth another try."""
-    content = response.content
-    try:
-        return jsonl.decode_value(content)
-    except jsonl.BadRecord:
-        what = "HTML" if content.lstrip()[:1] == b"<" else "something that isn't JSON"
-        raise Unusable(f"sent {what}: {jsonl.quoted(content)}") from None
-
-
-def _json_for(expect: Callable[[Any], Result]) -> Callable[[requests.Response], Result]:
-    return lambda response: expect(parse_json(response))
-
-
-def list_of(kind: type[Result], value: Any) -> list[Result]:
-    """The value of a member of an answer, if it is a list with members of this kind, else a TypeError.
-
-    >>> list_of(dict, [{"a": 1}])
-    [{'a': 1}]
-    """
-    if type(value) is list and all(type(member) is kind for member in value):
-        return value
-    raise TypeError(f"not a list of {kind.__name__}")
-
-
-def _leads_to_login(response: requests.Response) -> bool:
-    """Is this the login page, or the way to it, that a service sends when a session has expired?"""
-    if response.status_code in (301, 302, 303, 307, 308):
-        return True
-    content = response.content
-    if response.status_code != 200 or content.lstrip()[:1] != b"<":
-        return False
-    page = content[:20000].lower()
-    return b"<form" in page and any(word in page for word in _LOGIN_WORDS)
-
-
-def _way_to_login(response: requests.Response) -> str:
-    if response.status_code == 401:
-        return "is refused (401)"
-    host = urlsplit(response.headers.get("Location", "")).hostname
-    return f"redirects to {host}" if host else "answers with a login page"
-
-
-def _retry_after(response: requests.Response) -> float:
-    """Seconds that the server asks us to wait [0, longest delay]."""
-    value = response.headers.get("Retry-After", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (TypeError, ValueError):
-            return 0.0
-    return min(max(seconds, 0.0), 120.0)
-
-
-def _reason(response: requests.Response) -> str:
-    content = response.content.strip()
-    if not content or content[:1] == b"<":
-        return f" ({response.reason})" if response.reason else ""
-    return f" ({jsonl.quoted(content, 200)})"
-
-
-def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(error, (ConnectTimeout, ProxyError)) or isinstance(reason, NewConnectionError)
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost reason of a wrapped network error, in a few words."""
-    seen: set[int] = set()
-    inner: Any = error
-    while id(inner) not in seen:
-        seen.add(id(inner))
-        following = getattr(inner, "reason", None) or next(
-            (a for a in getattr(inner, "args", ()) if isinstance(a, BaseException)), None
-        )
-        if not isinstance(following, BaseException):
-            break
-        inner = following
-    return str(getattr(inner, "strerror", None) or inner).split(": ")[-1].rstrip("'\")>")[:200]
