@@ -7,7 +7,7 @@ import pytest
 from tests.cern.faults import Faults
 from tests.conftest import rows
 from tkstudies.services.registry import v3
-from tkstudies.services.registry.records import BASE_FIELDS
+from tkstudies.services.registry.fields import BASE_FIELDS
 
 
 @pytest.fixture

@@ -275,7 +275,7 @@ def get(
 def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:
     """The same runs by their numbers: which class a run has is known to the Run Registry only."""
     from tkstudies.services.registry import v4
-    from tkstudies.services.registry.conditions import Query
+    from tkstudies.services.registry.query import Query
     from tkstudies.services.runselection import Numbers
 
     if not selected.is_bounded:

@@ -14,7 +14,7 @@ from tkstudies.commands import options, selection
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.services.registry.conditions import Query
+    from tkstudies.services.registry.query import Query
 
 app = options.application()
 
@@ -124,7 +124,8 @@ def runreg(
       tkstudies runreg --api v3 --min 313052 --max 327564 --exclude-cosmics --exclude-non-regular
     """
     from tkstudies.services.recos import RECOS
-    from tkstudies.services.registry.conditions import COSMICS, NON_REGULAR, Query, parse
+    from tkstudies.services.registry.conditions import parse
+    from tkstudies.services.registry.query import COSMICS, NON_REGULAR, Query
     from tkstudies.services.registry.records import status_rule
 
     _check_shape(
@@ -187,7 +188,7 @@ def _check_shape(given: dict[str, bool]) -> None:
 
 def _states(values: list[str] | None, is_filtered: bool) -> tuple[str, ...] | None:
     """The states that are wanted, None for all; a --filter on rda_state replaces the default."""
-    from tkstudies.services.registry.conditions import DEFAULT_STATES, STATES
+    from tkstudies.services.registry.fields import DEFAULT_STATES, STATES
 
     if not values:
         return None if is_filtered else DEFAULT_STATES
@@ -261,7 +262,8 @@ class _Census:
 
     def counting(self, rows: Iterator[tuple[dict, dict]]) -> Iterator[tuple[dict, dict]]:
         """The same rows, counted as they pass."""
-        from tkstudies.services.registry.records import COMPONENTS, LOW_FRACTION
+        from tkstudies.services.registry.fields import COMPONENTS
+        from tkstudies.services.registry.records import LOW_FRACTION
 
         for own, record in rows:
             self._rows += 1

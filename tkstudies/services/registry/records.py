@@ -7,23 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from tkstudies.errors import UsageError
-from tkstudies.jsonl import Record
+from tkstudies.records import Record
+from tkstudies.services.registry.fields import COMPONENTS, STATUSES
 
 Counts = dict[str, int]
 StatusRule = Callable[[Counts], str]
 
-COMPONENTS = {"pixel": "tracker-pixel", "strip": "tracker-strip", "tracking": "tracker-track"}
-WORDS = ("BAD", "STANDBY", "EXCLUDED", "NOTSET", "GOOD")
-STATUSES = (*WORDS, "EMPTY", "NO VALUE FOUND")  # as the server counts them
 LOW_FRACTION = 0.95  # GOOD below that deserves a word
 
-BASE_FIELDS = (
-    "run_number", "reco", "run_type", "workspace", "rda_name", "rda_state", "run_class_name",
-    *(name + suffix for name in COMPONENTS for suffix in ("", "_cause", "_comment")),
-)  # fmt: skip
-V4_FIELDS = ("lumisections", *(f"{name}_good_fraction" for name in COMPONENTS), "gui_datasets")
-
-_WORST_FIRST = WORDS[:4]
+_WORST_FIRST = STATUSES[:4]
 _TEXTS = ("causes", "comments")
 RULES = ("any-good", "majority", "worst", "fraction=X")
 

@@ -16,8 +16,8 @@ from requests import Response
 
 from tkstudies import jsonl
 from tkstudies.errors import ServiceError, UsageError
-from tkstudies.jsonl import Record
-from tkstudies.services.registry.conditions import Query
+from tkstudies.records import Record
+from tkstudies.services.registry.query import Query
 from tkstudies.services.registry.records import v3_columns, v3_record
 from tkstudies.services.runselection import Range, coarse
 from tkstudies.services.web import answers, endpoints, paging

@@ -11,9 +11,11 @@ from typing import Any
 from requests import Response
 
 from tkstudies.errors import UsageError
-from tkstudies.jsonl import Record
-from tkstudies.services.registry.conditions import Query, Rule, excluded_names_filter, server_filter
-from tkstudies.services.registry.records import COMPONENTS, StatusRule, status_rule, status_word, v4_record
+from tkstudies.records import Record
+from tkstudies.services.registry.conditions import Rule
+from tkstudies.services.registry.fields import COMPONENTS
+from tkstudies.services.registry.query import Query, excluded_names_filter, server_filter
+from tkstudies.services.registry.records import StatusRule, status_rule, status_word, v4_record
 from tkstudies.services.web import answers, concurrency, endpoints, paging
 from tkstudies.services.web.connection import Connection
 
