@@ -126,9 +126,10 @@ def our_crawl(number: int, of_each: int, workers: int) -> float:
     """The crawl of ``tkstudies dqm`` in this process, from pairs to histograms made valid."""
     from tkstudies.services.dqm import crawl
     from tkstudies.services.dqm.gui import DqmGui
+    from tkstudies.services.dqm.pairs import Pair
 
     wanted = paths(of_each)
-    samples = [crawl.Sample(crawl.Pair(run, "express"), DATASET) for run in runs(number)]
+    samples = [crawl.Sample(Pair(run, "express"), DATASET) for run in runs(number)]
     start = time.perf_counter()
     with open(os.devnull, "wb") as sink:
         found = crawl.histograms(DqmGui(workers=workers), samples, lambda sample: wanted, workers=workers)

@@ -15,7 +15,8 @@ from tkstudies.commands import options, selection
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.services.dqm.crawl import Pair, Sample
+    from tkstudies.services.dqm.crawl import Sample
+    from tkstudies.services.dqm.pairs import Pair
 
 app = options.application()
 
@@ -109,6 +110,7 @@ def dqm(
     from tkstudies.commands.dqm_output import Tally, write_histograms, write_rows
     from tkstudies.services.dqm import crawl
     from tkstudies.services.dqm.gui import DqmGui
+    from tkstudies.services.dqm.pairs import distinct
     from tkstudies.services.dqm.resume import Resumed
     from tkstudies.services.recos import RECOS
 
@@ -138,7 +140,7 @@ def dqm(
     pairs = _named_pairs(run, recos, online, dataset)
     if records:
         pairs += _pairs_of(records, recos, online, with_references)
-    pairs = crawl.distinct(pairs)
+    pairs = distinct(pairs)
 
     adds_completeness = check_complete or complete_only
     with ExitStack() as stack:
@@ -230,8 +232,8 @@ class _Selection:
 
 def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, dataset: str) -> list[Pair]:
     """The pairs that ``--run`` names."""
-    from tkstudies.services.dqm.crawl import Pair
     from tkstudies.services.dqm.datasets import reco_of
+    from tkstudies.services.dqm.pairs import Pair
 
     numbers = options.split_numbers(run, "run")
     if sum(last - first + 1 for first, last in numbers) > _MOST_RUNS:
@@ -249,14 +251,14 @@ def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, data
 
 def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_references: bool) -> list[Pair]:
     """The pairs of a table, and behind them those of its reference runs."""
-    from tkstudies.services.dqm import crawl
+    from tkstudies.services.dqm.pairs import PairLines, pair_of, reference_of
     from tkstudies.services.recos import RECOS
 
     pairs, references = [], []
     without_reco, unknown = 0, Counter()
     with records.located():
-        for record in records.parsed(crawl.PairLines):
-            pair = crawl.pair_of(record)
+        for record in records.parsed(PairLines):
+            pair = pair_of(record)
             if "reco" not in record and not online:
                 without_reco += not recos
                 pairs += [pair._replace(reco=reco) for reco in recos]
@@ -266,7 +268,7 @@ def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_re
             if recos and pair.reco not in recos:
                 continue
             pairs.append(pair)
-            if with_references and (reference := crawl.reference_of(record)):
+            if with_references and (reference := reference_of(record)):
                 references.append(reference)
     for reco, count in unknown.items() if not online else ():
         console.warn(

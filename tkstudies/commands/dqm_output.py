@@ -8,7 +8,8 @@ from typing import Any
 
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
-from tkstudies.services.dqm.crawl import Outcome, Pair, Problem, Sample, Task
+from tkstudies.services.dqm.crawl import Outcome, Problem, Sample, Task
+from tkstudies.services.dqm.pairs import Pair
 from tkstudies.services.dqm.resume import Crawl, Resumed
 
 

@@ -1,37 +1,24 @@
-"""A crawl through the DQM GUI: from (run, reco) pairs to their datasets, to histograms, all in order."""
+"""A crawl through the DQM GUI: from (run, reco) pairs to their datasets, their histograms or folders, all in order."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from tkstudies import console, jsonl
-from tkstudies.errors import LoginError, ServiceError, Unreachable, WrongRecord
+from tkstudies.errors import LoginError, ServiceError, Unreachable
 from tkstudies.services.dqm import datasets
 from tkstudies.services.dqm.gui import DqmGui
-from tkstudies.services.recos import RECOS, reco_word
+from tkstudies.services.dqm.pairs import Pair
+from tkstudies.services.recos import RECOS
 from tkstudies.services.web.concurrency import in_order
 
 _LOOK_UPS = 4  # runs whose datasets are looked up at the same time
-_HOPELESS = 25  # failures in a row, of more than one pair, after which the server is given up
-_RUNS_TXT = re.compile(rb"(\d+)[\s,;]+([A-Za-z]\w*)(?:[\s,;]+(\S.*))?")
+_MOST_FAILURES = 25  # in a row, of more than one pair: then the server is given up
 _COSMICS_PRIMARIES = ("/Cosmics/", "/StreamExpressCosmics/")
-_CLASS_FIELDS = ("run_class_name", "run_type", "runtype", "rda_name", "doctor_runtype")
 
 Key = tuple[int, str | None, str | None, str]
-"""What tells one histogram record from another: run_number, reco, dataset, plot."""
-
-
-class Pair(NamedTuple):
-    """One (run, reco) to look at, and what its record says beside."""
-
-    run_number: int
-    reco: str | None
-    is_cosmics: bool | None = None
-    rda_name: str = ""
-    gui_datasets: tuple[str, ...] = ()
+"""By what one histogram record is told from another: run_number, reco, dataset, plot."""
 
 
 class Problem(NamedTuple):
@@ -85,99 +72,6 @@ class Outcome(NamedTuple):
     problem: Problem | None = None
 
 
-# --- pairs
-
-
-def parse_line(line: bytes) -> dict[str, Any]:
-    """A record from a line of JSON, or from ``RUN RECO [CLASS]``.
-
-    >>> parse_line(b"321012 Express")
-    {'run_number': 321012, 'reco': 'Express'}
-    """
-    found = _RUNS_TXT.fullmatch(line)
-    if not found:
-        return jsonl.decode(line)
-    run, reco, run_class = found.groups()
-    record = {"run_number": int(run), "reco": reco.decode()}
-    return {**record, "run_class_name": run_class.decode("utf-8", "replace")} if run_class else record
-
-
-class PairLines:
-    """The form of what pairs are read from: records, or lines of a runs.txt."""
-
-    decode = staticmethod(parse_line)
-    from_record = staticmethod(dict)
-
-
-def pair_of(record: dict[str, Any]) -> Pair:
-    """The pair that a record is about.
-
-    Raises:
-        WrongRecord: It has no run number.
-    """
-    run_number = _number(record.get("run_number"))
-    if run_number is None:
-        raise WrongRecord(f"a record without run_number: {jsonl.quoted(jsonl.encode(record))}")
-    gui_datasets = record.get("gui_datasets")
-    return Pair(
-        run_number,
-        _reco(record.get("reco")),
-        _is_cosmics(str(record.get(field) or "") for field in _CLASS_FIELDS),
-        str(record.get("rda_name") or ""),
-        tuple(map(str, gui_datasets)) if isinstance(gui_datasets, list) else (),
-    )
-
-
-def reference_of(record: dict[str, Any]) -> Pair | None:
-    """The pair of the reference run that a record names, in the reconstruction of the record itself."""
-    reference = _number(record.get("reference_run_number"))
-    if reference is None:
-        return None
-    is_cosmics = _is_cosmics([str(record.get("reference_runtype") or "")])
-    return Pair(
-        reference,
-        _reco(record.get("reco")),
-        pair_of(record).is_cosmics if is_cosmics is None else is_cosmics,
-    )
-
-
-def distinct(pairs: Iterable[Pair]) -> list[Pair]:
-    """Each (run, reco) once, in order; the first record of a pair counts.
-
-    Two re-reconstructions of a run share its key: that the second is left out is told.
-    """
-    found: dict[tuple[int, str | None], Pair] = {}
-    others = 0
-    for pair in pairs:
-        first = found.setdefault((pair.run_number, pair.reco), pair)
-        others += pair.reco != "online" and bool(pair.rda_name) and pair.rda_name != first.rda_name
-    if others:
-        rows = console.counted(others, "row")
-        console.warn(f"{rows} of a (run, reco) that came before under another rda_name: the first is taken")
-    return list(found.values())
-
-
-def _number(value: Any) -> int | None:
-    """A run number; tables that went through other tools have it as a text or with a fraction."""
-    if type(value) is int:
-        return value
-    is_whole = isinstance(value, (str, float)) and re.fullmatch(r"\d+(\.0*)?", str(value))
-    return int(float(value)) if is_whole else None
-
-
-def _reco(value: Any) -> str | None:
-    if not isinstance(value, str) or not value.strip():
-        return None
-    return reco_word(value)
-
-
-def _is_cosmics(texts: Iterable[str]) -> bool | None:
-    text = " ".join(texts).lower()
-    if "cosmics" in text:
-        return True
-    return False if "collisions" in text else None
-
-
 # --- datasets
 
 
@@ -211,13 +105,13 @@ def samples(
         problem = unfinished if complete_only and not complete else None
         return replace(sample, run_is_complete=complete, problem=problem)
 
-    patience = _Patience()
+    failures = _Failures()
     for pair, found in in_order(find, pairs, _LOOK_UPS):
         if isinstance(found, Exception):
-            patience.failed(pair, found)
+            failures.add(pair, found)
             found = Sample(pair, problem=Problem("failed", str(found)))
         else:
-            patience.worked()
+            failures.end()
         yield found
 
 
@@ -250,28 +144,29 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
     return Sample(pair, choice.dataset, choice.warning)
 
 
-class _Patience:
-    """Tells a plot or run that can't be had from a server that can't be used."""
+class _Failures:
+    """Counts failures, to know a server that can't be used from a single plot or run that can't be fetched."""
 
     def __init__(self) -> None:
         self._ever_worked = False
         self._in_a_row = 0
         self._pairs: set[Pair] = set()
 
-    def worked(self) -> None:
+    def end(self) -> None:
+        """Something was fetched: the next failure is the first in a row."""
         self._ever_worked = True
         self._in_a_row = 0
         self._pairs.clear()
 
-    def failed(self, pair: Pair, error: Exception) -> None:
-        """Count a failure; raises what ends the crawl."""
+    def add(self, pair: Pair, error: Exception) -> None:
+        """Count a failure; one that ends the crawl is raised."""
         if isinstance(error, LoginError) or not isinstance(error, ServiceError):
             raise error
         if isinstance(error, Unreachable) and not self._ever_worked:
             raise error
         self._in_a_row += 1
         self._pairs.add(pair)
-        if self._in_a_row >= _HOPELESS and (len(self._pairs) > 1 or not self._ever_worked):
+        if self._in_a_row >= _MOST_FAILURES and (len(self._pairs) > 1 or not self._ever_worked):
             raise ServiceError(f"given up after {self._in_a_row} failures in a row, the last: {error}")
 
 
@@ -280,7 +175,7 @@ class _Patience:
 
 def histograms(
     gui: DqmGui,
-    found: Iterable[Sample],
+    samples: Iterable[Sample],
     plots_of: Callable[[Sample], Iterable[str]],
     *,
     workers: int,
@@ -298,7 +193,7 @@ def histograms(
     """
 
     def tasks() -> Iterator[Task]:
-        for sample in found:
+        for sample in samples:
             yield from (Task(sample, plot) for plot in ((None,) if sample.problem else plots_of(sample)))
 
     def fetch(task: Task) -> Outcome:
@@ -312,13 +207,13 @@ def histograms(
             return Outcome(task, problem=Problem("missing plot", f"not in {sample.dataset}"))
         return Outcome(task, hist)
 
-    patience = _Patience()
+    failures = _Failures()
     for task, outcome in in_order(fetch, tasks(), workers):
         if isinstance(outcome, Exception):
-            patience.failed(task.sample.pair, outcome)
+            failures.add(task.sample.pair, outcome)
             outcome = Outcome(task, problem=Problem("failed", str(outcome)))
         elif task.plot and not outcome.is_known:
-            patience.worked()
+            failures.end()
         yield outcome
 
 
@@ -326,7 +221,7 @@ def histograms(
 
 
 def listings(
-    gui: DqmGui, found: Iterable[Sample], path: str, *, workers: int
+    gui: DqmGui, samples: Iterable[Sample], path: str, *, workers: int
 ) -> Iterator[tuple[Sample, list[dict[str, Any]], Problem | None]]:
     """What a folder holds for each sample, in order: records with path, kind and, of scalars, the value.
 
@@ -334,19 +229,19 @@ def listings(
     """
     folder = "/" + path.strip("/")
 
-    def look(sample: Sample) -> list[dict[str, Any]]:
+    def list_folder(sample: Sample) -> list[dict[str, Any]]:
         if sample.problem:
             return []
         items = gui.folder(sample.pair.run_number, sample.dataset, folder)
         return [_entry(folder.rstrip("/"), item) for item in items]
 
-    patience = _Patience()
-    for sample, entries in in_order(look, found, workers):
+    failures = _Failures()
+    for sample, entries in in_order(list_folder, samples, workers):
         if isinstance(entries, Exception):
-            patience.failed(sample.pair, entries)
+            failures.add(sample.pair, entries)
             yield sample, [], Problem("failed", str(entries))
         elif entries:
-            patience.worked()
+            failures.end()
             yield sample, entries, None
         else:
             yield (

@@ -170,11 +170,8 @@ def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, int] | None:
         stem, _, which = wanted.partition("<")
         if primary == wanted:
             return place, 0
-        if (
-            which
-            and re.fullmatch(r"[0-9]+", number := primary.removeprefix(stem))
-            and primary.startswith(stem)
-        ):
+        number = primary.removeprefix(stem)
+        if which and primary.startswith(stem) and re.fullmatch(r"[0-9]+", number):
             return place, -int(number) if which == "highest>" else int(number)
     return None
 
@@ -182,12 +179,12 @@ def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, int] | None:
 def _choose_campaign(campaigns: set[str], rda_name: str) -> tuple[str, str]:
     """The campaign that the registry names, else the latest; and a warning if that is a guess."""
     named = set(re.split(r"[/_-]", rda_name.lower().replace("sept", "sep").replace("rereco", "")))
-    by_parts = {
+    parts_named = {
         c: sum(part in named for part in c.lower().replace("sept", "sep").split("_")) for c in campaigns
     }
-    best = max(sorted(campaigns), key=lambda c: (by_parts[c], _date(c)))
+    best = max(sorted(campaigns), key=lambda c: (parts_named[c], _date(c)))
     names_another = any(_DATE.fullmatch(part) for part in named)
-    if by_parts[best] or (len(campaigns) == 1 and not names_another):
+    if parts_named[best] or (len(campaigns) == 1 and not names_another):
         return best, ""
     wanted = f"{rda_name} isn't in the DQM GUI" if names_another else "the record names no campaign"
     return best, f"{wanted}: took the latest of {', '.join(sorted(campaigns))}"

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from tkstudies import console
 from tkstudies.errors import InputError
+from tkstudies.records import Record
+from tkstudies.services.dqm.repair import Unreadable, loads
 from tkstudies.services.recos import reco_word
 
 _FILE = re.compile(r"(\d+)_([A-Za-z]+)\.json")
 
 
-def histogram_records(folder: str) -> Iterator[dict[str, Any]]:
+def histogram_records(folder: str) -> Iterator[Record]:
     """Yield the histograms of a plot's folder, or of all such folders in a folder, run by run.
 
     The plot's name is that of its folder. A file that can't be read is told and left out (exit code 3).
@@ -22,8 +23,6 @@ def histogram_records(folder: str) -> Iterator[dict[str, Any]]:
     Raises:
         InputError: There is no such file in the folder.
     """
-    from tkstudies.services.dqm.repair import Unreadable, loads
-
     found = sorted(_files(folder))
     if not found:
         raise InputError(f"{folder}: no files such as 321012_express.json in it, nor in its folders")

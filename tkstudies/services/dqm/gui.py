@@ -54,10 +54,10 @@ class DqmGui:
     def __init__(self, *, workers: int = 16, primary_dataset: str = ""):
         self._connection = Connection(DQM, workers=workers)
         self._match = datasets.match_expression(primary_dataset)
-        self._blocks: dict[int, _Once] = {}
+        self._blocks: dict[int, _MadeOnce] = {}
         self._lock = threading.Lock()
-        self._walk = _SessionWalk(self._connection)
-        self._walks = False
+        self._session = _WebSession(self._connection)
+        self._uses_session = False
 
     def __enter__(self) -> DqmGui:
         return self
@@ -72,7 +72,7 @@ class DqmGui:
             LoginError: The certificate isn't accepted.
             ServiceError: The server can't be used, or its answer can't be read.
         """
-        url = f"/{_service(dataset)}/jsonfairy/archive/{run_number}{quote(dataset)}{quote(path)}"
+        url = f"/{_gui_of(dataset)}/jsonfairy/archive/{run_number}{quote(dataset)}{quote(path)}"
         return self._connection.request("GET", url, parse=_parser(histogram_json))
 
     def folder(self, run_number: int, dataset: str, path: str) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ class DqmGui:
         A folder that doesn't exist is empty.
         """
         folder = quote(path.strip("/"))
-        url = f"/{_service(dataset)}/data/json/archive/{run_number}{quote(dataset)}/{folder}"
+        url = f"/{_gui_of(dataset)}/data/json/archive/{run_number}{quote(dataset)}/{folder}"
         return self._connection.request("GET", url, parse=_parser(_contents))
 
     def run_is_complete(self, run_number: int, dataset: str) -> bool | None:
@@ -97,30 +97,30 @@ class DqmGui:
         They are looked up for a block of run numbers at once, or run by run in a browser session when the
         server doesn't offer that.
         """
-        if not self._walks:
+        if not self._uses_session:
             try:
                 return self._block(run_number // BLOCK).get(run_number, ())
             except LoginError:
                 raise
             except ServiceError as error:
-                return self._walk_instead(run_number, error)
-        return self._walk.datasets(run_number)
+                return self._ask_session(run_number, error)
+        return self._session.datasets(run_number)
 
-    def _walk_instead(self, run_number: int, error: ServiceError) -> tuple[str, ...]:
+    def _ask_session(self, run_number: int, error: ServiceError) -> tuple[str, ...]:
         try:
-            found = self._walk.datasets(run_number)
+            found = self._session.datasets(run_number)
         except ServiceError:
             raise error from None
         with self._lock:
-            if not self._walks:
-                self._walks = True
+            if not self._uses_session:
+                self._uses_session = True
                 console.warn(f"datasets are looked up run by run, which is slow: {error}")
         return found
 
     def _block(self, number: int) -> Datasets:
         with self._lock:
-            once = self._blocks.setdefault(number, _Once(lambda: self._look_up(number)))
-        return once.get()
+            block = self._blocks.setdefault(number, _MadeOnce(lambda: self._look_up(number)))
+        return block.get()
 
     def _look_up(self, number: int) -> Datasets:
         runs = "|".join(str(run) for run in range(number * BLOCK, (number + 1) * BLOCK))
@@ -129,8 +129,8 @@ class DqmGui:
         return self._connection.request("GET", path, params=parameters, parse=_parser(_samples))
 
 
-class _Once:
-    """A value, or the failure to get it, that several threads wait for and one makes."""
+class _MadeOnce:
+    """A value that one thread makes and the others wait for; a failure to make it is the same for all."""
 
     def __init__(self, make: Callable[[], Any]):
         self._make = make
@@ -152,8 +152,8 @@ class _Once:
         return self._value
 
 
-class _SessionWalk:
-    """The way through the web page to the datasets of a run: slow, one request at a time.
+class _WebSession:
+    """A session of the web page, which shows the datasets of one run at a time: slow.
 
     A session must have been at ``chooseSample`` before ``modify`` works, and ends after 15 idle minutes.
     """
@@ -161,13 +161,13 @@ class _SessionWalk:
     def __init__(self, connection: Connection):
         self._connection = connection
         self._lock = threading.Lock()
-        self._session = ""
+        self._name = ""
         self._no_start: ServiceError | None = None
 
     def datasets(self, run_number: int) -> tuple[str, ...]:
         """The datasets of one run."""
         with self._lock:
-            found = self._modify(run_number) if self._session else None
+            found = self._modify(run_number) if self._name else None
             if found is None:
                 self._start()
                 found = self._modify(run_number)
@@ -180,7 +180,7 @@ class _SessionWalk:
         if self._no_start:
             raise self._no_start
         try:
-            self._session = self._connection.request("GET", "/offline/", parse=_session_name)
+            self._name = self._connection.request("GET", "/offline/", parse=_session_name)
             self._get("chooseSample?vary=run;order=dataset")
         except ServiceError as error:
             self._no_start = error
@@ -191,7 +191,9 @@ class _SessionWalk:
 
     def _get(self, action: str) -> Datasets | None:
         """The datasets in an answer of the session, None if the session has ended."""
-        return self._connection.request("GET", f"/offline/session/{self._session}/{action}", parse=_literal)
+        return self._connection.request(
+            "GET", f"/offline/session/{self._name}/{action}", parse=_session_datasets
+        )
 
 
 # --- answers
@@ -215,7 +217,7 @@ def histogram_json(content: bytes) -> bytes | None:
             if raw[:1] == b"{" and (raw.isascii() or raw.decode()):
                 return raw.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in raw or b"\r" in raw else raw
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # told below, with what could be mended mended
+            pass  # repaired below, or reported there
     hist = repair.loads(content).get("hist")
     if hist == _NOT_FOUND:
         return None
@@ -225,7 +227,7 @@ def histogram_json(content: bytes) -> bytes | None:
 
 
 def _parser(read: Callable[[bytes], Any]) -> Callable[[requests.Response], Any]:
-    """What reads the body of a response; an answer that can't be read is worth another try."""
+    """``read`` for the body of a response; an answer that it can't read is worth another try."""
 
     def parse(response: requests.Response) -> Any:
         try:
@@ -260,8 +262,11 @@ def _session_name(response: requests.Response) -> str:
     return found.group(1)
 
 
-def _literal(response: requests.Response) -> Datasets | None:
-    """The datasets in JavaScript such as ``([{...}, {'items': [{'type': 'offline_data', ...}]}])``."""
+def _session_datasets(response: requests.Response) -> Datasets | None:
+    """The datasets in an answer of a session, None if the session has ended.
+
+    The answer is JavaScript such as ``([{...}, {'items': [{'type': 'offline_data', ...}]}])``.
+    """
     if response.content.lstrip()[:1] == b"<":
         return None
     try:
@@ -271,5 +276,5 @@ def _literal(response: requests.Response) -> Datasets | None:
     return _by_run(item for group in groups if group["type"] == "offline_data" for item in group["items"])
 
 
-def _service(dataset: str) -> str:
+def _gui_of(dataset: str) -> str:
     return "online" if dataset == datasets.ONLINE else "offline"

@@ -23,14 +23,16 @@ from tkstudies.services.dqm.crawl import Key
 _PART, _KEPT = ".part", ".resumed"
 
 
-class _Named(msgspec.Struct):
+class _RecordKey(msgspec.Struct):
+    """The Key of a line, the only part of a histogram record that is decoded here."""
+
     run_number: int
     reco: str | None
     dataset: str | None
     plot: str
 
 
-_decode = msgspec.json.Decoder(_Named).decode
+_decode_key = msgspec.json.Decoder(_RecordKey).decode
 
 
 class Resumed:
@@ -39,6 +41,10 @@ class Resumed:
     Args:
         name: The file that the earlier crawl was to write, or its ``.part``.
         output: Where this crawl writes: the same file, another one, or ``-``.
+
+    Attributes:
+        in_place: Does this crawl write the same file?
+        places: The number of the line of each record, from 0.
 
     Raises:
         InputError: There is nothing to go on with, or it isn't the output of a crawl.
@@ -50,9 +56,8 @@ class Resumed:
         self.in_place = output != STDOUT and os.path.realpath(output) == self._final
         self._source = self._find(name)
         self.places: dict[Key, int] = {}
-        """The number of the line of each record, from 0."""
         self._offsets = array("q")
-        for record, _, offset in _whole_lines(self._source):
+        for record, _, offset in _complete_lines(self._source):
             key = record.run_number, record.reco, record.dataset, sys.intern(record.plot)
             self.places.setdefault(key, len(self._offsets))
             self._offsets.append(offset)
@@ -98,7 +103,7 @@ class Resumed:
                 raise OutputError(f"{part}: can't be renamed: {error.strerror}") from None
             self._source = kept
         writer = Writer(output, resumable=True, at_once=True)
-        for _, line, _ in _whole_lines(self._source):
+        for _, line, _ in _complete_lines(self._source):
             writer.write_line(line)
         writer.flush()
         if self._source == kept:
@@ -117,14 +122,14 @@ class Crawl:
     def __init__(self, output: str, resumed: Resumed | None = None):
         self._output = output
         self._resumed = resumed
-        self._in_place = resumed is not None and resumed.in_place
-        self._order = array("q")  # numbers of the lines of the file as they should follow each other
+        self._in_place = resumed if resumed is not None and resumed.in_place else None
+        self._order = array("q")  # the numbers of the lines of the file, in the order that they shall have
         self._writer: Writer
         self.added = 0
 
     def __enter__(self) -> Crawl:
-        if self._in_place:
-            self._writer = self._resumed.begin(self._output)
+        if self._in_place is not None:
+            self._writer = self._in_place.begin(self._output)
         else:
             self._writer = Writer(self._output, resumable=True, at_once=True)
         self._writer.__enter__()
@@ -133,7 +138,7 @@ class Crawl:
     def __exit__(self, *failure: Any) -> None:
         lines = self._writer.written
         self._writer.__exit__(*failure)
-        if failure[0] is None and self._in_place and self._order != array("q", range(lines)):
+        if failure[0] is None and self._in_place is not None and self._order != array("q", range(lines)):
             self._put_in_order(lines - len(self._order))
 
     def add(self, line: bytes) -> None:
@@ -144,9 +149,9 @@ class Crawl:
 
     def keep(self, key: Key) -> None:
         """Take over a record of the earlier crawl."""
-        if self._in_place:
-            self._order.append(self._resumed.places[key])
-        else:
+        if self._in_place is not None:
+            self._order.append(self._in_place.places[key])
+        elif self._resumed is not None:
             self._writer.write_line(self._resumed.line(key))
 
     def _put_in_order(self, surplus: int) -> None:
@@ -154,18 +159,15 @@ class Crawl:
             console.warn(
                 f"{console.counted(surplus, 'record')} of the earlier crawl weren't asked for: left out"
             )
-        starts = array("q", (offset for _, _, offset in _whole_lines(self._output)))
+        starts = array("q", (offset for _, _, offset in _complete_lines(self._output)))
         with open(self._output, "rb") as stream, Writer(self._output) as writer:
             for number in self._order:
                 stream.seek(starts[number])
                 writer.write_line(stream.readline().rstrip(b"\n"))
 
 
-def _whole_lines(file: str) -> Iterator[tuple[_Named, bytes, int]]:
-    """What the lines of a file are about, the lines and their offsets, without one that was never finished.
-
-    No name is no file, and an empty one.
-    """
+def _complete_lines(file: str) -> Iterator[tuple[_RecordKey, bytes, int]]:
+    """Yield (key, line, offset) of each complete line of a file; nothing if its name is empty."""
     if not file:
         return
     offset = 0
@@ -174,7 +176,7 @@ def _whole_lines(file: str) -> Iterator[tuple[_Named, bytes, int]]:
             for number, raw in enumerate(stream, start=1):
                 line = raw.strip()
                 try:
-                    record = _decode(line)
+                    record = _decode_key(line)
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     if raw.startswith(b"\x1f\x8b"):
                         raise InputError(f"--resume: {file} is packed: gunzip it first") from None
