@@ -11,6 +11,7 @@ from tests.cern.simulated_histograms import DATA
 from tests.conftest import rows
 from tkstudies.services import oms
 from tkstudies.services.injection import FIELDS, split_scheme
+from tkstudies.services.omsrecords import flat_record
 from tkstudies.services.runselection import Numbers, RunSelection
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
@@ -78,12 +79,12 @@ def test_heavy_ion_luminosity_gets_a_twin_in_inverse_picobarns(live, tkstudies):
 )
 def test_units_of_luminosity(unit, factor):
     row = {"attributes": {"delivered_lumi": 2.0}, "meta": {"row": {"delivered_lumi": {"units": unit}}}}
-    assert oms.flat_record(row, with_units=True)["delivered_lumi_pb"] == pytest.approx(2 * factor)
+    assert flat_record(row, with_units=True)["delivered_lumi_pb"] == pytest.approx(2 * factor)
 
 
 def test_an_unknown_unit_gives_null():
     row = {"attributes": {"recorded_lumi": 2.0}, "meta": {"row": {"recorded_lumi": {"units": "cm"}}}}
-    assert oms.flat_record(row, with_units=True) == {
+    assert flat_record(row, with_units=True) == {
         "recorded_lumi": 2.0,
         "recorded_lumi_unit": "cm",
         "recorded_lumi_pb": None,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tkstudies.jsonl import Record
+from tkstudies.records import Record
 from tkstudies.services.recos import reco_word
 from tkstudies.services.web import answers, endpoints
 from tkstudies.services.web.connection import Connection
@@ -68,7 +68,7 @@ def references(source: Iterable[Record] | None = None) -> Iterator[Record]:
     """Yield the reference run of each certified run, from the Certification Helper (no login)."""
     if source is None:
         with Connection(endpoints.CERTHELPER) as connection:
-            source = connection.get_json("/certify/allRunsRefRuns/", expect=_records)
+            source = connection.get_json("/certify/allRunsRefRuns/", expect=_list_of_records)
     return (_renamed(row, _CERTHELPER_NAMES) for row in source)
 
 
@@ -85,13 +85,23 @@ def _renamed(row: Record, names: dict[str, str]) -> Record:
     return record
 
 
+def probe(connection: Connection) -> None:
+    """Does TkDQMDoctor let us in? Raises what is wrong."""
+    connection.request("GET", "/json/problems/", parse=answers.any_content)
+
+
+def probe_references(connection: Connection) -> None:
+    """The same for the Certification Helper."""
+    connection.request("GET", "/certify/allRunsRefRuns/", parse=answers.any_content)
+
+
 def _page(path: str, source: Iterable[Record] | None, cookies: str | None) -> Iterable[Record]:
     if source is not None:
         return source
     cookies = cookies or os.environ.get("TKSTUDIES_COOKIES")
     with Connection(endpoints.DOCTOR, cookies=cookies) as connection:
-        return connection.get_json(path, expect=_records)
+        return connection.get_json(path, expect=_list_of_records)
 
 
-def _records(answer: Any) -> list[Record]:
+def _list_of_records(answer: Any) -> list[Record]:
     return answers.list_of(dict, answer)

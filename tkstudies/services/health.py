@@ -1,4 +1,4 @@
-"""Is everything there that the commands need: each service reachable, and we logged in?"""
+"""Can the services be used: is each of them reachable, and does it know us?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tkstudies.errors import LoginError, ServiceError, TkstudiesError
+from tkstudies.services import doctor, oms, wbm
+from tkstudies.services.dqm import gui
+from tkstudies.services.registry import v3, v4
 from tkstudies.services.web import endpoints
 from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import SSO, Service
@@ -16,52 +19,29 @@ from tkstudies.settings import current
 
 SECONDS = 5.0  # patience with each service
 
-_ONE_DATASET = {
-    "page": 0,
-    "page_size": 1,
-    "filter": {"run_number": {"=": 1}},
-    "sortings": [["run_number", "ASC"], ["name", "ASC"]],
-}
-
 
 class Probe(NamedTuple):
-    """A service, one small question that it answers to those who may ask, and whether one can do without it."""
+    """A service and its client's question whether we may use it.
+
+    Attributes:
+        service: Where it is.
+        ask: A small request that the service answers to those who may ask; raises what is wrong.
+        needed: Can nothing much be done without it?
+    """
 
     service: Service
     ask: Callable[[Connection], Any]
     needed: bool = False
 
 
-def _get(path: str, **params: Any) -> Callable[[Connection], Any]:
-    return lambda connection: connection.request("GET", path, params=params, parse=lambda response: True)
-
-
 PROBES = {
-    "runreg": Probe(
-        endpoints.RUNREG,
-        lambda connection: connection.post_json(
-            "/datasets_filtered_ordered", _ONE_DATASET, expect=lambda answer: answer["datasets"]
-        ),
-        needed=True,
-    ),
-    "oms": Probe(
-        endpoints.OMS,
-        lambda connection: connection.get_json("/runs", {"page[limit]": 1}, expect=lambda page: page["data"]),
-        needed=True,
-    ),
-    "dqm": Probe(
-        endpoints.DQM,
-        lambda connection: connection.get_json(
-            "/offline/data/json/samples",
-            {"match": "^/none$", "run": "^1$"},
-            expect=lambda answer: answer["samples"],
-        ),
-        needed=True,
-    ),
-    "doctor": Probe(endpoints.DOCTOR, _get("/json/problems/")),
-    "certhelper": Probe(endpoints.CERTHELPER, _get("/certify/allRunsRefRuns/")),
-    "v3": Probe(endpoints.RESTHUB, _get("/tables")),
-    "wbm": Probe(endpoints.WBM, _get("/RunSummary", RUN=1, FORMAT="XML")),
+    "runreg": Probe(endpoints.RUNREG, v4.probe, needed=True),
+    "oms": Probe(endpoints.OMS, oms.probe, needed=True),
+    "dqm": Probe(endpoints.DQM, gui.probe, needed=True),
+    "doctor": Probe(endpoints.DOCTOR, doctor.probe),
+    "certhelper": Probe(endpoints.CERTHELPER, doctor.probe_references),
+    "v3": Probe(endpoints.RESTHUB, v3.probe),
+    "wbm": Probe(endpoints.WBM, wbm.probe),
 }
 
 
@@ -71,7 +51,7 @@ class Health(NamedTuple):
     Attributes:
         service: Its short name, a key of PROBES.
         title, url: What messages call it, and where it is (empty if the environment says nothing usable).
-        needed: Can nothing much be done without it?
+        needed: Is it an error when it can't be used?
         reachable: Did it answer?
         logged_in_as: Certificate, application or cookie file; None if it asks for none of them, or without one.
         valid_until: When that ends.
@@ -102,18 +82,18 @@ def examine(
     """
     seconds = seconds or SECONDS
     named = list(dict.fromkeys(names))
-    patients = [_Patient(name, bool(named), cookies, seconds) for name in named or PROBES]
+    examinations = [_Examination(name, bool(named), cookies, seconds) for name in named or PROBES]
     if current.replay is None:
         deadline = time.monotonic() + seconds
-        for patient in patients:
-            patient.start()
-        for patient in patients:
-            patient.join(max(0.0, deadline - time.monotonic()))
-    return [patient.health() for patient in patients]
+        for examination in examinations:
+            examination.start()
+        for examination in examinations:
+            examination.join(max(0.0, deadline - time.monotonic()))
+    return [examination.health() for examination in examinations]
 
 
-class _Patient(threading.Thread):
-    """A service under examination, in a thread of its own that nobody waits for too long."""
+class _Examination(threading.Thread):
+    """The examination of one service, in a thread of its own, so that nobody waits for it too long."""
 
     def __init__(self, name: str, needed: bool, cookies: str | None, seconds: float):
         super().__init__(daemon=True)
@@ -121,20 +101,20 @@ class _Patient(threading.Thread):
         self._cookies = cookies if self._probe.service is endpoints.DOCTOR else None
         self._seconds = seconds
         service = self._probe.service
-        self._plain = Health(name, service.title, _url(service), needed or self._probe.needed)
-        self._found: Health | None = None
+        self._unknown = Health(name, service.title, _url(service), needed or self._probe.needed)
+        self._health: Health | None = None
         self._bug: Exception | None = None
         self._doing = ""
 
     def run(self) -> None:
         """Log in and ask."""
         try:
-            self._found = self._examined()
+            self._health = self._examine()
         except Exception as error:
             self._bug = error
 
-    def _examined(self) -> Health:
-        found = self._plain
+    def _examine(self) -> Health:
+        found = self._unknown
         try:
             self._doing = f"reading credentials for {found.title}"
             with Connection(self._probe.service, cookies=self._cookies, patience=self._seconds) as connection:
@@ -157,14 +137,14 @@ class _Patient(threading.Thread):
         """What is known by now; raises what is no failure of the service."""
         if self._bug:
             raise self._bug
-        if self._found:
-            return self._found
+        if self._health:
+            return self._health
         if not self._doing:
-            return self._plain._replace(
+            return self._unknown._replace(
                 advice=f"not asked: answers come from the cassettes in {current.replay}"
             )
         advice = f"no answer within {self._seconds:g} s while {self._doing}. {self._probe.service.route}"
-        return self._plain._replace(reachable=False, ok=False, advice=advice)
+        return self._unknown._replace(reachable=False, ok=False, advice=advice)
 
 
 def _url(service: Service) -> str:

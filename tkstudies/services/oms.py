@@ -12,8 +12,9 @@ from requests import Response
 
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError, UsageError
-from tkstudies.jsonl import Record
+from tkstudies.records import Record
 from tkstudies.services.injection import split_scheme
+from tkstudies.services.omsrecords import flat_record
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, coarse
 from tkstudies.services.web import answers, endpoints, paging
 from tkstudies.services.web.connection import Connection
@@ -27,21 +28,19 @@ OPERATORS = {
     "eq": "EQ", "ne": "NEQ", "lt": "LT", "lte": "LE", "gt": "GT", "gte": "GE", "like": "LIKE",
     "contains": "CT", "neq": "NEQ", "le": "LE", "ge": "GE", "ct": "CT",
 }  # fmt: skip
-_GAPS = {
-    "runs": 200,
-    "fills": 100,
-    "lumisections": 2,
-}  # unwanted numbers that cost less than one more request
+# Unwanted run (or fill) numbers between two wanted ones that cost less than one more request
+_GAPS = {"runs": 200, "fills": 100, "lumisections": 2}
+# Attributes that rows are sorted by, and that tell them apart
 _KEYS = {
     "runs": ("run_number",),
     "fills": ("fill_number",),
     "lumisections": ("run_number", "lumisection_number"),
-}  # in order, and unique
+}
+# Attributes that tell rows apart, of resources that are left in OMS's own order
 _NAMES = {
     "hltpathinfo": ("run_number", "path_name"),
     "hltpathrates": ("run_number", "path_name", "last_lumisection_number"),
-}  # what a row is about, of resources that come in an order of their own
-_PICOBARNS = {"pb^{-1}": 1.0, "{\\mu}b^{-1}": 1e-6, "nb^{-1}": 1e-3, "fb^{-1}": 1e3}  # [pb^-1]
+}
 
 
 @dataclass(frozen=True)
@@ -225,6 +224,11 @@ def resolved(selection: RunSelection, access: Wanted | None = None) -> RunSelect
     return RunSelection(runs=run_numbers(asked, access), classes=selection.classes, runtype=selection.runtype)
 
 
+def probe(connection: Connection) -> None:
+    """Does OMS let us read its runs? Raises what is wrong."""
+    connection.get_json("/runs", {"page[limit]": 1}, expect=lambda page: page["data"])
+
+
 # --- selections as filters
 
 
@@ -249,7 +253,7 @@ def _selected(name: str, selection: RunSelection, wanted: Wanted, fixed: list[Fi
 
 
 def _groups(attribute: str, numbers: Numbers | None, gap: int) -> list[list[Filter]]:
-    """Filters that cover the numbers: one list, whose members are joined by AND, for each listing needed."""
+    """Filters that cover the numbers: for each listing that is needed a list, of which all hold."""
     if numbers is None:
         return [[]]
     return [
@@ -277,7 +281,7 @@ def _by_run_and_path(run_numbers: Iterable[int], paths: Iterable[str]) -> list[l
 def _rows(
     name: str, groups: list[list[Filter]], wanted: Wanted, keep: Callable[[Record], bool] | None = None
 ) -> Iterator[Record]:
-    """The rows of a resource as flat records: of one listing after the other, each with its own filters."""
+    """The rows of a resource as flat records: one listing after the other, each with the filters of its group."""
     with _connection(wanted) as connection:
         _check_attributes(connection, name, wanted)
         yield from _listed(connection, name, groups, wanted, keep)
@@ -382,28 +386,3 @@ def _check_attributes(connection: Connection, name: str, wanted: Wanted) -> None
         raise UsageError(
             f"OMS {name} have no attribute {', '.join(unknown)}: known are {', '.join(sorted(fields))}"
         )
-
-
-# --- records
-
-
-def flat_record(row: dict[str, Any], *, with_units: bool) -> Record:
-    """One element of a listing as a flat record: its attributes, and if asked for ``<attribute>_unit``.
-
-    Luminosities with a unit get twins in inverse picobarns: recorded_lumi_pb, delivered_lumi_pb.
-    """
-    record = dict(row.get("attributes") or {})
-    if not with_units:
-        return record
-    units = (row.get("meta") or {}).get("row") or {}
-    for attribute, described in units.items():
-        record[f"{attribute}_unit"] = described.get("units") if isinstance(described, dict) else described
-    for attribute in ("recorded_lumi", "delivered_lumi"):
-        if attribute in record:
-            record[f"{attribute}_pb"] = _in_picobarns(record[attribute], record.get(f"{attribute}_unit"))
-    return record
-
-
-def _in_picobarns(value: float | None, unit: str | None) -> float | None:
-    factor = _PICOBARNS.get(unit or "")
-    return None if value is None or factor is None else value * factor

@@ -9,7 +9,7 @@ from requests import Response
 
 from tkstudies import jsonl
 from tkstudies.errors import ServiceError
-from tkstudies.jsonl import Record
+from tkstudies.records import Record
 from tkstudies.services.runselection import Range, coarse
 from tkstudies.services.web import answers, endpoints
 from tkstudies.services.web.connection import Connection
@@ -34,6 +34,12 @@ def runs(ranges: Iterable[Range]) -> Iterator[Record]:
             for record in sorted(found, key=lambda record: record["run_number"]):
                 if any(low <= record["run_number"] <= high for low, high in wanted):
                     yield record
+
+
+def probe(connection: Connection) -> None:
+    """Does WBM let us in? Raises what is wrong."""
+    params = {"RUN": 1, "FORMAT": "XML"}
+    connection.request("GET", "/RunSummary", params=params, parse=answers.any_content)
 
 
 def parse_summaries(response: Response) -> list[Record]:

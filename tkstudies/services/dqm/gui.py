@@ -23,6 +23,7 @@ from tkstudies.services.web.answers import Unusable, list_of
 from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import DQM
 
+_SAMPLES = "/offline/data/json/samples"
 BLOCK = 50
 """Run numbers per look-up of datasets; blocks are fixed: a part of the runs asks what all of them asked."""
 
@@ -125,8 +126,13 @@ class DqmGui:
     def _look_up(self, number: int) -> Datasets:
         runs = "|".join(str(run) for run in range(number * BLOCK, (number + 1) * BLOCK))
         parameters = {"match": self._match, "run": f"^({runs})$"}
-        path = "/offline/data/json/samples"
-        return self._connection.request("GET", path, params=parameters, parse=_parser(_samples))
+        return self._connection.request("GET", _SAMPLES, params=parameters, parse=_parser(_samples))
+
+
+def probe(connection: Connection) -> None:
+    """Does the DQM GUI take our certificate? Raises what is wrong."""
+    nothing = {"match": "^/none$", "run": "^1$"}
+    connection.get_json(_SAMPLES, nothing, expect=lambda answer: answer["samples"])
 
 
 class _MadeOnce:

@@ -28,7 +28,8 @@ WORKERS = 4
 _RANGES_PER_QUERY = 40  # keeps the parameters of a request within a URL
 _GAP = 20  # unwanted run numbers between two wanted ones that are cheaper to read than another range
 _FIXED = ("run_number", "run_class_name", "rda_name", "rda_wor_name", "rda_state")
-_REPOSTS = 5
+_REPOSTS = 5  # of one query in a row
+_NO_LUMIS: Record = dict.fromkeys(("lhc_fill", "lumisections", "run_lumi", "run_live_lumi"))
 
 
 class _Expired(Exception):
@@ -36,7 +37,7 @@ class _Expired(Exception):
 
 
 class _Query:
-    """One SELECT with its parameters: posted once, and again when the server has forgotten it."""
+    """One SELECT with its parameters; it is posted once, and again when the server has forgotten it."""
 
     def __init__(self, connection: Connection, sql: str, parameters: dict[str, Any]):
         self._connection = connection
@@ -57,17 +58,17 @@ class _Query:
 
     def _get(self, path: str, options: dict[str, Any], parse: Any) -> Any:
         for _ in range(_REPOSTS):
-            known = self._post()
+            identifier = self._post()
             try:
                 return self._connection.request(
                     "GET",
-                    f"/query/{known}/{path}",
+                    f"/query/{identifier}/{path}",
                     params={**self._parameters, **options},
                     parse=parse,
                     refusal=_refusal_or_expired,
                 )
             except _Expired:
-                self._forget(known)
+                self._forget(identifier)
         raise ServiceError(f"Run Registry v3 forgets each query before it is answered ({_REPOSTS} times now)")
 
     def _post(self) -> str:
@@ -83,9 +84,9 @@ class _Query:
                 )
             return self._id
 
-    def _forget(self, known: str) -> None:
+    def _forget(self, identifier: str) -> None:
         with self._lock:
-            if self._id == known:
+            if self._id == identifier:
                 self._id = ""
 
 
@@ -158,7 +159,9 @@ def rows(
                     yield row, record | lumis.get(run, _NO_LUMIS) if lumis is not None else record
 
 
-_NO_LUMIS: Record = dict.fromkeys(("lhc_fill", "lumisections", "run_lumi", "run_live_lumi"))
+def probe(connection: Connection) -> None:
+    """Is RestHub there? Raises what is wrong."""
+    connection.request("GET", "/tables", parse=answers.any_content)
 
 
 def _names(row: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -191,7 +194,7 @@ def _column_names(answer: Any) -> list[str]:
 def _rows_by_run(
     connection: Connection, query: Query, columns: list[str], workers: int
 ) -> dict[int, list[dict[str, Any]]]:
-    """All rows of the runs that may be selected: what is excluded is decided on all of them."""
+    """All rows of the runs that may be selected, by run: any row of a run may exclude it."""
     conditions, parameters = ([], {}) if query.excluded else _class_conditions(query)
     fields = ", ".join(f"r.{name} {name}" for name in columns)
     start = f"select {fields} from runreg_{query.workspace}.datasets r"  # noqa: S608 (names of ours)
@@ -241,7 +244,7 @@ def _run_conditions(query: Query) -> list[list[str]]:
 
 
 def _range_conditions(ranges: list[Range], column: str) -> list[list[str]]:
-    """The ranges are integers of ours, so they stand in the SQL itself: the same runs, the same query id."""
+    """SQL conditions for ranges, as many as are needed. Numbers stand in the SQL: equal runs make equal query ids."""
     conditions = []
     for start in range(0, len(ranges), _RANGES_PER_QUERY):
         part = ranges[start : start + _RANGES_PER_QUERY]

@@ -21,6 +21,7 @@ from tkstudies.services.web.connection import Connection
 
 Ranges = dict[str, list[dict[str, Any]]]  # by component: start, end, status, cause, comment
 
+_DATASETS = "/datasets_filtered_ordered"
 PAGE_SIZE = 500  # one server process writes the JSON: larger pages gain nothing
 WORKERS = 4
 _ORDER = [["run_number", "ASC"], ["name", "ASC"]]  # total, and new runs come at the end
@@ -67,6 +68,12 @@ def rows(
             yield dataset, record
 
 
+def probe(connection: Connection) -> None:
+    """Does the registry let us read its datasets? Raises what is wrong."""
+    body = {"page": 0, "page_size": 1, "filter": {"run_number": {"=": 1}}, "sortings": _ORDER}
+    connection.post_json(_DATASETS, body, expect=lambda answer: answer["datasets"])
+
+
 def _excluded_runs(connection: Connection, query: Query, workers: int) -> set[int]:
     listed = _datasets(connection, excluded_names_filter(query), workers)
     return {dataset["run_number"] for dataset in listed}
@@ -75,7 +82,7 @@ def _excluded_runs(connection: Connection, query: Query, workers: int) -> set[in
 def _datasets(connection: Connection, condition: Rule, workers: int) -> Iterator[dict[str, Any]]:
     def fetch(page: int) -> paging.Page:
         body = {"page": page, "page_size": PAGE_SIZE, "filter": condition, "sortings": _ORDER}
-        return connection.post_json("/datasets_filtered_ordered", body, expect=_listing, refusal=_refusal)
+        return connection.post_json(_DATASETS, body, expect=_listing, refusal=_refusal)
 
     def key(dataset: dict[str, Any]) -> tuple[int, str]:
         return dataset["run_number"], dataset["name"]
