@@ -43,11 +43,11 @@ def key(method: str, url: str, body: bytes | str | None) -> Key:
     return (
         method.upper(),
         urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, "")),
-        _body(body),
+        _canonical_body(body),
     )
 
 
-def _body(body: bytes | str | None) -> str:
+def _canonical_body(body: bytes | str | None) -> str:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
     if text[:1] in "{[":
         try:
@@ -80,7 +80,7 @@ class ReplayAdapter(BaseAdapter):
         for file in files:
             for exchange in _exchanges(file):
                 request = exchange["request"]
-                found = key(request["method"], request["uri"], _text(request.get("body")))
+                found = key(request["method"], request["uri"], _read_body(request.get("body")))
                 self._answers.setdefault(found, deque()).append(exchange["response"])
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
@@ -129,8 +129,8 @@ def _yaml(text: bytes) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _text(body: Any) -> bytes | str | None:
-    """The bytes of a cassette's body in any of the forms that vcrpy has used."""
+def _read_body(body: Any) -> bytes | str | None:
+    """The contents of a cassette's body, in any of the forms that vcrpy has used."""
     if isinstance(body, dict):
         if "base64_string" in body:
             return base64.b64decode(body["base64_string"])
@@ -139,7 +139,7 @@ def _text(body: Any) -> bytes | str | None:
 
 
 def _response(request: requests.PreparedRequest, answer: dict[str, Any]) -> requests.Response:
-    body = _text(answer.get("body")) or b""
+    body = _read_body(answer.get("body")) or b""
     response = requests.Response()
     response.status_code = answer["status"]["code"]
     response.reason = answer["status"].get("message") or ""
@@ -189,7 +189,7 @@ class Recorder:
             "response": {
                 "status": {"code": response.status_code, "message": response.reason or ""},
                 "headers": _kept(response.headers, _KEPT_RESPONSE_HEADERS),
-                "body": _packed(response.content.replace(base.encode(), default.encode())),
+                "body": _written_body(response.content.replace(base.encode(), default.encode())),
             },
         }
         with self._lock:
@@ -215,14 +215,15 @@ class Recorder:
 
 
 def _kept(headers: Any, names: tuple[str, ...]) -> dict[str, list[str]]:
-    """The named headers; of the way to a login page without its query, which may hold the session's state."""
+    """The named headers. The location of a login page loses its query, which may hold the state of the session."""
     kept = {name: [headers[name]] for name in names if name in headers}
     if "location" in kept:
         kept["location"] = [kept["location"][0].partition("?")[0]]
     return kept
 
 
-def _packed(content: bytes) -> dict[str, str]:
+def _written_body(content: bytes) -> dict[str, str]:
+    """The bytes of a body in the form that a cassette has them in: a text if they are UTF-8, else base64."""
     try:
         return {"string": content.decode()}
     except UnicodeDecodeError:

@@ -43,9 +43,9 @@ def in_order(
                 threads.append(threading.Thread(target=work, daemon=True))
                 threads[-1].start()
             while waiting and (len(waiting) >= workers * ahead or waiting[0].done.is_set()):
-                yield _taken(waiting.popleft())
+                yield _finished(waiting.popleft())
         while waiting:
-            yield _taken(waiting.popleft())
+            yield _finished(waiting.popleft())
     finally:
         with suppress(queue.Empty):
             while True:
@@ -55,7 +55,7 @@ def in_order(
 
 
 class _Slot:
-    """Room for one result."""
+    """An item, and its result once that is there."""
 
     __slots__ = ("done", "item", "result")
 
@@ -65,6 +65,7 @@ class _Slot:
         self.result: Any = None
 
 
-def _taken(slot: _Slot) -> tuple[Any, Any]:
+def _finished(slot: _Slot) -> tuple[Any, Any]:
+    """The item and its result, waited for."""
     slot.done.wait()
     return slot.item, slot.result

@@ -164,16 +164,16 @@ class Tokens:
             return token
 
     def expires_in(self, audience: str) -> float:
-        """Seconds until the token for ``audience`` will be renewed."""
+        """Seconds until ``get`` will fetch another token for ``audience``."""
         return self._known.get(audience, ("", 0.0))[1] - time.monotonic()
 
     def discard(self, audience: str, token: str) -> bool:
-        """The server no longer takes ``token``: fetch another one next time; False if another thread knew."""
+        """Forget a token that the server refuses, so that ``get`` fetches another; False if that was done already."""
         with self._lock:
-            known = self._known.get(audience, ("",))[0] == token
-            if known:
+            is_current = self._known.get(audience, ("",))[0] == token
+            if is_current:
                 del self._known[audience]
-            return known
+            return is_current
 
     def _fetch(self, audience: str) -> tuple[str, float]:
         """A new token and its life in seconds, after at most three tries."""
@@ -195,7 +195,7 @@ class Tokens:
                 f"no token for {audience}: {self._endpoint} can't be reached: check the network"
             )
         raise LoginError(
-            f"no token for {audience}: {self._endpoint} refuses{_told(answer)}: "
+            f"no token for {audience}: {self._endpoint} refuses{_words_of(answer)}: "
             f"check SSO_CLIENT_ID and SSO_CLIENT_SECRET; {SSO_ADVICE}"
         )
 
@@ -206,7 +206,7 @@ class Tokens:
             return module.get_api_token(client, secret, audience, token_endpoint=self._endpoint)
 
 
-def _told(answer: object) -> str:
+def _words_of(answer: object) -> str:
     """The endpoint's own words, without anything that is secret."""
     words = str(answer).partition("ERROR getting token: ")[2][:200]
     for name in ("SSO_CLIENT_SECRET", "SSO_CLIENT_ID"):
@@ -216,7 +216,7 @@ def _told(answer: object) -> str:
 
 @contextmanager
 def _silenced(module: ModuleType) -> Iterator[None]:
-    """Keep what a module logs by the root logger from being seen: it is the server's answer, whatever that holds."""
+    """Hide what a module logs by the root logger: it is the server's answer, which may hold a secret."""
     import logging
 
     def is_of_others(record: logging.LogRecord) -> bool:

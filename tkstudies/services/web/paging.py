@@ -26,11 +26,10 @@ def read(
 ) -> Iterator[Row]:
     """Yield the rows of one listing after the other, in the server's order.
 
-    Rows that appear or go while pages are read shift the pages behind them. A page that repeats rows of those
-    before it is read again at once, and what comes twice even so is dropped. When less came than was announced,
-    or something else is announced in the end than at the beginning, all pages are read again for what is
-    missing, which comes at the end.
-    What is missing even then is told, and makes the command end with exit code 3.
+    Rows that appear or go while pages are read shift the later pages. So a page with rows of earlier pages is
+    read again at once, and a row that comes twice even so is dropped. When fewer rows came than were announced,
+    or the number announced has changed, all pages are read again for the missing rows, which come at the end.
+    Rows that are missing even then are reported, and the command ends with exit code 3.
 
     Args:
         listings: For each, a function from page number (0-based) to (rows, number of rows in all).
@@ -66,15 +65,15 @@ def _complete(
         totals = []
         for number, (rows, announced) in enumerate(_pages(fetch, first, size, workers)):
             totals.append(announced)
-            fresh = _fresh(rows, key, seen)
+            new = _new_rows(rows, key, seen)
             for _ in range(_SECOND_LOOKS):
-                if attempt or not number or len(fresh) == len(rows):
+                if attempt or not number or len(new) == len(rows):
                     break
                 console.debug(f"{what}: page {number + 1} repeats rows: reading it again")
                 rows, announced = fetch(number)
-                fresh = {**_fresh(rows, key, seen), **fresh}
-            seen.update(fresh)
-            yield list(fresh.values())
+                new = {**_new_rows(rows, key, seen), **new}
+            seen.update(new)
+            yield list(new.values())
         if len(seen) >= announced and min(totals) == max(totals):
             return
     if len(seen) < announced:
@@ -83,7 +82,8 @@ def _complete(
         )
 
 
-def _fresh(rows: list[Row], key: Callable[[Row], Hashable], seen: set[Hashable]) -> dict[Hashable, Row]:
+def _new_rows(rows: list[Row], key: Callable[[Row], Hashable], seen: set[Hashable]) -> dict[Hashable, Row]:
+    """The rows that were not seen, by key."""
     return {identity: row for row in rows if (identity := key(row)) not in seen}
 
 
@@ -95,6 +95,7 @@ def _pages(fetch: Fetch, first: Page, size: int, workers: int) -> Iterator[Page]
 
 
 def _result(page: Page | Exception) -> Page:
+    """The page, or the failure to fetch it, which is raised."""
     if isinstance(page, Exception):
         raise page
     return page

@@ -40,13 +40,13 @@ class Retries:
         first_delay: Seconds before the second try; doubled for each further one.
         longest_delay: Seconds that a pause has at most, unless the server asks for more.
         most_tries: Tries by kind of failure.
-        patient: A busy service whose patience is longer than so many seconds is tried until that ends.
+        unlimited_above: A busy service with more than so many seconds of patience is tried until that ends.
     """
 
     first_delay: float = 0.25
     longest_delay: float = 30.0
     most_tries: Mapping[str, int] = field(default_factory=lambda: _MOST_TRIES)
-    patient: float = 300.0
+    unlimited_above: float = 300.0
 
 
 USUAL = Retries()
@@ -63,7 +63,7 @@ class Tries:
 
     def __init__(self, policy: Retries, patience: float):
         self._policy = policy
-        self._is_patient = patience > policy.patient
+        self._is_unlimited = patience > policy.unlimited_above
         self._deadline = time.monotonic() + patience
         self._failed: Counter[str] = Counter()
 
@@ -78,7 +78,9 @@ class Tries:
         delay = min(policy.first_delay * 2**doublings, policy.longest_delay) * random.uniform(0.5, 1.0)  # noqa: S311
         delay = max(delay, failure.wait)
         is_late = time.monotonic() + delay > self._deadline
-        is_last = self._failed[kind] >= policy.most_tries[kind] and not (kind == "busy" and self._is_patient)
+        is_last = self._failed[kind] >= policy.most_tries[kind] and not (
+            kind == "busy" and self._is_unlimited
+        )
         return None if is_late or is_last else delay
 
 
