@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from tkstudies.errors import LoginError, ServiceError, Unreachable
@@ -125,15 +126,13 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
         what = f"unknown reco {pair.reco}" if pair.reco else "the record has no reco"
         return Sample(pair, problem=Problem("missing dataset", f"{what}; known: {known}"))
 
-    def choose(names: tuple[str, ...]) -> datasets.Choice | None:
-        return datasets.choose(
-            names,
-            pair.reco or "",
-            is_cosmics=pair.is_cosmics,
-            rda_name=pair.rda_name,
-            primary_dataset=primary_dataset,
-        )
-
+    choose = partial(
+        datasets.choose,
+        reco=pair.reco,
+        is_cosmics=pair.is_cosmics,
+        rda_name=pair.rda_name,
+        primary_dataset=primary_dataset,
+    )
     choice = choose(pair.gui_datasets) or choose(gui.datasets(pair.run_number))
     if choice is None:
         wanted = f"{primary_dataset} dataset" if primary_dataset else "dataset"
@@ -244,11 +243,8 @@ def listings(
             failures.end()
             yield sample, entries, None
         else:
-            yield (
-                sample,
-                [],
-                sample.problem or Problem("missing folder", f"{folder} is not in {sample.dataset}"),
-            )
+            missing = Problem("missing folder", f"{folder} is not in {sample.dataset}")
+            yield sample, [], sample.problem or missing
 
 
 def _entry(folder: str, item: dict[str, Any]) -> dict[str, Any]:

@@ -18,19 +18,7 @@ from typing import Any
 from tkstudies.errors import UsageError
 from tkstudies.records import Record, number_in
 from tkstudies.services.recos import RECOS
-from tkstudies.services.registry.fields import (
-    ALIASES,
-    BASE_FIELDS,
-    COLUMNS,
-    COMPONENTS,
-    OPERATORS,
-    SERVER_FIELDS,
-    SERVER_STATUSES,
-    STATES,
-    STATUSES,
-    SYMBOLS,
-    V4_FIELDS,
-)
+from tkstudies.services.registry import fields
 
 Rule = dict[str, Any]
 
@@ -85,12 +73,12 @@ def parse(text: str, api: str = "v4") -> Condition:
         name, op = left.strip(), "eq"
     if not given or not name:
         raise UsageError(f"--filter {text!r}: expected FIELD=VALUE or FIELD__OP=VALUE, such as strip=BAD")
-    if op not in SYMBOLS:
-        raise UsageError(f"--filter {text!r}: unknown operator {op!r}: known are {', '.join(SYMBOLS)}")
+    if op not in fields.SYMBOLS:
+        raise UsageError(f"--filter {text!r}: unknown operator {op!r}: known are {', '.join(fields.SYMBOLS)}")
     if api == "v3":
-        if name not in BASE_FIELDS:
+        if name not in fields.BASE_FIELDS:
             raise UsageError(
-                f"--filter {text!r}: unknown field {name!r}: --api v3 knows {', '.join(BASE_FIELDS)}"
+                f"--filter {text!r}: unknown field {name!r}: --api v3 knows {', '.join(fields.BASE_FIELDS)}"
             )
         return _on_record(text, name, op, value)
     path, kind = _server_field(text, name)
@@ -102,19 +90,19 @@ def parse(text: str, api: str = "v4") -> Condition:
 
 def _server_field(text: str, name: str) -> tuple[str, str]:
     """The server's name and type of a field; an empty name for a field of our record."""
-    path = ALIASES.get(name, name)
-    if path in SERVER_FIELDS:
-        return path, SERVER_FIELDS[path]
-    if name in BASE_FIELDS or name in V4_FIELDS:
+    path = fields.ALIASES.get(name, name)
+    if path in fields.SERVER_FIELDS:
+        return path, fields.SERVER_FIELDS[path]
+    if name in fields.BASE_FIELDS or name in fields.V4_FIELDS:
         return "", "record"
     column, _, status = name.removeprefix("triplet_summary.").rpartition(".")
-    column = COMPONENTS.get(column, column)
-    if column in COLUMNS:
+    column = fields.COMPONENTS.get(column, column)
+    if column in fields.COLUMNS:
         if status in ("comments", "causes"):
             return f"triplet_summary.{column}.{status}", "texts"
-        if status.upper() in SERVER_STATUSES:
+        if status.upper() in fields.SERVER_STATUSES:
             return f"triplet_summary.{column}.{status.upper()}", "count"
-        known = ", ".join((*SERVER_STATUSES, "comments", "causes"))
+        known = ", ".join((*fields.SERVER_STATUSES, "comments", "causes"))
         raise UsageError(f"--filter {text!r}: {column} has no {status!r}: known are {known}")
     raise UsageError(f"--filter {text!r}: unknown field {name!r}: {_known_fields(name)}")
 
@@ -123,10 +111,10 @@ def _known_fields(name: str) -> str:
     """The fields that exist beside the one that the user seems to mean, in words."""
     for prefix in ("oms_attributes.", "rr_attributes.", "dataset_attributes."):
         if name.startswith(prefix):
-            return "known are " + ", ".join(path for path in SERVER_FIELDS if path.startswith(prefix))
+            return "known are " + ", ".join(path for path in fields.SERVER_FIELDS if path.startswith(prefix))
     if name.startswith("triplet_summary.") or "-" in name:
-        return f"known are counts such as tracker-strip.BAD__gt=0, of the columns {', '.join(COLUMNS)}"
-    ours = dict.fromkeys([*BASE_FIELDS, *V4_FIELDS, *ALIASES, "version"])
+        return f"known are counts such as tracker-strip.BAD__gt=0, of the columns {', '.join(fields.COLUMNS)}"
+    ours = dict.fromkeys([*fields.BASE_FIELDS, *fields.V4_FIELDS, *fields.ALIASES, "version"])
     return (
         f"known are {', '.join(ours)}, tracker-strip.BAD and the like for counts of lumisections, "
         "rr_attributes.X, oms_attributes.X, dataset_attributes.X"
@@ -134,8 +122,8 @@ def _known_fields(name: str) -> str:
 
 
 def _check_operator(text: str, op: str, kind: str) -> None:
-    if op not in OPERATORS[kind]:
-        known = ", ".join(OPERATORS[kind])
+    if op not in fields.OPERATORS[kind]:
+        known = ", ".join(fields.OPERATORS[kind])
         raise UsageError(f"--filter {text!r}: the operator {op} doesn't fit the field: known are {known}")
 
 
@@ -144,13 +132,13 @@ def _on_record(text: str, name: str, op: str, value: str) -> Condition:
     if numeric:
         _check_operator(text, op, "number")
         _typed(text, "number", value)
-    if op in ("eq", "ne") and (name in COMPONENTS or name in ("rda_state", "reco")):
+    if op in ("eq", "ne") and (name in fields.COMPONENTS or name in ("rda_state", "reco")):
         value = _known_word(text, name, value)
     return Condition(name, op, value)
 
 
 def _known_word(text: str, name: str, value: str) -> str:
-    known = {"rda_state": STATES, "reco": RECOS}.get(name, STATUSES)
+    known = {"rda_state": fields.STATES, "reco": RECOS}.get(name, fields.STATUSES)
     for word in known:
         if word.lower() == value.lower():
             return word
@@ -189,7 +177,7 @@ def _like(pattern: str) -> re.Pattern[str]:
 
 def _rules(path: str, kind: str, op: str, value: Any) -> tuple[Rule, ...]:
     """One condition in the server's language, in which nothing that is absent fulfils any comparison."""
-    test: Rule = {SYMBOLS[op]: value}
+    test: Rule = {fields.SYMBOLS[op]: value}
     if kind == "count" and _COMPARE[op](0, value):  # the server stores no zero: an absent count is one
         column = path.rpartition(".")[0]
         return {path: {"or": [test, {"=": None}]}}, {f"{column}.EMPTY": {"<>": None}}

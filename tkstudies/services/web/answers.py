@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import requests
+from requests import PreparedRequest, Response
 
 from tkstudies import jsonl
 
@@ -29,7 +29,7 @@ class TooSlow(Exception):
 # --- the body
 
 
-def read_body(response: requests.Response, seconds: float) -> None:
+def read_body(response: Response, seconds: float) -> None:
     """Read the body piece by piece, because the timeout of requests holds for each piece, not for all of them.
 
     Raises:
@@ -49,19 +49,16 @@ def read_body(response: requests.Response, seconds: float) -> None:
     response._content_consumed = True
 
 
-def hide_credentials(request: requests.PreparedRequest, response: requests.Response) -> None:
+def hide_credentials(request: PreparedRequest, response: Response) -> None:
     """Remove our token and cookies from an answer that repeats them: answers are quoted and recorded."""
+    token = request.headers.get("Authorization", "").rpartition(" ")[2]
     cookies = request.headers.get("Cookie", "").split("; ")
-    sent = [
-        request.headers.get("Authorization", "").rpartition(" ")[2],
-        *(c.partition("=")[2] for c in cookies),
-    ]
-    for secret in sent:
+    for secret in (token, *(cookie.partition("=")[2] for cookie in cookies)):
         if len(secret) > 7 and secret.encode() in response.content:
             response._content = response.content.replace(secret.encode(), b"***")
 
 
-def parse_json(response: requests.Response) -> Any:
+def parse_json(response: Response) -> Any:
     """The JSON value of an answer.
 
     Raises:
@@ -75,12 +72,12 @@ def parse_json(response: requests.Response) -> Any:
         raise Unusable(f"sent {what}: {jsonl.quoted(content)}") from None
 
 
-def json_parser(expect: Callable[[Any], Result]) -> Callable[[requests.Response], Result]:
+def json_parser(expect: Callable[[Any], Result]) -> Callable[[Response], Result]:
     """A function that gives what ``expect`` takes out of the JSON value of an answer."""
     return lambda response: expect(parse_json(response))
 
 
-def any_content(response: requests.Response) -> bool:
+def any_content(response: Response) -> bool:
     """True: it is enough that the service answered."""
     return True
 
@@ -99,7 +96,7 @@ def list_of(kind: type[Result], value: Any) -> list[Result]:
 # --- what isn't an answer
 
 
-def login_demand(response: requests.Response) -> str:
+def login_demand(response: Response) -> str:
     """How the service demands that we log in, in words; empty if it doesn't.
 
     A service whose session has expired answers 401, redirects, or sends its login page with status 200.
@@ -113,7 +110,7 @@ def login_demand(response: requests.Response) -> str:
     return f"redirects to {host}" if host else "answers with a login page"
 
 
-def _is_login_page(response: requests.Response) -> bool:
+def _is_login_page(response: Response) -> bool:
     content = response.content
     if response.status_code != 200 or content.lstrip()[:1] != b"<":
         return False
@@ -121,7 +118,7 @@ def _is_login_page(response: requests.Response) -> bool:
     return b"<form" in page and any(word in page for word in _LOGIN_WORDS)
 
 
-def retry_after(response: requests.Response) -> float:
+def retry_after(response: Response) -> float:
     """Seconds that the server asks us to wait, 0 to 120.
 
     Source: RFC 9110, 10.2.3 (Retry-After: seconds, or a date).
@@ -137,7 +134,7 @@ def retry_after(response: requests.Response) -> float:
     return min(max(seconds, 0.0), _LONGEST_WAIT)
 
 
-def reason(response: requests.Response) -> str:
+def reason(response: Response) -> str:
     """What an error answer says of itself, in brackets with a blank in front; empty if it says nothing."""
     content = response.content.strip()
     if not content or content[:1] == b"<":

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from tkstudies import __version__, console, jsonl
@@ -25,7 +26,8 @@ from tkstudies.services.web.retries import Failure, Retries, Tries, cause_of, ne
 from tkstudies.settings import current
 
 Result = TypeVar("Result")
-Refusal = Callable[[requests.Response], str | None]
+Parser = Callable[[Response], Result]
+Refusal = Callable[[Response], str | None]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RETRIED = (429, 500, 502, 503, 504)
@@ -66,16 +68,12 @@ class Connection:
         self._policy = policy or retries.USUAL
         self._patience = patience or _seconds("TKSTUDIES_PATIENCE", service.patience)
         read = _seconds("TKSTUDIES_TIMEOUT", 60.0)
-        self._timeout = (
-            (10.0, read) if patience is None else (min(10.0, patience), min(read, patience))
-        )  # [s]
+        longest = patience or float("inf")
+        self._timeout = (min(10.0, longest), min(read, longest))  # [s] to connect, and of silence
         self._session = requests.Session()
         self._session.trust_env = False  # read once here, not for every request
-        self._session.headers = {
-            "User-Agent": f"tkstudies/{__version__}",
-            "Accept": "*/*",
-            "Connection": "keep-alive",
-        }
+        agent = f"tkstudies/{__version__}"
+        self._session.headers = {"User-Agent": agent, "Accept": "*/*", "Connection": "keep-alive"}
         self._recorder: Recorder | None = None
         self._tokens: login.Tokens | None = None
         if current.replay is None:
@@ -140,8 +138,7 @@ class Connection:
         refusal: Refusal | None = None,
     ) -> Any:
         """What ``expect`` takes out of the JSON answer to a GET (see ``request``)."""
-        parse = answers.json_parser(expect)
-        return self.request("GET", path, params=params, parse=parse, refusal=refusal)
+        return self.request("GET", path, params=params, parse=answers.json_parser(expect), refusal=refusal)
 
     def post_json(
         self,
@@ -152,10 +149,8 @@ class Connection:
         refusal: Refusal | None = None,
     ) -> Any:
         """The same for a POST of JSON; only for requests that read (they may be repeated)."""
-        body, parse = jsonl.encode(payload), answers.json_parser(expect)
-        return self.request(
-            "POST", path, body=body, content_type="application/json", parse=parse, refusal=refusal
-        )
+        body, parse, kind = jsonl.encode(payload), answers.json_parser(expect), "application/json"
+        return self.request("POST", path, body=body, content_type=kind, parse=parse, refusal=refusal)
 
     def request(
         self,
@@ -165,7 +160,7 @@ class Connection:
         params: dict[str, Any] | None = None,
         body: bytes | None = None,
         content_type: str = "",
-        parse: Callable[[requests.Response], Result],
+        parse: Parser[Result],
         refusal: Refusal | None = None,
     ) -> Result:
         """What ``parse`` makes of the answer; the request is sent again while that can help.
@@ -182,7 +177,7 @@ class Connection:
             Unreachable: Nobody listens there.
             ServiceError: No usable answer within the service's patience.
         """
-        request = requests.PreparedRequest()
+        request = PreparedRequest()
         headers = dict(self._session.headers)
         if content_type:
             headers["Content-Type"] = content_type
@@ -194,12 +189,7 @@ class Connection:
             except Failure as failure:
                 self._wait_or_give_up(request, failure, tries)
 
-    def _try(
-        self,
-        request: requests.PreparedRequest,
-        parse: Callable[[requests.Response], Result],
-        refusal: Refusal | None,
-    ) -> Result:
+    def _try(self, request: PreparedRequest, parse: Parser[Result], refusal: Refusal | None) -> Result:
         token = self._tokens.get(self.service.audience) if self._tokens else ""
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
@@ -225,9 +215,7 @@ class Connection:
             told = f"sent something of an unexpected shape: {jsonl.quoted(response.content)}"
             raise Failure("content", told) from None
 
-    def _bad_status(
-        self, request: requests.PreparedRequest, response: requests.Response, refusal: Refusal | None
-    ) -> Exception:
+    def _bad_status(self, request: PreparedRequest, response: Response, refusal: Refusal | None) -> Exception:
         title, url, status = self.service.title, _short(request.url), response.status_code
         words = refusal(response) if refusal else None
         if words is not None:
@@ -239,7 +227,7 @@ class Connection:
             return LoginError(f"not allowed at {title}: 403 for {url}. {self.service.advice}")
         return ServiceError(f"{title} {told} for {url}")
 
-    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+    def _send(self, request: PreparedRequest) -> Response:
         start = time.monotonic()
         try:
             response = self._session.send(request, timeout=self._timeout, allow_redirects=False, stream=True)
@@ -271,7 +259,7 @@ class Connection:
         )
         return response
 
-    def _no_secure_connection(self, request: requests.PreparedRequest, error: Exception) -> Exception:
+    def _no_secure_connection(self, request: PreparedRequest, error: Exception) -> Exception:
         """A server that we don't trust, one that doesn't take our certificate, or one that broke off."""
         if "CERTIFICATE_VERIFY_FAILED" in str(error) or "doesn't match" in str(error):
             return ServiceError(
@@ -281,7 +269,7 @@ class Connection:
         kind = "login" if self._session.cert else "busy"
         return Failure(kind, f"breaks off the secure connection ({cause_of(error)})")
 
-    def _wait_or_give_up(self, request: requests.PreparedRequest, failure: Failure, tries: Tries) -> None:
+    def _wait_or_give_up(self, request: PreparedRequest, failure: Failure, tries: Tries) -> None:
         delay = tries.delay_after(failure)
         if delay is None or not self._is_live:
             raise self._final_error(request, failure, len(tries))
@@ -290,15 +278,14 @@ class Connection:
             console.say(f"{self.service.title} {failure.reason}: trying again in {delay:.0f} s")
         time.sleep(delay)
 
-    def _final_error(self, request: requests.PreparedRequest, failure: Failure, tries: int) -> ServiceError:
+    def _final_error(self, request: PreparedRequest, failure: Failure, tries: int) -> ServiceError:
         service, url = self.service, _short(request.url)
         if failure.kind in retries.LOGIN_KINDS:
             advice = service.advice
             if self._cookies_file:
                 advice = f"the cookies of {self._cookies_file} are not accepted: they may have expired, make new ones"
-            return LoginError(
-                f"not logged in to {service.title}: {url} {failure.reason}. {advice}".rstrip(". ")
-            )
+            told = f"not logged in to {service.title}: {url} {failure.reason}. {advice}"
+            return LoginError(told.rstrip(". "))
         tried = f"given up after {console.counted(tries, 'try') if tries == 1 else f'{tries} tries'}"
         told = f"{service.title} {failure.reason}: {request.method} {url}, {tried}"
         if failure.kind == "unreachable":
