@@ -133,3 +133,16 @@ def test_only_the_runs_of_a_table(page, cookies, live, tkstudies, tmp_path):
     assert rows(tkstudies("doctor", page, *login, "-i", tmp_path / "runs.jsonl")) == expected
     assert rows(tkstudies("doctor", page, *login, "-i", "-", input=table)) == expected
     assert rows(tkstudies("doctor", page, *login, input=table)) == everything
+
+
+def test_the_runs_of_a_table_are_whole_numbers_however_they_are_written(tkstudies, tmp_path):
+    page = [{"run_number": "317527", "reference_run_number": 1}, {"run_number": 317509.0}, {"run_number": 3}]
+    page = [{"reference_run_number": 1, "reco": "Express", **row} for row in page]
+    (tmp_path / "page.json").write_text(json.dumps(page))
+    table = '{"run_number": 317527.0}\n{"run_number": "317509"}\n{"run_number": null}\n'
+    command = ("doctor", "references", "--from", tmp_path / "page.json", "-i", "-")
+    found = rows(tkstudies(*command, input=table))
+    assert [int(float(row["run_number"])) for row in found] == [317527, 317509]
+    refused = tkstudies(*command, input='{"run_number": true}\n')
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "run_number is not an integer: True" in refused.stderr

@@ -308,10 +308,24 @@ def test_nothing_found_is_no_byte(arguments, live, tkstudies):
 def test_records_without_the_number_are_told(live, tkstudies):
     result = tkstudies("oms", "fills", "-i", "-", input=[{"run_number": 1}])
     assert (result.exit_code, result.stdout) == (1, "") and "fill_number" in result.stderr
-    result = tkstudies("oms", "fills", "-i", "-", input=[{"fill_number": "6615"}])
-    assert (result.exit_code, result.stdout) == (1, "") and "'6615'" in result.stderr
+    result = tkstudies("oms", "fills", "-i", "-", input=[{"fill_number": "6615a"}])
+    assert (result.exit_code, result.stdout) == (1, "") and "'6615a'" in result.stderr
     result = tkstudies("oms", "fills", "-i", "-", input=[{"fill_number": None}])
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("written", [317527, 317527.0, "317527", " 317527.0 "])
+def test_the_numbers_of_records_are_whole_however_they_are_written(written, live, tkstudies):
+    table = [{"run_number": 317291}, {"run_number": written}, {"run_number": None}]
+    found = rows(tkstudies("oms", "runs", "-i", "-", "--fields", "sequence", input=table))
+    assert [row["run_number"] for row in found] == [317291, 317527]
+
+
+@pytest.mark.parametrize("written", [True, 317527.5, "RUN", "3e5", [317527]])
+def test_numbers_of_records_that_are_none(written, live, tkstudies):
+    result = tkstudies("oms", "runs", "-i", "-", input=[{"run_number": 317291}, {"run_number": written}])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"standard input, line 2: run_number is not an integer: {written!r}" in result.stderr
 
 
 def test_pages_that_shift_are_healed(faulty, tkstudies):

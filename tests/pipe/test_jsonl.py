@@ -258,13 +258,13 @@ def test_what_to_do_about_a_malformed_line(content, advice, tkstudies):
         (["compare", "--reference-run", "1"], "not a histogram record: run_number None"),
         (["rank"], "not a run record: run_number None"),
         (["dqm", "--plot", "/a"], "a record without run_number"),
-        (["oms", "runs", "-i"], "run_number is not an integer: '7'"),
+        (["oms", "runs", "-i"], "run_number is not an integer: '7a'"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_record_of_another_kind_is_found_by_its_line(arguments, wrong, tkstudies, tmp_path):
     file = tmp_path / "records"
-    odd = {"run_number": "7"} if arguments[0] == "oms" else {"lumi": 1}
+    odd = {"run_number": "7a"} if arguments[0] == "oms" else {"lumi": 1}
     file.write_text(to_lines([{"run_number": 1, "reco": "express", "plot": "/a", "hist": None}] * 2 + [odd]))
     result = tkstudies(*arguments, file, input="")
     assert (result.stdout, result.exit_code) == ("", 1)

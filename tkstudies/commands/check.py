@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options, selection
+from tkstudies.commands import options
 from tkstudies.errors import ServiceError
+from tkstudies.records import Record
 from tkstudies.settings import current
 
 if TYPE_CHECKING:
@@ -53,18 +54,20 @@ def check(
     """
     from tkstudies.services import health
 
-    names = selection.chosen(service, tuple(health.PROBES), "--service")
+    names = options.known_words(service, tuple(health.PROBES), "--service")
     if current.replay:
         console.say(f"replay is on: no service is asked, answers come from the cassettes in {current.replay}")
     found = health.examine(names, cookies=cookies or os.environ.get("TKSTUDIES_COOKIES"))
-    with jsonl.Writer(output, at_once=True) as writer:
-        for one in found:
-            until = one.valid_until and one.valid_until.strftime("%Y-%m-%dT%H:%M:%SZ")
-            writer.write({**one._asdict(), "valid_until": until})
+    jsonl.write(map(_record, found), output)
     _show(found)
     missing = [one.title for one in found if one.needed and one.ok is False]
     if missing:
         raise ServiceError(f"not ready: {', '.join(missing)} can't be used")
+
+
+def _record(one: Health) -> Record:
+    until = one.valid_until and one.valid_until.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {**one._asdict(), "valid_until": until}
 
 
 def _show(found: list[Health]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.commands import options, selection
-from tkstudies.errors import UsageError
+from tkstudies.commands.output import write_all
+from tkstudies.errors import InputError, UsageError
+from tkstudies.records import Record, whole
 
 app = options.application(
     no_args_is_help=True,
@@ -52,7 +54,7 @@ def runs(
     from tkstudies.services import doctor
 
     found = doctor.runs(_source(saved, cookies, "type__reco"), cookies=cookies)
-    _write(_of_runs(inputs, found), output, "certified run")
+    write_all(_of_runs(inputs, found), output, "certified run")
 
 
 @app.command("problem-runs")
@@ -71,7 +73,7 @@ def problem_runs(
     from tkstudies.services import doctor
 
     found = doctor.problem_runs(_source(saved, cookies, "problem_names"), cookies=cookies)
-    _write(_of_runs(inputs, found), output, "run")
+    write_all(_of_runs(inputs, found), output, "run")
 
 
 @app.command()
@@ -84,7 +86,9 @@ def problems(saved: From = None, cookies: Cookies = None, output: options.Output
     """
     from tkstudies.services import doctor
 
-    _write(doctor.problems(_source(saved, cookies, "full_display_name"), cookies=cookies), output, "category")
+    write_all(
+        doctor.problems(_source(saved, cookies, "full_display_name"), cookies=cookies), output, "category"
+    )
 
 
 @app.command()
@@ -98,18 +102,18 @@ def references(saved: From = None, inputs: selection.Inputs = None, output: opti
     from tkstudies.services import doctor
 
     found = doctor.references(_source(saved, None, "reference_run_number"))
-    _write(_of_runs(inputs, found), output, "reference run")
+    write_all(_of_runs(inputs, found), output, "reference run")
 
 
-def _of_runs(inputs: list[str] | None, records: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _of_runs(inputs: list[str] | None, records: Iterator[Record]) -> Iterator[Record]:
     """The records of the runs in some files, all if there are no files."""
     if not inputs:
         return records
     wanted = set(selection.numbers_of_records(inputs, "run_number"))
-    return (record for record in records if record.get("run_number") in wanted)
+    return (record for record in records if whole(record.get("run_number")) in wanted)
 
 
-def _source(saved: str | None, cookies: str | None, column: str) -> Iterator[dict[str, Any]] | None:
+def _source(saved: str | None, cookies: str | None, column: str) -> Iterator[Record] | None:
     """The records of a saved page; the wrong one of the three pages is noticed by ``column``."""
     if saved is None:
         return None
@@ -118,17 +122,8 @@ def _source(saved: str | None, cookies: str | None, column: str) -> Iterator[dic
     return _checked(saved, column)
 
 
-def _checked(saved: str, column: str) -> Iterator[dict[str, Any]]:
-    from tkstudies.errors import InputError
-
+def _checked(saved: str, column: str) -> Iterator[Record]:
     for record in jsonl.read(saved, expected="a saved page"):
         if column not in record:
             raise InputError(f"{jsonl.shown(saved)}: a record without {column}: is this the right page?")
         yield record
-
-
-def _write(records: Iterator[dict[str, Any]], output: str, noun: str) -> None:
-    with jsonl.Writer(output, at_once=True) as writer:
-        for record in records:
-            writer.write(record)
-    console.say(console.counted(writer.written, noun))

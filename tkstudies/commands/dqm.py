@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from tkstudies import console, jsonl
-from tkstudies.commands import options, selection
-from tkstudies.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from tkstudies.services.dqm.crawl import Sample
-    from tkstudies.services.dqm.pairs import Pair
+from tkstudies import jsonl
+from tkstudies.commands import options
+from tkstudies.errors import UsageError
 
 app = options.application()
-
-_MOST_RUNS = 100_000
 
 
 @app.command()
@@ -107,14 +99,15 @@ def dqm(
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
     """
-    from tkstudies.commands.dqm_output import Tally, write_histograms, write_rows
+    from tkstudies.commands.dqm_input import WantedPlots, named_pairs, pairs_of
+    from tkstudies.commands.dqm_output import Tally, datasets_of, write_histograms, write_rows
     from tkstudies.services.dqm import crawl
     from tkstudies.services.dqm.gui import DqmGui
     from tkstudies.services.dqm.pairs import distinct
     from tkstudies.services.dqm.resume import Resumed
     from tkstudies.services.recos import RECOS
 
-    recos = selection.chosen(reco, RECOS, "--reco")
+    recos = options.known_words(reco, RECOS, "--reco")
     primary_dataset = primary_dataset.strip("/")
     _exclude_each_other(
         {
@@ -129,7 +122,7 @@ def dqm(
     _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
     _check_dataset(dataset)
     _check_files(resume, errors, output, is_crawl=not (datasets or folder))
-    plots = _Selection(plot or [], collection or [], tracking_map)
+    plots = WantedPlots(plot or [], collection or [], tracking_map)
 
     records = (options.named_reader if run else options.reader)(
         inputs,
@@ -137,9 +130,9 @@ def dqm(
         skip_bad_lines=skip_bad_lines,
         expected="run records or lines such as '321012 Express'",
     )
-    pairs = _named_pairs(run, recos, online, dataset)
+    pairs = named_pairs(run, recos, online, dataset)
     if records:
-        pairs += _pairs_of(records, recos, online, with_references)
+        pairs += pairs_of(records, recos, online, with_references)
     pairs = distinct(pairs)
 
     adds_completeness = check_complete or complete_only
@@ -158,11 +151,10 @@ def dqm(
                 complete_only=complete_only,
             )
             samples = tally.watching(samples)
-            if datasets:
-                rows = ((sample, [{}], sample.problem) for sample in samples)
-                write_rows(rows, output, tally, adds_completeness, len(pairs))
-            elif folder:
-                rows = crawl.listings(gui, samples, folder, workers=workers)
+            if datasets or folder:
+                rows = (
+                    crawl.listings(gui, samples, folder, workers=workers) if folder else datasets_of(samples)
+                )
                 write_rows(rows, output, tally, adds_completeness, len(pairs))
             else:
                 known = Resumed(resume, output) if resume else None
@@ -199,84 +191,3 @@ def _check_dataset(name: str) -> None:
         raise UsageError(
             f"--dataset {name!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO"
         )
-
-
-class _Selection:
-    """Which plots are defined for a kind of sample."""
-
-    def __init__(self, named: list[str], collections: list[str], tracking_map: bool):
-        from tkstudies.analysis.histograms.collections import paths
-
-        for path in named:
-            if not path.startswith("/"):
-                raise UsageError(
-                    f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/..."
-                )
-        self._paths = {
-            (is_online, is_cosmics): paths(named, collections, tracking_map, is_online, is_cosmics)
-            for is_online in (False, True)
-            for is_cosmics in (False, True)
-        }
-
-    def paths(self, sample: Sample) -> tuple[str, ...]:
-        """The paths of the plots that are defined for a sample."""
-        return self._paths[sample.is_online, sample.is_cosmics]
-
-    def expected(self, pairs: list[Pair]) -> int:
-        """How many plots these pairs have, if all have a dataset."""
-        return sum(len(self._paths[pair.reco == "online", bool(pair.is_cosmics)]) for pair in pairs)
-
-
-# --- input
-
-
-def _named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, dataset: str) -> list[Pair]:
-    """The pairs that ``--run`` names."""
-    from tkstudies.services.dqm.datasets import reco_of
-    from tkstudies.services.dqm.pairs import Pair
-
-    numbers = options.split_numbers(run, "run")
-    if sum(last - first + 1 for first, last in numbers) > _MOST_RUNS:
-        raise UsageError(
-            f"--run: more than {_MOST_RUNS:,} runs: take those that exist from runreg or oms runs"
-        )
-    if online:
-        recos = ["online"]
-    elif dataset and not recos:
-        recos = [reco_of(dataset)]
-    if numbers and not recos:
-        raise UsageError("--run needs --reco (or --online)")
-    return [Pair(n, name) for first, last in numbers for n in range(first, last + 1) for name in recos]
-
-
-def _pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_references: bool) -> list[Pair]:
-    """The pairs of a table, and behind them those of its reference runs."""
-    from tkstudies.services.dqm.pairs import PairLines, pair_of, reference_of
-    from tkstudies.services.recos import RECOS
-
-    pairs, references = [], []
-    without_reco, unknown = 0, Counter()
-    with records.located():
-        for record in records.parsed(PairLines):
-            pair = pair_of(record)
-            if "reco" not in record and not online:
-                without_reco += not recos
-                pairs += [pair._replace(reco=reco) for reco in recos]
-                continue
-            if pair.reco and pair.reco not in RECOS:
-                unknown[pair.reco] += 1
-            if recos and pair.reco not in recos:
-                continue
-            pairs.append(pair)
-            if with_references and (reference := reference_of(record)):
-                references.append(reference)
-    for reco, count in unknown.items() if not online else ():
-        console.warn(
-            f"{console.counted(count, 'record')} of unknown reco {reco!r:.40}: known are {', '.join(RECOS)}"
-        )
-    if without_reco:
-        told = f"{console.counted(without_reco, 'record')} without a reco: name one with --reco, or take --online"
-        if not pairs:
-            raise InputError(told)
-        console.left_out(told)
-    return [pair._replace(reco="online") if online else pair for pair in (*pairs, *references)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
+from tkstudies.records import Record
 from tkstudies.services.dqm.crawl import Outcome, Problem, Sample, Task
 from tkstudies.services.dqm.pairs import Pair
 from tkstudies.services.dqm.resume import Crawl, Resumed
@@ -133,8 +133,17 @@ def _line(task: Task, hist: bytes, adds_completeness: bool) -> bytes:
     return b"".join((head[:-1], b',"hist":', hist, tail, b"}"))
 
 
+Entries = tuple[Sample, list[Record], Problem | None]
+"""A sample, what there is to write about it besides its dataset, and what was wrong."""
+
+
+def datasets_of(samples: Iterable[Sample]) -> Iterator[Entries]:
+    """For each sample one record, with the dataset alone."""
+    return ((sample, [{}], sample.problem) for sample in samples)
+
+
 def write_rows(
-    rows: Iterable[tuple[Sample, list[dict[str, Any]], Problem | None]],
+    rows: Iterable[Entries],
     output: str,
     tally: Tally,
     adds_completeness: bool,

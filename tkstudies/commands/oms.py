@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tkstudies import console, jsonl
 from tkstudies.commands import options, selection
+from tkstudies.commands.output import write_all
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,25 +38,14 @@ SplitScheme = Annotated[
 
 
 @app.command()
+@selection.selects_runs(*selection.BY_CLASS)
 def runs(
-    minimum: selection.Min = None,
-    maximum: selection.Max = None,
-    run: selection.Run = None,
-    runs_from: selection.RunsFrom = None,
-    inputs: selection.Inputs = None,
-    fill: selection.Fill = None,
-    since: selection.Since = None,
-    until: selection.Until = None,
-    last: selection.Last = None,
-    era: selection.Era = None,
-    classes: selection.Classes = None,
-    runtype: selection.Type = None,
-    min_lumisections: selection.MinLumisections = None,
+    given: selection.RunOptions,
     sequence: Sequence = "GLOBAL-RUN",
     filters: Filters = None,
     fields: Fields = None,
-    cookies: selection.Cookies = None,
-    workers: selection.Workers = 4,
+    cookies: options.Cookies = None,
+    workers: options.Workers = 4,
     output: options.Output = "-",
 ) -> None:
     """Fetch runs, with units and with luminosities in inverse picobarns.
@@ -74,27 +62,12 @@ def runs(
     """
     from tkstudies.services import oms
 
-    selected = selection.runs(
-        minimum=minimum,
-        maximum=maximum,
-        run=run,
-        runs_from=runs_from,
-        inputs=inputs,
-        fill=fill,
-        since=since,
-        until=until,
-        last=last,
-        era=era,
-        classes=classes,
-        runtype=runtype,
-        min_lumisections=min_lumisections,
-        cookies=cookies,
-    )
+    selected = given.selection(cookies)
     if selected.classes or selected.runtype:
         selected = _of_the_registry(selected, workers, cookies)
     wanted = _wanted(filters, fields, workers, cookies)
     chosen = None if sequence == "all" else sequence
-    _write(oms.runs(selected, wanted, sequence=chosen), output, "run")
+    write_all(oms.runs(selected, wanted, sequence=chosen), output, "run", "OMS")
 
 
 @app.command()
@@ -114,8 +87,8 @@ def fills(
     filters: Filters = None,
     fields: Fields = None,
     split_scheme: SplitScheme = False,
-    cookies: selection.Cookies = None,
-    workers: selection.Workers = 4,
+    cookies: options.Cookies = None,
+    workers: options.Workers = 4,
     output: options.Output = "-",
 ) -> None:
     """Fetch fills, by their numbers or for the fill_number of records.
@@ -126,40 +99,28 @@ def fills(
       tkstudies oms fills --min 6762 --max 6769 --split-filling-scheme
     """
     from tkstudies.services import oms
-    from tkstudies.services.runselection import Numbers, intersected
 
     first, end = selection.times(since, until, last)
-    ranges = None
-    if minimum is not None or maximum is not None:
-        ranges = [selection.bounds(minimum, maximum)]
+    between = selection.bounds(minimum, maximum)
+    listed = None
     if fill or inputs:
         listed = options.split_numbers(fill, "fill")
-        if inputs:
-            listed += ((number, number) for number in selection.numbers_of_records(inputs, "fill_number"))
-        ranges = listed if ranges is None else intersected(ranges, listed)
-    if ranges is None and not (first or end or filters):
+        listed += selection.single(selection.numbers_of_records(inputs, "fill_number") if inputs else ())
+    numbers = selection.numbers_in_all(between, listed)
+    if numbers is None and not (first or end or filters):
         raise UsageError("select fills: --min, --max, --fill, -i, --since, --until, --last or --filter")
     wanted = _wanted(filters, fields, workers, cookies, split_scheme=split_scheme)
-    numbers = None if ranges is None else Numbers(ranges)
-    _write(oms.fills(numbers, wanted, since=first, until=end), output, "fill")
+    write_all(oms.fills(numbers, wanted, since=first, until=end), output, "fill", "OMS")
 
 
 @app.command()
+@selection.selects_runs(*selection.BY_TIME)
 def lumisections(
-    minimum: selection.Min = None,
-    maximum: selection.Max = None,
-    run: selection.Run = None,
-    runs_from: selection.RunsFrom = None,
-    inputs: selection.Inputs = None,
-    fill: selection.Fill = None,
-    since: selection.Since = None,
-    until: selection.Until = None,
-    last: selection.Last = None,
-    era: selection.Era = None,
+    given: selection.RunOptions,
     filters: Filters = None,
     fields: Fields = None,
-    cookies: selection.Cookies = None,
-    workers: selection.Workers = 4,
+    cookies: options.Cookies = None,
+    workers: options.Workers = 4,
     output: options.Output = "-",
 ) -> None:
     """Fetch lumisections: luminosity, pileup and detector flags of each.
@@ -171,35 +132,21 @@ def lumisections(
     """
     from tkstudies.services import oms
 
-    selected = selection.runs(
-        minimum=minimum,
-        maximum=maximum,
-        run=run,
-        runs_from=runs_from,
-        inputs=inputs,
-        fill=fill,
-        since=since,
-        until=until,
-        last=last,
-        era=era,
-        cookies=cookies,
+    selected = given.selection(cookies)
+    write_all(
+        oms.lumisections(selected, _wanted(filters, fields, workers, cookies)), output, "lumisection", "OMS"
     )
-    _write(oms.lumisections(selected, _wanted(filters, fields, workers, cookies)), output, "lumisection")
 
 
 @app.command()
+@selection.selects_runs(*selection.BY_NUMBER)
 def hltpaths(
-    minimum: selection.Min = None,
-    maximum: selection.Max = None,
-    run: selection.Run = None,
-    runs_from: selection.RunsFrom = None,
-    inputs: selection.Inputs = None,
-    fill: selection.Fill = None,
+    given: selection.RunOptions,
     path: Paths = None,
     filters: Filters = None,
     fields: Fields = None,
-    cookies: selection.Cookies = None,
-    workers: selection.Workers = 4,
+    cookies: options.Cookies = None,
+    workers: options.Workers = 4,
     output: options.Output = "-",
 ) -> None:
     """Fetch the trigger paths of runs.
@@ -212,23 +159,20 @@ def hltpaths(
     from tkstudies.services import oms
 
     wanted = _wanted(filters, fields, workers, cookies)
-    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, wanted)
-    _write(oms.hlt_paths(numbers, path or (), wanted), output, "path")
+    numbers = _run_numbers(given, wanted)
+    write_all(oms.hlt_paths(numbers, path or (), wanted), output, "path", "OMS")
 
 
 @app.command()
+@selection.selects_runs(*selection.BY_NUMBER)
 def hltrates(
+    *,
     path: Paths = None,
-    minimum: selection.Min = None,
-    maximum: selection.Max = None,
-    run: selection.Run = None,
-    runs_from: selection.RunsFrom = None,
-    inputs: selection.Inputs = None,
-    fill: selection.Fill = None,
+    given: selection.RunOptions,
     filters: Filters = None,
     fields: Fields = None,
-    cookies: selection.Cookies = None,
-    workers: selection.Workers = 4,
+    cookies: options.Cookies = None,
+    workers: options.Workers = 4,
     output: options.Output = "-",
 ) -> None:
     """Fetch the rates of trigger paths in each lumisection of runs, of all paths unless some are named.
@@ -241,8 +185,8 @@ def hltrates(
     from tkstudies.services import oms
 
     wanted = _wanted(filters, fields, workers, cookies)
-    numbers = _run_numbers(minimum, maximum, run, runs_from, inputs, fill, wanted)
-    _write(oms.hlt_rates(numbers, path or (), wanted), output, "rate")
+    numbers = _run_numbers(given, wanted)
+    write_all(oms.hlt_rates(numbers, path or (), wanted), output, "rate", "OMS")
 
 
 @app.command()
@@ -256,8 +200,8 @@ def get(
         list[str] | None,
         typer.Option("--sort", metavar="NAMES", help="Sort by these attributes; -a descending (repeatable)."),
     ] = None,
-    cookies: selection.Cookies = None,
-    workers: selection.Workers = 4,
+    cookies: options.Cookies = None,
+    workers: options.Workers = 4,
     output: options.Output = "-",
 ) -> None:
     """Fetch the rows of any resource of OMS.
@@ -269,7 +213,9 @@ def get(
     """
     from tkstudies.services import oms
 
-    _write(oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row")
+    write_all(
+        oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row", "OMS"
+    )
 
 
 def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:
@@ -311,30 +257,13 @@ def _wanted(
     )
 
 
-def _run_numbers(
-    minimum: int | None,
-    maximum: int | None,
-    run: list[str] | None,
-    runs_from: list[str] | None,
-    inputs: list[str] | None,
-    fill: list[str] | None,
-    wanted: Wanted,
-) -> list[int]:
+def _run_numbers(given: selection.RunOptions, wanted: Wanted) -> list[int]:
     """The numbers of the selected runs one by one: as listed, or looked up for open ranges and fills."""
     from tkstudies.services import oms
 
-    selected = selection.runs(
-        minimum=minimum, maximum=maximum, run=run, runs_from=runs_from, inputs=inputs, fill=fill
-    )
+    selected = given.selection()
     if not selected.is_bounded:
         raise UsageError("select runs: --run, --min, --max, --runs-from, -i or --fill")
-    if minimum is None and maximum is None and not fill:
+    if given.names_each_run:
         return list(selected.runs or ())
     return list(oms.run_numbers(selected, wanted, sequence=oms.GLOBAL_RUN))
-
-
-def _write(records: Iterator[dict[str, Any]], output: str, noun: str) -> None:
-    with jsonl.Writer(output, at_once=True) as writer:
-        for record in records:
-            writer.write(record)
-    console.say(f"{console.counted(writer.written, noun)} of OMS")

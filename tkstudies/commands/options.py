@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tkstudies.analysis.tables.expressions import Condition
 
 
-def application(**settings: object) -> typer.Typer:
+def application(**settings: Any) -> typer.Typer:
     """The typer application of one command, plain and quick to start."""
     return typer.Typer(rich_markup_mode=None, add_completion=False, **settings)
 
@@ -44,6 +44,13 @@ Output = Annotated[
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave malformed lines out and count them (exit code 3).")
 ]
+
+
+Cookies = Annotated[
+    str | None,
+    typer.Option("--cookies", metavar="FILE", help="Log in with a cookie file made by auth-get-sso-cookie."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=32, help="Requests under way at once.")]
 
 
 On = Annotated[
@@ -143,6 +150,23 @@ def words(values: list[str] | None) -> tuple[str, ...]:
     ('pixel', 'strip', 'tracking')
     """
     return tuple(word.strip() for value in values or [] for word in value.split(",") if word.strip())
+
+
+def known_words(values: list[str] | None, known: tuple[str, ...], option: str) -> tuple[str, ...]:
+    """The same of an option that takes some names only, in their own spelling and each once.
+
+    Raises:
+        UsageError: One isn't known.
+
+    >>> known_words(["Prompt,express", "prompt"], ("express", "prompt"), "--reco")
+    ('prompt', 'express')
+    """
+    spelling = {name.lower(): name for name in known}
+    given = words(values)
+    for word in given:
+        if word.lower() not in spelling:
+            raise UsageError(f"{option} {word!r}: known are {console.listed(known)}")
+    return tuple(dict.fromkeys(spelling[word.lower()] for word in given))
 
 
 def split_numbers(values: list[str] | None, what: str) -> list[tuple[int, int]]:

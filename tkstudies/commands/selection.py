@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import jsonl
 from tkstudies.commands import options
+from tkstudies.commands.signatures import expanded
 from tkstudies.errors import InputError, UsageError, WrongRecord
+from tkstudies.records import whole
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, intersected
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -25,16 +30,6 @@ class RunType(str, Enum):
     cosmics = "cosmics"
 
 
-Min = Annotated[int | None, typer.Option("--min", min=0, help="First run number.")]
-Max = Annotated[int | None, typer.Option("--max", min=0, help="Last run number.")]
-Run = Annotated[
-    list[str] | None,
-    typer.Option("--run", metavar="RUNS", help="Runs and ranges: 355100,355205-355210 (repeatable)."),
-]
-RunsFrom = Annotated[
-    list[str] | None,
-    typer.Option("--runs-from", metavar="FILE", help="The runs of a record file or runs.txt (repeatable)."),
-]
 Inputs = Annotated[
     list[str] | None,
     typer.Option(
@@ -58,98 +53,148 @@ Until = Annotated[
 Last = Annotated[
     str | None, typer.Option("--last", metavar="TIME", help="Started in the last 90m, 24h, 7d, 2w.")
 ]
-Era = Annotated[
-    str | None, typer.Option("--era", metavar="ERA", help="An era, such as 2018B or Run2018B (asks OMS).")
-]
-Classes = Annotated[
-    list[str] | None,
-    typer.Option("--class", metavar="CLASS", help="Run class, such as Collisions18 (repeatable)."),
-]
-Type = Annotated[
-    RunType | None, typer.Option("--type", help="Only collisions or only cosmics, by run class.")
-]
-MinLumisections = Annotated[
-    int | None, typer.Option("--min-ls", metavar="N", min=1, help="At least N lumisections.")
-]
-Cookies = Annotated[
-    str | None,
-    typer.Option("--cookies", metavar="FILE", help="Log in with a cookie file made by auth-get-sso-cookie."),
-]
-Workers = Annotated[int, typer.Option("--workers", min=1, max=32, help="Requests under way at once.")]
 
 
-def runs(
-    *,
-    minimum: int | None = None,
-    maximum: int | None = None,
-    run: list[str] | None = None,
-    runs_from: list[str] | None = None,
-    inputs: list[str] | None = None,
-    fill: list[str] | None = None,
-    since: str | None = None,
-    until: str | None = None,
-    last: str | None = None,
-    era: str | None = None,
-    classes: list[str] | None = None,
-    runtype: RunType | None = None,
-    min_lumisections: int | None = None,
-    cookies: str | None = None,
-) -> RunSelection:
-    """The runs that fulfil all options given; lists of runs from different options add up.
+@dataclass(frozen=True)
+class RunOptions:
+    """The options that select runs, in the order of the help pages; ``selects_runs`` gives them to a command."""
 
-    Raises:
-        UsageError: A value has another form than it should, or options contradict each other.
-        InputError: A file can't be read, or has no run numbers.
+    minimum: Annotated[int | None, typer.Option("--min", min=0, help="First run number.")] = None
+    maximum: Annotated[int | None, typer.Option("--max", min=0, help="Last run number.")] = None
+    run: Annotated[
+        list[str] | None,
+        typer.Option("--run", metavar="RUNS", help="Runs and ranges: 355100,355205-355210 (repeatable)."),
+    ] = None
+    runs_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--runs-from", metavar="FILE", help="The runs of a record file or runs.txt (repeatable)."
+        ),
+    ] = None
+    inputs: Inputs = None
+    fill: Fill = None
+    since: Since = None
+    until: Until = None
+    last: Last = None
+    era: Annotated[
+        str | None,
+        typer.Option("--era", metavar="ERA", help="An era, such as 2018B or Run2018B (asks OMS)."),
+    ] = None
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", metavar="CLASS", help="Run class, such as Collisions18 (repeatable)."),
+    ] = None
+    runtype: Annotated[
+        RunType | None, typer.Option("--type", help="Only collisions or only cosmics, by run class.")
+    ] = None
+    min_lumisections: Annotated[
+        int | None, typer.Option("--min-ls", metavar="N", min=1, help="At least N lumisections.")
+    ] = None
+
+    @property
+    def names_each_run(self) -> bool:
+        """Are there lists of runs only, rather than ranges or fills in which runs have to be looked for?"""
+        return self.minimum is None and self.maximum is None and not self.fill
+
+    def selection(self, cookies: str | None = None) -> RunSelection:
+        """The runs that fulfil all options given; lists of runs from different options add up.
+
+        Args:
+            cookies: The cookie file to ask OMS with, for ``--era``.
+
+        Raises:
+            UsageError: A value has another form than it should, or options contradict each other.
+            InputError: A file can't be read, or has no run numbers.
+        """
+        since, until = times(self.since, self.until, self.last)
+        return RunSelection(
+            runs=self._runs(cookies),
+            fills=Numbers(options.split_numbers(self.fill, "fill")) if self.fill else None,
+            since=since,
+            until=until,
+            min_lumisections=self.min_lumisections,
+            classes=tuple(self.classes or ()),
+            runtype=self.runtype.value if self.runtype else None,
+        )
+
+    def _runs(self, cookies: str | None) -> Numbers | None:
+        """What is said of run numbers, None if nothing is."""
+        between = bounds(self.minimum, self.maximum)
+        listed = None
+        if self.run or self.runs_from or self.inputs:
+            listed = options.split_numbers(self.run, "run")
+            for source in self.runs_from or []:
+                listed += single(_numbers_of_file(source))
+            listed += single(numbers_of_records(self.inputs, "run_number") if self.inputs else ())
+        of_era = None
+        if self.era:
+            from tkstudies.services import oms
+
+            of_era = [oms.era_runs(self.era, cookies=cookies)]
+        return numbers_in_all(between, listed, of_era)
+
+
+# Which of these options a command has, for selects_runs.
+BY_NUMBER = ("minimum", "maximum", "run", "runs_from", "inputs", "fill")
+BY_TIME = (*BY_NUMBER, "since", "until", "last", "era")
+BY_CLASS = (*BY_TIME, "classes", "runtype", "min_lumisections")
+
+
+def selects_runs(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options that select runs: its parameter ``given`` gets them as ``RunOptions``.
+
+    Args:
+        names: Attributes of RunOptions, in any order.
+
+    Example:
+        @app.command()
+        @selects_runs("minimum", "maximum")
+        def command(given: RunOptions, output: options.Output = "-") -> None:
+            selected = given.selection()
     """
-    since, until = times(since, until, last)
-    return RunSelection(
-        runs=_run_numbers(minimum, maximum, run, runs_from, inputs, era, cookies),
-        fills=Numbers(options.split_numbers(fill, "fill")) if fill else None,
-        since=since,
-        until=until,
-        min_lumisections=min_lumisections,
-        classes=tuple(classes or ()),
-        runtype=runtype.value if runtype else None,
-    )
+    hints = get_type_hints(RunOptions, include_extras=True)
+    parameters = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[field.name], default=field.default
+        )
+        for field in fields(RunOptions)
+        if field.name in names
+    ]
+    if len(parameters) != len(names):
+        raise ValueError(f"not all of these are attributes of RunOptions: {', '.join(names)}")
+    return lambda command: expanded(command, "given", parameters, lambda values: RunOptions(**values))
 
 
-def _run_numbers(
-    minimum: int | None,
-    maximum: int | None,
-    run: list[str] | None,
-    runs_from: list[str] | None,
-    inputs: list[str] | None,
-    era: str | None,
-    cookies: str | None,
-) -> Numbers | None:
-    ranges: list[Range] | None = None
-    if minimum is not None or maximum is not None:
-        ranges = [bounds(minimum, maximum)]
-    if run or runs_from or inputs:
-        listed = options.split_numbers(run, "run")
-        for source in runs_from or []:
-            listed += ((number, number) for number in _numbers_of_file(source))
-        if inputs:
-            listed += ((number, number) for number in numbers_of_records(inputs, "run_number"))
-        ranges = listed if ranges is None else intersected(ranges, listed)
-    if era:
-        from tkstudies.services import oms
-
-        of_era = [oms.era_runs(era, cookies=cookies)]
-        ranges = of_era if ranges is None else intersected(ranges, of_era)
-    return None if ranges is None else Numbers(ranges)
+# --- numbers
 
 
-def bounds(minimum: int | None, maximum: int | None) -> Range:
-    """The range from ``--min`` to ``--max``, either of which may be missing."""
+def numbers_in_all(*conditions: Iterable[Range] | None) -> Numbers | None:
+    """The numbers that fulfil all conditions; None is no condition.
+
+    >>> list(numbers_in_all([(1, 5)], None, [(4, 4), (5, 9)]))
+    [4, 5]
+    """
+    given = [condition for condition in conditions if condition is not None]
+    return Numbers(functools.reduce(intersected, given)) if given else None
+
+
+def single(numbers: Iterable[int]) -> list[Range]:
+    """Each number as a range of its own."""
+    return [(number, number) for number in numbers]
+
+
+def bounds(minimum: int | None, maximum: int | None) -> list[Range] | None:
+    """The range from ``--min`` to ``--max``, either of which may be missing; None if both are."""
+    if minimum is None and maximum is None:
+        return None
     low, high = minimum or 0, HIGHEST if maximum is None else maximum
     if low > high:
         raise UsageError(f"--min {low} --max {high}: the range is empty")
-    return low, high
+    return [(low, high)]
 
 
 def numbers_of_records(sources: list[str], column: str) -> list[int]:
-    """The distinct integers in one column of record files, in order; nulls are left out.
+    """The distinct whole numbers in one column of record files, in order; nulls are left out.
 
     Raises:
         InputError: There are records, but none has the column, or a value isn't an integer.
@@ -164,9 +209,10 @@ def numbers_of_records(sources: list[str], column: str) -> list[int]:
             value = record.get(column)
             if value is None:
                 continue
-            if type(value) is not int:
+            number = whole(value)
+            if number is None:
                 raise WrongRecord(f"{column} is not an integer: {value!r:.80}")
-            found.add(value)
+            found.add(number)
     if seen and not named:
         raise InputError(f"{' and '.join(map(jsonl.shown, sources))}: no record has {column}")
     return sorted(found)
@@ -244,20 +290,3 @@ def _bound(option: str, text: str | None, is_end: bool) -> str | None:
 
 def _written(time: datetime) -> str:
     return time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
-
-
-# --- words
-
-
-def chosen(values: list[str] | None, known: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """The values of a repeatable option that also takes lists, in the spelling of the known ones.
-
-    Raises:
-        UsageError: One isn't known.
-    """
-    spelling = {name.lower(): name for name in known}
-    words = options.words(values)
-    for word in words:
-        if word.lower() not in spelling:
-            raise UsageError(f"{option} {word!r}: known are {console.listed(known)}")
-    return tuple(dict.fromkeys(spelling[word.lower()] for word in words))

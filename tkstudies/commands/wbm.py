@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from tkstudies import console, jsonl
 from tkstudies.commands import options, selection
+from tkstudies.commands.output import write_all
 from tkstudies.errors import UsageError
 
 app = options.application()
 
 
 @app.command()
-def wbm(
-    minimum: selection.Min = None,
-    maximum: selection.Max = None,
-    run: selection.Run = None,
-    inputs: selection.Inputs = None,
-    output: options.Output = "-",
-) -> None:
+@selection.selects_runs("minimum", "maximum", "run", "inputs")
+def wbm(given: selection.RunOptions, output: options.Output = "-") -> None:
     """Fetch run summaries of WBM; all values but the run number are texts.
 
     \b
@@ -29,10 +24,7 @@ def wbm(
     """
     from tkstudies.services import wbm as service
 
-    selected = selection.runs(minimum=minimum, maximum=maximum, run=run, inputs=inputs)
-    if selected.runs is None:
+    runs = given.selection().runs
+    if runs is None:
         raise UsageError("select runs: --min, --max, --run or -i")
-    with jsonl.Writer(output, at_once=True) as writer:
-        for record in service.runs(selected.runs.ranges):
-            writer.write(record)
-    console.say(f"{console.counted(writer.written, 'run')} of WBM")
+    write_all(service.runs(runs.ranges), output, "run", "WBM")
