@@ -1,6 +1,8 @@
-"""The table of commands, and the help page made of it without importing any of them."""
+"""The tables of commands and global options, and the help page made of them without importing any command."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Fetch": {
@@ -36,11 +38,40 @@ SECTIONS: dict[str, dict[str, str]] = {
 
 COMMANDS: dict[str, str] = {name: text for section in SECTIONS.values() for name, text in section.items()}
 
+
+class GlobalOption(NamedTuple):
+    """An option that every command takes, before its name and behind it.
+
+    Attributes:
+        names: How it is written, the long name last.
+        help: What it does.
+        metavar: What its value is called; a switch has no value.
+    """
+
+    names: tuple[str, ...]
+    help: str
+    metavar: str = ""
+
+    @property
+    def name(self) -> str:
+        """The attribute of ``settings.current`` that it sets."""
+        return self.names[-1].removeprefix("--")
+
+    @property
+    def usage(self) -> str:
+        """How the help page writes it."""
+        return f"{', '.join(self.names)} {self.metavar}".rstrip()
+
+
+GLOBAL_OPTIONS = (
+    GlobalOption(("-q", "--quiet"), "No progress and no summaries; warnings and errors remain."),
+    GlobalOption(("-v", "--verbose"), "Log each request; show where an internal error comes from."),
+    GlobalOption(("--replay",), "Answer every request from the cassettes in DIR.", "DIR"),
+    GlobalOption(("--record",), "Record every request as a cassette in DIR.", "DIR"),
+)
+
 OPTIONS = {
-    "-q, --quiet": "No progress and no summaries; warnings and errors remain.",
-    "-v, --verbose": "Log each request; show where an internal error comes from.",
-    "--replay DIR": "Answer every request from the cassettes in DIR.",
-    "--record DIR": "Record every request as a cassette in DIR.",
+    **{option.usage: option.help for option in GLOBAL_OPTIONS},
     "--version": "Show the version and exit.",
     "--install-completion": "Install completion for the current shell.",
     "--show-completion": "Show completion for the current shell.",

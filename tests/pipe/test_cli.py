@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from typer.main import get_command
 
-from tkstudies import __version__, frontdoor
+from tkstudies import __version__, cli, frontdoor, settings
 from tkstudies.cli import app
 
 GROUP = get_command(app)
@@ -26,13 +27,12 @@ READS_RECORDS = {
 
 
 def leaves(command, name=""):
-    members = getattr(command, "commands", None)
-    if not members:
+    if not hasattr(command, "list_commands"):
         return {name: command}
     return {
         k: v
-        for child, member in members.items()
-        for k, v in leaves(member, f"{name} {child}".strip()).items()
+        for child in command.list_commands(None)
+        for k, v in leaves(command.get_command(None, child), f"{name} {child}".strip()).items()
     }
 
 
@@ -136,6 +136,42 @@ def test_quiet_works_on_both_sides_of_the_command(before, tkstudies, tmp_path):
     result = tkstudies(*(["-q", *arguments] if before else [*arguments, "-q"]), input=rows)
     assert (result.stderr, result.exit_code) == ("", 0)
     assert "explained" in tkstudies(*arguments, input=rows).stderr
+
+
+def test_errors_of_the_command_line_are_left_to_typer(tkstudies):
+    assert cli.CommandLineError.__name__ == "ClickException"
+    assert issubclass(typer.BadParameter, cli.CommandLineError)
+    assert not issubclass(typer.Exit, cli.CommandLineError)
+    for arguments in (
+        ["filter", "--nonsense"],
+        ["nonsense"],
+        ["rank", "--top", "x"],
+        ["oms", "runz"],
+    ):
+        result = tkstudies(*arguments, input="")
+        assert (result.stdout, result.exit_code) == ("", 2), arguments
+        assert result.stderr.startswith("Usage: "), result.stderr
+        assert "internal error" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["quiet", "verbose", "replay", "record"])
+def test_a_global_option_does_the_same_before_and_behind_the_command(name, tkstudies, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "tkstudies.analysis.tables.expressions.parse",
+        lambda text: seen.append(getattr(settings.current, name)),
+    )
+    given = {"replay": ["--replay", tmp_path], "record": ["--record", tmp_path]}.get(name, [f"--{name}"])
+    tkstudies(*given, "filter", "a = 1", input="")
+    tkstudies("filter", *given, "a = 1", input="")
+    tkstudies("filter", "a = 1", input="")
+    assert seen == ([tmp_path, tmp_path, None] if len(given) > 1 else [True, True, False])
+
+
+def test_every_global_option_is_a_setting():
+    fresh = settings.Settings()
+    assert [option.name for option in frontdoor.GLOBAL_OPTIONS] == ["quiet", "verbose", "replay", "record"]
+    assert all(hasattr(fresh, option.name) for option in frontdoor.GLOBAL_OPTIONS)
 
 
 def test_replay_and_record_exclude_each_other(tkstudies, tmp_path):
