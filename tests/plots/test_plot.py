@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
+
 import pytest
 from matplotlib import image
 from matplotlib.colors import to_hex
 
-from tkstudies.plots import figures
+from tests.conftest import to_lines
+from tkstudies import frontdoor
+from tkstudies.plots import colours, kinds
 from tkstudies.plots.scatter import scatter
 
 ROWS = [
@@ -46,7 +51,8 @@ def test_the_ending_chooses_the_format(ending, tmp_path, tkstudies):
 
 
 def test_colours_legend_and_names_say_what_the_rows_say():
-    figure, points = scatter(ROWS, "pc1", "pc2", hue="tracking", annotate=2)
+    drawing = scatter(ROWS, "pc1", "pc2", hue="tracking", annotate=2)
+    figure, points = drawing.figure, drawing.number
     assert points == drawn(figure) == 11
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["GOOD (8)", "BAD (2)", "no value (1)"]
@@ -56,7 +62,7 @@ def test_colours_legend_and_names_say_what_the_rows_say():
 
 
 def test_numbers_get_a_colour_bar_and_values_a_panel_each():
-    figure, _ = scatter(ROWS, "pc1", "pc2", hue="t2", facet="reco")
+    figure = scatter(ROWS, "pc1", "pc2", hue="t2", facet="reco").figure
     assert [ax.get_title() for ax in figure.axes[:2]] == ["reco: express", "reco: prompt"]
     assert figure.axes[-1].get_ylabel() == "t2"
     assert drawn(figure) >= 11
@@ -102,7 +108,7 @@ def test_a_window_needs_a_display(monkeypatch, tkstudies):
 
 
 def test_a_missing_column_to_colour_by_is_no_failure():
-    figure, _ = scatter(ROWS, "pc1", "pc2", hue="nope")
+    figure = scatter(ROWS, "pc1", "pc2", hue="nope").figure
     assert not figure.legends
 
 
@@ -128,7 +134,7 @@ def colours_of(figure):
 def test_each_word_has_a_colour_of_its_own_that_the_legend_tells(words):
     rows = [{"pc1": n, "pc2": n % 3, "word": word} for n, word in enumerate(words * 3)]
     rows += [{"pc1": 0, "pc2": 0, "word": words[0]}]
-    figure, _ = scatter(rows, "pc1", "pc2", hue="word")
+    figure = scatter(rows, "pc1", "pc2", hue="word").figure
     legend = figure.legends[0]
     told = {
         to_hex(h.get_color()): t.get_text() for h, t in zip(legend.legend_handles, legend.texts, strict=True)
@@ -138,30 +144,31 @@ def test_each_word_has_a_colour_of_its_own_that_the_legend_tells(words):
     assert drawn == {colour: text[text.index("(") :] for colour, text in told.items()}
     for colour, text in told.items():
         word = text[: text.index(" (")]
-        assert colour == figures.STATUS_COLOURS.get(word.upper(), colour)
-        assert (colour == figures.UNKNOWN) == (word == "no value")
+        assert colour == colours.STATUS_COLOURS.get(word.upper(), colour)
+        assert (colour == colours.UNKNOWN) == (word == "no value")
 
 
 def test_the_many_words_beyond_the_colours_are_others():
     rows = [{"pc1": n, "pc2": n, "word": f"w{n % 15}"} for n in range(150)]
-    figure, _ = scatter(rows, "pc1", "pc2", hue="word")
+    figure = scatter(rows, "pc1", "pc2", hue="word").figure
     assert figure.legends[0].texts[-1].get_text() == "others (50)"
-    assert colours_of(figure)[figures.UNKNOWN] == 50
+    assert colours_of(figure)[colours.UNKNOWN] == 50
 
 
 def test_numbers_are_coloured_by_their_size():
-    figure, _ = scatter([*ROWS, {"pc1": 3, "pc2": 3, "t2": None}], "pc1", "pc2", hue="t2")
+    figure = scatter([*ROWS, {"pc1": 3, "pc2": 3, "t2": None}], "pc1", "pc2", hue="t2").figure
     without, coloured = figure.axes[0].collections
-    assert to_hex(without.get_facecolor()[0]) == figures.UNKNOWN
+    assert to_hex(without.get_facecolor()[0]) == colours.UNKNOWN
     assert coloured.get_array().tolist() == [row["t2"] for row in ROWS]
     assert coloured.get_clim() == (0, 5)
 
 
 def test_title_and_number_of_names(tmp_path, tkstudies):
-    figure, _ = scatter(ROWS, "pc1", "pc2", annotate=4, title="Run 2018B: 100 %")
+    figure = scatter(ROWS, "pc1", "pc2", annotate=4, title="Run 2018B: 100 %").figure
     assert figure.get_suptitle() == "Run 2018B: 100 %"
     assert len(figure.axes[0].texts) == 4
-    assert not scatter(ROWS, "pc1", "pc2")[0].axes[0].texts
+    assert not scatter(ROWS, "pc1", "pc2", annotate=0).figure.axes[0].texts
+    assert len(scatter(ROWS).figure.axes[0].texts) == 3
     pictures = []
     for arguments in ([], ["--title", "A title"], ["--annotate", "0"]):
         tkstudies("plot", "-q", *arguments, "-o", tmp_path / "x.svg", input=ROWS)
@@ -178,7 +185,7 @@ def overlapping(texts, figure):
 def test_names_of_near_points_do_not_overlap():
     rows = [{"run_number": 317290 + n, "pc1": 1 + n / 1000, "pc2": 2, "t2": n} for n in range(4)]
     rows += [{"pc1": 0, "pc2": 0}, {"pc1": 3, "pc2": 3}]
-    figure, _ = scatter(rows, "pc1", "pc2", annotate=4)
+    figure = scatter(rows, "pc1", "pc2", annotate=4).figure
     assert len(figure.axes[0].texts) == 4
     assert not overlapping(figure.axes[0].texts, figure)
 
@@ -186,7 +193,7 @@ def test_names_of_near_points_do_not_overlap():
 @pytest.mark.parametrize("values", [1, 2, 4, 5])
 def test_tick_labels_stand_below_every_column_of_panels_and_apart(values):
     rows = [{"run_number": 317000 + 37 * n, "y": n, "kind": n % values} for n in range(40)]
-    figure, _ = scatter(rows, "run_number", "y", facet="kind" if values > 1 else "")
+    figure = scatter(rows, "run_number", "y", facet="kind" if values > 1 else "").figure
     figure.draw_without_rendering()
     shown = [ax for ax in figure.axes if ax.get_visible()]
     assert len(shown) == values
@@ -197,7 +204,8 @@ def test_tick_labels_stand_below_every_column_of_panels_and_apart(values):
 
 
 def test_one_point(tmp_path):
-    figure, points = scatter([{"pc1": -3.8131, "pc2": 1.2}], "pc1", "pc2")
+    drawing = scatter([{"pc1": -3.8131, "pc2": 1.2}], "pc1", "pc2")
+    figure, points = drawing.figure, drawing.number
     assert points == 1
     figure.draw_without_rendering()
     assert not overlapping(figure.axes[0].get_xticklabels(), figure)
@@ -207,7 +215,8 @@ def test_times_are_an_axis():
     rows = [
         {"start_time": f"2018-06-{day:02}T02:11:05{end}", "lumi": day} for day, end in ((1, "Z"), (21, ".5Z"))
     ]
-    figure, points = scatter([*rows, {"start_time": None, "lumi": 1}], "start_time", "lumi")
+    drawing = scatter([*rows, {"start_time": None, "lumi": 1}], "start_time", "lumi")
+    figure, points = drawing.figure, drawing.number
     assert points == 2
     offsets = figure.axes[0].collections[0].get_offsets()
     assert offsets[1][0] - offsets[0][0] == pytest.approx(20 + 0.5 / 86400)
@@ -246,3 +255,197 @@ def test_drawing_leaves_the_settings_of_others_alone(tmp_path, shell):
     )
     result = shell(f"python -c '{code.replace(chr(39), chr(39) + chr(92) + chr(39) + chr(39))}'")
     assert result.stdout == "svg\n", result.stderr
+
+
+# --- kinds
+
+
+@pytest.fixture
+def box_kind(monkeypatch, tmp_path):
+    """A kind of plot as somebody adds it: one file with a function, one line in the table."""
+    (tmp_path / "boxes.py").write_text(BOXES)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(kinds.KINDS, "box", kinds.Kind("boxes:box", "Draw a box for each value of a column."))
+    monkeypatch.chdir(tmp_path)
+    yield
+    sys.modules.pop("boxes", None)
+
+
+BOXES = '''
+from typing import Annotated
+
+from tkstudies.plots.figures import Drawing
+from tkstudies.plots.options import Option
+
+
+def box(
+    records,
+    column: Annotated[str, Option("--column", "What to draw.", is_column=True)] = "pc1",
+    *,
+    by: Annotated[list[str] | None, Option("--by", "Boxes (repeatable).", is_column=True)] = None,
+    width: Annotated[float, Option("--width", "Of a box.", "CM")] = 0.5,
+    outliers: Annotated[bool, Option("--outliers", "Draw them, too.")] = False,
+    title="",
+):
+    """Draw boxes.
+
+    Example:
+        tkstudies plot box --by reco -o boxes.png pca.jsonl
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().boxplot([row[column] for row in records], widths=width, sym="." if outliers else "")
+    figure.suptitle(f"{title} {column} {by} {width} {outliers}")
+    drawing = Drawing(figure, len(by or [1]), "box")
+    drawing.losses.add(2, "row", "far out", partial=True)
+    return drawing
+'''
+
+
+def test_a_new_kind_needs_one_file_and_one_line(box_kind, tkstudies, tmp_path):
+    arguments = ["--by", "reco", "--by", "rico", "--width", "0.2", "--outliers", "--title", "T"]
+    result = tkstudies("plot", "box", *arguments, "-o", "x.svg", input=ROWS)
+    assert result.stderr.splitlines() == [
+        "warning: --by: no record has a column rico; did you mean reco?",
+        "warning: 2 rows far out",
+        "x.svg: 2 boxes",
+    ]
+    assert (result.stdout, result.exit_code) == ("", 3)
+    assert (tmp_path / "x.svg").read_bytes()[:5] == b"<?xml"
+    assert tkstudies("plot", "-q", "box", "-o", "y.png", input=ROWS).exit_code == 3
+    assert tkstudies("plot", "box", "--x", "pc1", "-o", "z.png", input=ROWS).exit_code == 2
+
+
+def test_the_help_of_a_new_kind(box_kind, tkstudies):
+    shown = tkstudies("plot", "box", "--help").stdout
+    assert " plot box [OPTIONS] [FILE]...\n" in shown
+    assert "Draw a box for each value of a column." in shown
+    assert "tkstudies plot box --by reco -o boxes.png pca.jsonl" in shown
+    for words in (
+        "--column COLUMN",
+        "[default: pc1]",
+        "--width CM",
+        "--outliers ",
+        "--title",
+        "--output FILE",
+    ):
+        assert words in shown
+    assert "--hue" not in shown and "--replay DIR" in shown
+    overview = tkstudies("plot", "--help").stdout
+    assert "  box      Draw a box for each value of a column.\n" in overview
+    assert "  scatter  Draw a point for each record" in overview
+    assert "--hue COLUMN" in overview and "--width" not in overview
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["box", "-o", "a.png", "f.jsonl"],
+        ["-q", "box", "-o", "a.png", "f.jsonl"],
+        ["-vq", "box", "f.jsonl", "-o", "a.png"],
+        ["--replay", ".", "box", "-i", "f.jsonl", "-o", "a.png"],
+        ["--replay=.", "--quiet", "box", "f.jsonl", "-o", "a.png"],
+    ],
+)
+def test_the_kind_stands_behind_the_global_options(arguments, box_kind, tkstudies, tmp_path):
+    (tmp_path / "f.jsonl").write_text(to_lines(ROWS))
+    result = tkstudies("plot", *arguments)
+    assert (result.stdout, result.exit_code) == ("", 3), result.stderr
+    assert result.stderr.startswith("warning: 2 rows far out\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-o", "a.png", "f.jsonl"],
+        ["f.jsonl", "-o", "a.png"],
+        ["--x", "t2", "--y", "pc1", "f.jsonl", "-o", "a.png"],
+        ["--replay", ".", "-o", "a.png", "-i", "f.jsonl"],
+        ["-o", "a.png", "--", "f.jsonl"],
+        ["-o", "a.png", "--replay", ".", "f.jsonl", "--hue", "scatter"],
+    ],
+)
+def test_everything_else_is_a_scatter(arguments, box_kind, tkstudies, tmp_path):
+    (tmp_path / "f.jsonl").write_text(to_lines(ROWS))
+    result = tkstudies("plot", *arguments)
+    assert (result.stdout, result.exit_code) == ("", 0), result.stderr
+    assert result.stderr.endswith("a.png: 11 points\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["-o", "a.png", "box", "f.jsonl"], 2, "box: no such file; the kind comes first: plot box ..."),
+        (["f.jsonl", "box", "-o", "a.png"], 2, "box: no such file; the kind comes first: plot box ..."),
+        (["bax", "-o", "a.png"], 2, "bax: neither a kind of plot (scatter, box) nor a file"),
+        (["-o", "a.png", "bax"], 2, "bax: neither a kind of plot (scatter, box) nor a file"),
+        (["bax.jsonl", "-o", "a.png"], 1, "bax.jsonl: neither a kind of plot (scatter, box) nor a file"),
+        (["box", "bax", "-o", "a.png"], 1, "bax: no such file"),
+        (["f.jsonl", "bax", "-o", "a.png"], 1, "bax: no such file"),
+    ],
+)
+def test_a_word_that_is_no_file(arguments, code, told, box_kind, tkstudies, tmp_path):
+    (tmp_path / "f.jsonl").write_text(to_lines(ROWS))
+    result = tkstudies("plot", *arguments)
+    assert (result.stdout, result.stderr, result.exit_code) == ("", f"tkstudies: {told}\n", code)
+
+
+def test_a_global_option_that_lacks_its_value(tkstudies):
+    result = tkstudies("plot", "-q", "--replay")
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert "'--replay' requires an argument" in result.stderr
+
+
+def test_a_file_may_be_called_like_a_kind(box_kind, tkstudies, tmp_path):
+    (tmp_path / "box").write_text(to_lines(ROWS))
+    result = tkstudies("plot", "-o", "a.png", "box")
+    assert (result.stderr, result.exit_code) == ("a.png: 11 points\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("tkstudies plot sc", ["scatter"]),
+        ("tkstudies plot -q sc", ["scatter"]),
+        ("tkstudies plot --hu", ["--hue"]),
+        ("tkstudies plot scatter --hu", ["--hue"]),
+        ("tkstudies plot -i pca.jsonl --x p", ["pc1", "pc2"]),
+        ("tkstudies plot pca.jsonl -o a.png --hue t", ["t2"]),
+        ("tkstudies plot --replay . scatter pca.jsonl --y p", ["pc1", "pc2"]),
+    ],
+)
+def test_the_shell_completes_kinds_options_and_columns(typed, offered, shell, tmp_path):
+    (tmp_path / "pca.jsonl").write_text('{"run_number":1,"pc1":1,"pc2":2,"t2":3}\n')
+    words = typed.split()
+    result = shell(
+        "tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash"
+    )
+    assert (result.stdout.split(), result.stderr, result.returncode) == (offered, "", 0)
+
+
+def test_help_waits_for_no_matplotlib(shell):
+    for arguments in ("plot --help", *(f"plot {name} --help" for name in kinds.KINDS)):
+        code = (
+            f"import sys; sys.argv = ['tkstudies', *'{arguments}'.split()]\n"
+            "from tkstudies.__main__ import main\n"
+            "try:\n    main()\nexcept SystemExit:\n    pass\n"
+            "heavy = {'matplotlib', 'numpy', 'pandas', 'requests'} & set(sys.modules)\n"
+            "assert not heavy, heavy"
+        )
+        result = shell(f'python -c "{code}"')
+        assert (result.stderr, result.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("name", kinds.KINDS)
+def test_what_every_kind_declares(name):
+    draw = kinds.KINDS[name].load()
+    chosen = list(kinds.choices(draw))
+    assert chosen and kinds.examples(draw)
+    assert "title" in inspect.signature(draw).parameters
+    shared = {"--title", "--show", "--input", "-i", "--output", "-o", "--skip-bad-lines"}
+    shared |= {name for option in frontdoor.GLOBAL_OPTIONS for name in option.names}
+    assert not shared & {choice.option.name for choice in chosen}
+    for choice in chosen:
+        assert choice.option.name.startswith("--") and choice.option.help.endswith((".", ")."))
+        assert choice.default is not inspect.Parameter.empty

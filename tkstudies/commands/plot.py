@@ -1,61 +1,96 @@
-"""``tkstudies plot``: a figure from records."""
+"""``tkstudies plot``: a figure from records; each kind of figure is a file in ``tkstudies.plots``."""
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperOption
+from typer.main import get_command
 
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
-from tkstudies.errors import InputError, OutputError, UsageError
+from tkstudies.commands.groups import LazyGroup
+from tkstudies.commands.signatures import expanded
+from tkstudies.errors import InputError, UsageError
+from tkstudies.plots import figures, kinds
+from tkstudies.records import Record
 
-app = options.application()
+if TYPE_CHECKING:  # typer's own copy of click, for its types only
+    from typer._click.core import Command, Context
+    from typer._click.formatting import HelpFormatter
+    from typer._click.shell_completion import CompletionItem
 
-KINDS = ("scatter",)
+_KIND_IS_NAMED = "tkstudies.plot.kind_is_named"
 
 
-@app.command()
-def plot(
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[KIND] [FILE]...", show_default=False)
-    ] = None,
-    x: Annotated[
-        str, typer.Option("--x", metavar="COLUMN", autocompletion=completion.columns, help="Horizontal axis.")
-    ] = "pc1",
-    y: Annotated[
-        str, typer.Option("--y", metavar="COLUMN", autocompletion=completion.columns, help="Vertical axis.")
-    ] = "pc2",
-    hue: Annotated[
-        str,
-        typer.Option(
-            "--hue", metavar="COLUMN", autocompletion=completion.columns, help="Colour by this column."
-        ),
-    ] = "tracking",
-    facet: Annotated[
-        str,
-        typer.Option(
-            "--facet",
-            metavar="COLUMN",
-            autocompletion=completion.columns,
-            help="One panel for each value of it.",
-        ),
-    ] = "",
-    annotate: Annotated[
-        int,
-        typer.Option(
-            "--annotate", metavar="N", min=0, help="Name the runs of the N largest t2 (if there is one)."
-        ),
-    ] = 3,
-    title: Annotated[str, typer.Option("--title", help="A line above the figure.")] = "",
-    show: Annotated[bool, typer.Option("--show", help="Open a window.")] = False,
-    inputs: options.Inputs = None,
-    output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Picture to write: .png, .pdf, .svg, ...")
-    ] = "",
-    skip_bad_lines: options.SkipBadLines = False,
-) -> None:
+class PlotGroup(LazyGroup):
+    """The kinds of figures: one is named by the first word behind the global options, else it is a scatter."""
+
+    def names(self) -> Iterable[str]:
+        return kinds.KINDS
+
+    def make(self, name: str) -> Command:
+        draw = kinds.KINDS[name].load()
+        text = "\n  ".join([f"{kinds.KINDS[name].help}\n\n\b\nExamples:", *kinds.examples(draw)])
+        app = options.application()
+        app.command(name, help=text)(_drawing_command(draw))
+        return get_command(app)
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        place = self._behind_global_options(args)
+        word = args[place] if place < len(args) else None
+        ctx.meta[_KIND_IS_NAMED] = word in self.commands
+        # nothing follows: the shell completes the kind, or a global option lacks its value
+        lacks_a_word = word is None and (ctx.resilient_parsing or place > len(args))
+        if not (word in self.commands or word == "--help" or lacks_a_word):
+            args = [*args[:place], kinds.DEFAULT, *args[place:]]
+        return super().parse_args(ctx, args)
+
+    def _behind_global_options(self, args: list[str]) -> int:
+        """The place of the first word that is no global option and no value of one."""
+        known = [option for option in self.params if isinstance(option, TyperOption)]
+        switches = {name for option in known if option.is_flag for name in option.opts}
+        with_value = {name for option in known if not option.is_flag for name in option.opts}
+        letters = {name[1] for name in switches if len(name) == 2}
+        place = 0
+        while place < len(args):
+            name, is_joined, _ = args[place].partition("=")
+            if name in with_value:
+                place += 1 if is_joined else 2
+            elif args[place] in switches or (name[:1] == "-" and name[1:] and set(name[1:]) <= letters):
+                place += 1
+            else:
+                break
+        return place
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        scatter = self.get_command(ctx, kinds.DEFAULT)
+        parameters = scatter.get_params(ctx) if scatter else []
+        records = [option.get_help_record(ctx) for option in parameters if isinstance(option, TyperOption)]
+        with formatter.section("Arguments"):
+            formatter.write_dl([(self.subcommand_metavar, "")])
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in records if record])
+        with formatter.section("Kinds ('tkstudies plot KIND --help' shows their options)"):
+            formatter.write_dl([(name, kind.help) for name, kind in kinds.KINDS.items()])
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """Kinds, and the options of a scatter."""
+        scatter = self.get_command(ctx, kinds.DEFAULT)
+        if scatter and incomplete.startswith("-"):
+            return scatter.shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
+
+
+app = options.application(cls=PlotGroup, subcommand_metavar="[KIND] [FILE]...")
+
+
+@app.callback()
+def plot() -> None:
     """Draw a figure; without a kind a scatter of pc1 and pc2 coloured by tracking.
 
     \b
@@ -64,56 +99,86 @@ def plot(
       tkstudies pca study.jsonl | tkstudies plot scatter --x pc1 --y pc3 --hue bad_reason -o bad.png
       tkstudies plot --x fill__peak_pileup --y Tracks.mean --facet reco -o pileup.pdf study.jsonl
     """
-    kind, files = _kind_and_files(arguments or [])
-    if not output and not show:
-        raise UsageError("name a picture with -o FILE.png, or open a window with --show")
-    if output == "-":
-        raise UsageError("a picture doesn't go to standard output: name a file with -o")
-    records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="records to plot")
-    rows = list(records)
-    if not rows:
-        raise InputError("nothing to plot: no records")
 
-    from tkstudies.plots import figures, scatter
 
-    with figures.style():
-        figure, drawn = {"scatter": scatter.scatter}[kind](
-            rows, x, y, hue=hue, facet=facet, annotate=annotate, title=title
-        )
-        for option, column in (("--hue", hue if hue != "tracking" else ""), ("--facet", facet)):
+def _drawing_command(draw: kinds.Draw) -> Callable[..., None]:
+    """The command of one kind: its own options, then those that all kinds share."""
+    choices = list(kinds.choices(draw))
+
+    def command(
+        ctx: typer.Context,
+        files: options.Files = None,
+        *,
+        chosen: dict[str, Any],
+        title: Annotated[str, typer.Option("--title", help="A line above the figure.")] = "",
+        show: Annotated[bool, typer.Option("--show", help="Open a window.")] = False,
+        inputs: options.Inputs = None,
+        output: Annotated[
+            str,
+            typer.Option("-o", "--output", metavar="FILE", help="Picture to write: .png, .pdf, .svg, ..."),
+        ] = "",
+        skip_bad_lines: options.SkipBadLines = False,
+    ) -> None:
+        _check_files(files or [], kind_is_named=ctx.meta[_KIND_IS_NAMED])
+        if not output and not show:
+            raise UsageError("name a picture with -o FILE.png, or open a window with --show")
+        if output == jsonl.STDOUT:
+            raise UsageError("a picture doesn't go to standard output: name a file with -o")
+        records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="records to plot")
+        rows = list(records)
+        if not rows:
+            raise InputError("nothing to plot: no records")
+        with figures.style():
+            drawing = draw(rows, title=title, **chosen)
+            _warn_of_unknown_columns(choices, chosen, rows)
+            drawing.losses.tell()
+            if output:
+                figures.save(drawing.figure, output)
+                console.say(f"{output}: {console.counted(drawing.number, drawing.noun)}")
+            if show:
+                figures.show(drawing.figure)
+        options.report_skipped(records)
+
+    return expanded(command, "chosen", [_typer_option(choice) for choice in choices], dict)
+
+
+def _typer_option(choice: kinds.Choice) -> inspect.Parameter:
+    option = choice.option
+    declared = typer.Option(
+        choice.default,
+        option.name,
+        help=option.help,
+        metavar=option.metavar or ("COLUMN" if option.is_column else None),
+        min=option.minimum,
+        autocompletion=completion.columns if option.is_column else None,
+    )
+    return inspect.Parameter(
+        choice.name, inspect.Parameter.KEYWORD_ONLY, annotation=choice.type, default=declared
+    )
+
+
+def _check_files(files: list[str], kind_is_named: bool) -> None:
+    """Say so if a file is missing that was perhaps meant as a kind."""
+    missing = [file for file in files if file != jsonl.STDIN and not os.path.exists(file)]
+    for file in missing:
+        if file in kinds.KINDS:
+            raise UsageError(f"{file}: no such file; the kind comes first: plot {file} ...")
+    if missing and missing[0] == files[0] and not kind_is_named:
+        wrong = InputError if {"/", "."} & set(files[0]) else UsageError
+        raise wrong(f"{files[0]}: neither a kind of plot ({', '.join(kinds.KINDS)}) nor a file")
+
+
+def _warn_of_unknown_columns(
+    choices: Iterable[kinds.Choice], chosen: dict[str, Any], rows: list[Record]
+) -> None:
+    """Tell the names that are columns of no record; those taken by default may be missing."""
+    for choice in choices:
+        value = chosen[choice.name]
+        if not choice.option.is_column or value == choice.default:
+            continue
+        for column in value if isinstance(value, list) else [value]:
             if column and not any(column in row for row in rows):
                 console.warn(
-                    f"{option}: no record has a column {column}; {console.alternatives(column, rows[0])}"
+                    f"{choice.option.name}: no record has a column {column}; "
+                    f"{console.alternatives(column, rows[0])}"
                 )
-        if drawn < len(rows):
-            console.warn(
-                f"{console.counted(len(rows) - drawn, 'record')} not drawn: no number or time in {x} or {y}"
-            )
-        if output:
-            _save(figure, output)
-            console.say(f"{output}: {console.counted(drawn, 'point')}")
-        if show:
-            figures.show(figure)
-    options.report_skipped(records)
-
-
-def _kind_and_files(arguments: list[str]) -> tuple[str, list[str]]:
-    """A first argument that isn't a kind but a path is a file."""
-    if arguments and arguments[0] in KINDS:
-        return arguments[0], arguments[1:]
-    if arguments and arguments[0] != "-" and not os.path.exists(arguments[0]):
-        wrong = InputError if {"/", "."} & set(arguments[0]) else UsageError
-        raise wrong(f"{arguments[0]}: neither a kind of plot ({', '.join(KINDS)}) nor a file")
-    return KINDS[0], arguments
-
-
-def _save(figure, output: str) -> None:
-    ending = os.path.splitext(output)[1].lstrip(".").lower()
-    known = sorted(figure.canvas.get_supported_filetypes())
-    if ending not in known:
-        raise UsageError(f"-o {output}: pictures end in {', '.join('.' + name for name in known)}")
-    with jsonl.Writer(output) as writer:
-        try:
-            figure.savefig(writer.stream, format=ending)
-        except OSError as error:
-            raise OutputError(f"{output}: can't be written: {error.strerror or error}") from None

@@ -1,4 +1,4 @@
-"""What all figures share: style, colours, windows."""
+"""What all figures share: style, files, windows. matplotlib is imported when something is drawn."""
 
 from __future__ import annotations
 
@@ -6,38 +6,40 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-from matplotlib.figure import Figure
+from tkstudies import jsonl
+from tkstudies.console import Losses
+from tkstudies.errors import OutputError, UsageError
 
-from tkstudies.errors import UsageError
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-STATUS_COLOURS = {
-    "GOOD": "#3f78b5",
-    "BAD": "#d1432f",
-    "EXCLUDED": "#8c6bb1",
-    "STANDBY": "#e6a019",
-    "NOTSET": "#5f5f5f",
-}
-COLOURS = (
-    "#3f78b5",
-    "#d1432f",
-    "#2a9d6f",
-    "#e6a019",
-    "#8c6bb1",
-    "#4bb3c4",
-    "#a65628",
-    "#d67ab1",
-    "#5f5f5f",
-    "#9aa62c",
-)
-UNKNOWN = "#b9b9b9"
+
+@dataclass
+class Drawing:
+    """A figure and what there is to say about it.
+
+    Attributes:
+        figure: The figure.
+        number: How many things were drawn.
+        noun: What one of them is.
+        losses: What was not drawn, and why.
+    """
+
+    figure: Figure
+    number: int
+    noun: str
+    losses: Losses = field(default_factory=Losses)
 
 
 @contextmanager
 def style() -> Iterator[None]:
     """Draw with our settings, whatever the user's matplotlibrc says."""
-    settings = {
+    import matplotlib
+
+    settings: dict[Any, Any] = {
         "figure.dpi": 100,
         "savefig.dpi": 160,
         "font.size": 10,
@@ -54,6 +56,24 @@ def style() -> Iterator[None]:
         yield
 
 
+def save(figure: Figure, output: str) -> None:
+    """Write a picture, whole or not at all; its ending chooses the format.
+
+    Raises:
+        UsageError: The ending is that of no picture.
+        OutputError: The file can't be written.
+    """
+    ending = os.path.splitext(output)[1].lstrip(".").lower()
+    known = sorted(figure.canvas.get_supported_filetypes())
+    if ending not in known:
+        raise UsageError(f"-o {output}: pictures end in {', '.join('.' + name for name in known)}")
+    with jsonl.Writer(output) as writer:
+        try:
+            figure.savefig(writer.stream, format=ending)
+        except OSError as error:
+            raise OutputError(f"{output}: can't be written: {error.strerror or error}") from None
+
+
 def show(figure: Figure) -> None:
     """Open a window and wait until it is closed.
 
@@ -66,7 +86,7 @@ def show(figure: Figure) -> None:
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
         raise UsageError("--show needs a display (ssh -X): write a picture with -o FILE.png instead")
-    manager = pyplot.figure().canvas.manager
-    manager.canvas.figure = figure
-    figure.set_canvas(manager.canvas)
+    canvas = pyplot.figure().canvas
+    canvas.figure = figure
+    figure.set_canvas(canvas)
     pyplot.show()
