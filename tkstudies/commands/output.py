@@ -17,10 +17,3 @@ def write_all(records: Iterable[Record], output: str, noun: str, service: str = 
     """
     written = jsonl.write(records, output, at_once=True)
     console.say(console.counted(written, noun) + (f" of {service}" if service else ""))
-
-
-def write_lines(lines: Iterable[bytes], output: str) -> None:
-    """Write encoded records, or lines of text, as they come."""
-    with jsonl.Writer(output, at_once=True) as writer:
-        for line in lines:
-            writer.write_line(line)

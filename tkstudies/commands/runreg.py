@@ -10,7 +10,6 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options, selection
-from tkstudies.commands.output import write_lines
 from tkstudies.commands.runreg_output import Census, Row, raw_lines, record_lines, runs_txt_lines
 from tkstudies.errors import UsageError
 
@@ -152,7 +151,7 @@ def runreg(
         lines = _lumisection_lines(passing, workers, cookies)
     else:
         lines = record_lines(passing)
-    write_lines(lines, output)
+    jsonl.write_lines(lines, output, at_once=True)
     census.report(shows_statuses=not (raw or runs_txt or lumisections))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tkstudies import jsonl
 from tkstudies.console import Losses
-from tkstudies.errors import OutputError, UsageError
+from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,11 +67,8 @@ def save(figure: Figure, output: str) -> None:
     known = sorted(figure.canvas.get_supported_filetypes())
     if ending not in known:
         raise UsageError(f"-o {output}: pictures end in {', '.join('.' + name for name in known)}")
-    with jsonl.Writer(output) as writer:
-        try:
-            figure.savefig(writer.stream, format=ending)
-        except OSError as error:
-            raise OutputError(f"{output}: can't be written: {error.strerror or error}") from None
+    with jsonl.OutputFile(output) as file, file.guarded():
+        figure.savefig(file.stream, format=ending)
 
 
 def show(figure: Figure) -> None:
