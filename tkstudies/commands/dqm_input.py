@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError
-from tkstudies.services.dqm import crawl
 from tkstudies.services.dqm.crawl import Pair, Sample
+from tkstudies.services.dqm.pairs import PairLines, pair_of, reference_of
 from tkstudies.services.recos import RECOS
 
 _MOST_RUNS = 100_000
@@ -66,8 +66,8 @@ def pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_ref
     without_reco = 0
     unknown: Counter[str] = Counter()
     with records.located():
-        for record in records.parsed(crawl.PairLines):
-            pair = crawl.pair_of(record)
+        for record in records.parsed(PairLines):
+            pair = pair_of(record)
             if "reco" not in record and not online:
                 without_reco += not recos
                 pairs += [pair._replace(reco=reco) for reco in recos]
@@ -77,7 +77,7 @@ def pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_ref
             if recos and pair.reco not in recos:
                 continue
             pairs.append(pair)
-            if with_references and (reference := crawl.reference_of(record)):
+            if with_references and (reference := reference_of(record)):
                 references.append(reference)
     for reco, count in unknown.items() if not online else ():
         console.warn(

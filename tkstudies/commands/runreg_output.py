@@ -59,7 +59,8 @@ class Census:
 
     def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The same rows, counted as they pass."""
-        from tkstudies.services.registry.records import COMPONENTS, LOW_FRACTION
+        from tkstudies.services.registry.fields import COMPONENTS
+        from tkstudies.services.registry.records import LOW_FRACTION
 
         for sent, record in rows:
             self._rows += 1
