@@ -11,17 +11,13 @@ from pathlib import Path
 RECOS = ("online", "express", "prompt")
 FIRST_RUN, RUNS_PER_FILL = 315000, 20
 
-_VARIANTS = (
-    500  # different records of each kind; a parser can't tell, and writing them all would take minutes
-)
+_VARIANTS = 500  # different records of each kind; a parser can't tell, and writing them all would take minutes
 _PLOTS = [f"/Tracking/TrackParameters/generalTracks/Plot{number}_GenTk" for number in range(77)]
 
 
 def runs(file: Path, rows: int, columns: int = 71) -> None:
     """Run-registry rows of ``columns`` columns and 2 kB, three rows a run."""
-    _write(
-        file, (f'"run_number":{run},"reco":"{reco}"' for run, reco in _pairs(rows)), _run_members(columns - 2)
-    )
+    _write(file, (f'"run_number":{run},"reco":"{reco}"' for run, reco in _pairs(rows)), _run_members(columns - 2))
 
 
 def oms_runs(file: Path, rows: int) -> None:
@@ -97,13 +93,7 @@ def _run_members(columns: int) -> list[str]:
         }
         for number in range(columns - len(row)):
             value = rng.choice(
-                [
-                    rng.random() * 100,
-                    rng.randrange(10**6),
-                    None,
-                    rng.random() < 0.5,
-                    "a comment of some words",
-                ]
+                [rng.random() * 100, rng.randrange(10**6), None, rng.random() < 0.5, "a comment of some words"]
             )
             row[f"component_{number}_status"] = value
         variants.append(_encoded(row))

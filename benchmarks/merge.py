@@ -35,9 +35,7 @@ with open(left, "rb") as stream:
 def main() -> None:
     """A study with its runs and fills, and one with a large table of features."""
     with folder() as where:
-        left, oms, fills, features = (
-            where / f"{name}.jsonl" for name in ("left", "oms", "fills", "features")
-        )
+        left, oms, fills, features = (where / f"{name}.jsonl" for name in ("left", "oms", "fills", "features"))
         data.runs(left, 200_000)
         data.oms_runs(oms, 66_000)
         data.fills(fills, 3_300)

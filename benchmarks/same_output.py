@@ -255,10 +255,7 @@ VALUES = '{"run_number":V,"reco":"prompt","lumisection_number":V,"Hits.mean":V,"
 def odd_files() -> dict[str, bytes]:
     """Malformed and unusual inputs by file name; all invented."""
     columns = ("run_number", "reco", "tracking", "Hits.mean", "Hits.rms")
-    rows = [
-        dict(zip(columns, (392001 + n, "prompt", "BAD", 1.5 + n % 3, n * n / 7), strict=True))
-        for n in range(4)
-    ]
+    rows = [dict(zip(columns, (392001 + n, "prompt", "BAD", 1.5 + n % 3, n * n / 7), strict=True)) for n in range(4)]
     lines = [json.dumps(row).encode() + b"\n" for row in rows]
     good, first = b"".join(lines), lines[0]
     hists = [HISTOGRAM.replace("BINS", bins).replace("RUN", run) for bins in ODD_CONTENTS for run in "12"]
@@ -342,10 +339,7 @@ class Side:
         """The files of the working folder that are new, other or gone since the last call."""
         files = [file for file in self.work.rglob("*") if file.is_file()]
         stats = {str(file.relative_to(self.work)): file.stat() for file in files}
-        before, self._stamps = (
-            self._stamps,
-            {n: (s.st_mtime_ns, s.st_size, s.st_ino) for n, s in stats.items()},
-        )
+        before, self._stamps = (self._stamps, {n: (s.st_mtime_ns, s.st_size, s.st_ino) for n, s in stats.items()})
         return sorted({name for name, _ in before.items() ^ self._stamps.items()})
 
     def take(self, other: Side, names: Iterable[str]) -> None:
@@ -402,9 +396,7 @@ def _pixels(picture: bytes) -> tuple[bytes, bytes]:
 
 
 def _close(old: bytes, new: bytes) -> bool:
-    left, right = (
-        [list(_leaves(line)) for line in side.decode("latin-1").split("\n")] for side in (old, new)
-    )
+    left, right = ([list(_leaves(line)) for line in side.decode("latin-1").split("\n")] for side in (old, new))
     scale: dict[str, float] = {}
     for column, value in (leaf for side in (left, right) for line in side for leaf in line):
         if isinstance(value, float) and math.isfinite(value):
@@ -449,9 +441,7 @@ def first_difference(old: bytes, new: bytes) -> tuple[str, str, str]:
     """Where two texts begin to differ: the line's number, and that line of each, cut and made printable."""
     for number, pair in enumerate(zip_longest(old.split(b"\n"), new.split(b"\n")), 1):
         if pair[0] != pair[1]:
-            lines = [
-                "(no such line)" if line is None else line.decode(errors="backslashreplace") for line in pair
-            ]
+            lines = ["(no such line)" if line is None else line.decode(errors="backslashreplace") for line in pair]
             letters = enumerate(zip(*lines, strict=False))
             start = max(0, next((n for n, (mine, yours) in letters if mine != yours), 0) - 60)
             cut = [("..." if start else "") + line[start:][: 200 - 3 * bool(start)] for line in lines]
@@ -492,15 +482,7 @@ def installed(name: str, folder: Path, venvs: Path) -> Iterator[tuple[Path, Path
 def fixture_server() -> Iterator[dict[str, str]]:
     """The environment of a user of the fixture server of this checkout, which runs meanwhile."""
     cern = any((ROOT / "tests" / file).exists() for file in ("cern/__main__.py", "cern.py"))
-    command = [
-        sys.executable,
-        "-m",
-        "tests.cern" if cern else "tests.cernserver",
-        "--seed",
-        "7",
-        "--port",
-        "0",
-    ]
+    command = [sys.executable, "-m", "tests.cern" if cern else "tests.cernserver", "--seed", "7", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             environment = {}
@@ -526,9 +508,7 @@ def fill(work: Path, checkout: Path, real: Path | None) -> None:
         (work / "odd").mkdir(exist_ok=True)
         (work / "odd" / name).write_bytes(content)
     names = ("NumberOfRecHitsPerTrack_Pixel_GenTk", "TrackEtaPhi_ImpactPoint_GenTk")
-    (work / "names.jsonl").write_text(
-        "".join(f'{{"plot":"{name}","feature":"F{len(name)}"}}\n' for name in names)
-    )
+    (work / "names.jsonl").write_text("".join(f'{{"plot":"{name}","feature":"F{len(name)}"}}\n' for name in names))
     if real:
         (work / "crawl/plots").mkdir(parents=True)
         for number, file in enumerate(sorted((real / "jsonfairy").glob("*.json"))):
@@ -609,10 +589,7 @@ def compare(options: argparse.Namespace, scratch: Path, report: Report) -> None:
             new.take(old, [part for part in report.judge(case, before, after) if part not in STREAMS])
             with (base / "cases.txt").open("a") as log:
                 code = before["exit code"].decode()
-                print(
-                    f"{time.monotonic() - started:6.2f} s  exit {code:>3}  {case.name}: {case.command}",
-                    file=log,
-                )
+                print(f"{time.monotonic() - started:6.2f} s  exit {code:>3}  {case.name}: {case.command}", file=log)
 
 
 def main() -> None:
@@ -622,17 +599,12 @@ def main() -> None:
     parser.add_argument("new", help="the same")
     for name, words in (
         ("--real FOLDER", "real data; the cases that read it run, too"),
-        (
-            "--keep FOLDER",
-            "new folder to work in and to leave everything in, and cases.txt with times and exit codes",
-        ),
+        ("--keep FOLDER", "new folder to work in and to leave everything in, and cases.txt with times and exit codes"),
         ("--venvs FOLDER", "keep the commits' virtual environments there for the next time"),
         ("--allow FILE", "differences that are meant: lines CASE_NAME REASON"),
     ):
         parser.add_argument(name.split()[0], type=Path, metavar=name.split()[1], help=words)
-    parser.add_argument(
-        "--only", default="*", metavar="PATTERN", help="cases with such names, and the examples"
-    )
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="cases with such names, and the examples")
     parser.add_argument("--stderr", action="store_true", help="differences of standard error count, too")
     options = parser.parse_args()
     lines = options.allow.read_text().splitlines() if options.allow else []

@@ -19,9 +19,7 @@ def seconds(command: Sequence[str], stdin: str | None = None) -> float:
     """Wall time of one process, its output thrown away."""
     with open(stdin or os.devnull, "rb") as source:
         start = time.perf_counter()
-        subprocess.run(
-            command, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
-        )
+        subprocess.run(command, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         return time.perf_counter() - start
 
 
@@ -33,9 +31,7 @@ def megabytes(command: Sequence[str], stdin: str | None = None) -> float:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
     )
     with open(stdin or os.devnull, "rb") as source:
-        done = subprocess.run(
-            [PYTHON, "-c", code, *command], stdin=source, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run([PYTHON, "-c", code, *command], stdin=source, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
@@ -48,9 +44,7 @@ def medians(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def report(
-    title: str, result: Mapping[str, float], reference: str, bounds: Mapping[str, float] | None = None
-) -> None:
+def report(title: str, result: Mapping[str, float], reference: str, bounds: Mapping[str, float] | None = None) -> None:
     """Print medians and ratios to the reference, with the ratio to reach where one is set."""
     print(title)
     for name, value in result.items():

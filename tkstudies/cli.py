@@ -21,9 +21,7 @@ if TYPE_CHECKING:  # typer's own copy of click, for its types only
 # Errors of the command line that typer finds and shows itself. Of click, which it brings along, typer exports
 # one of them only: the class they all derive from is found by its name.
 CommandLineError = next(
-    base
-    for base in typer.BadParameter.__mro__
-    if base.__name__ == "ClickException" and issubclass(base, Exception)
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException" and issubclass(base, Exception)
 )
 
 

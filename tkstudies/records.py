@@ -168,10 +168,6 @@ def row_key(record: Mapping[str, Any], kind: str = "run record") -> RowKey:
 def find_row_key(run_number: Any, reco: Any = None, lumisection_number: Any = None) -> RowKey | None:
     """The key that these values make, or None."""
     run, lumisection = whole(run_number), whole(lumisection_number)
-    if (
-        run is None
-        or not isinstance(reco, str | None)
-        or (lumisection_number is not None and lumisection is None)
-    ):
+    if run is None or not isinstance(reco, str | None) or (lumisection_number is not None and lumisection is None):
         return None
     return RowKey(run, reco, lumisection)

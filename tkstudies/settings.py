@@ -54,9 +54,7 @@ class Settings:
 
     def _only_one(self) -> None:
         if self.replay and self.record:
-            raise UsageError(
-                "replay and record exclude each other: unset TKSTUDIES_REPLAY or TKSTUDIES_RECORD"
-            )
+            raise UsageError("replay and record exclude each other: unset TKSTUDIES_REPLAY or TKSTUDIES_RECORD")
 
 
 current = Settings()

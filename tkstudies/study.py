@@ -130,9 +130,7 @@ def to_frame(records: list[Record]) -> pandas.DataFrame:
     import pandas
 
     columns = dict.fromkeys(["run_number", "reco", *(column for record in records for column in record)])
-    return pandas.DataFrame(
-        {column: _series(column, [record.get(column) for record in records]) for column in columns}
-    )
+    return pandas.DataFrame({column: _series(column, [record.get(column) for record in records]) for column in columns})
 
 
 def _series(column: str, values: list[Any]) -> pandas.Series:
@@ -140,9 +138,7 @@ def _series(column: str, values: list[Any]) -> pandas.Series:
 
     kinds = {type(value) for value in values if value is not None}
     if column in TIMES and kinds <= {str}:
-        return pandas.to_datetime(
-            pandas.Series(values, dtype="string"), utc=True, format="ISO8601", errors="coerce"
-        )
+        return pandas.to_datetime(pandas.Series(values, dtype="string"), utc=True, format="ISO8601", errors="coerce")
     if not kinds:
         return pandas.Series(values, dtype=_empty_dtype(column))
     if kinds == {int} and not all(-(2**63) <= value < 2**63 for value in values if value is not None):

@@ -5,32 +5,9 @@ from __future__ import annotations
 import random
 
 STATUSES = ["GOOD", "BAD", "EXCLUDED", "STANDBY", "NOTSET", None, "good"]
-CLASSES = [
-    "Collisions18",
-    "Cosmics18",
-    "Commissioning18",
-    "Collisions18SpecialRun",
-    "HICollisions18",
-    None,
-    "",
-]
-NAMES = [
-    "/Express/Collisions2018A/DQM",
-    "/PromptReco/HICollisions18/DQM",
-    "/Express/Commissioning2018/DQM",
-    None,
-]
-COMMENTS = [
-    "HV off for LS 1-21",
-    "hv_scan",
-    "21 LS only",
-    "1 LS",
-    "naïve 日本 ☃",
-    "low stat",
-    "",
-    None,
-    "Plots empty",
-]
+CLASSES = ["Collisions18", "Cosmics18", "Commissioning18", "Collisions18SpecialRun", "HICollisions18", None, ""]
+NAMES = ["/Express/Collisions2018A/DQM", "/PromptReco/HICollisions18/DQM", "/Express/Commissioning2018/DQM", None]
+COMMENTS = ["HV off for LS 1-21", "hv_scan", "21 LS only", "1 LS", "naïve 日本 ☃", "low stat", "", None, "Plots empty"]
 PROBLEMS = [["FED error"], [], None, ["new hole in TIB", "PS problem"], ["Large number of bad components"]]
 
 
@@ -57,9 +34,7 @@ def runs(rows=2000, seed=1):
             row["problem_names"] = rng.choice(PROBLEMS)
         if rng.random() < 0.1:
             row["naïve"] = rng.choice(["☃", 'a "quoted" \\ word', "\u2028"])
-        table.append(
-            {column: value for column, value in row.items() if value is not None or rng.random() < 0.5}
-        )
+        table.append({column: value for column, value in row.items() if value is not None or rng.random() < 0.5})
     return table
 
 

@@ -24,9 +24,7 @@ def test_every_lumisection_of_the_real_files(name):
             assert certification.contains(int(run), number) == (number in good)
 
 
-@pytest.mark.parametrize(
-    "content", [[], {"x": []}, {"1": 5}, {"1": [[1]]}, {"1": [[1, "2"]]}, None, {"1": [[1, 2.5]]}]
-)
+@pytest.mark.parametrize("content", [[], {"x": []}, {"1": 5}, {"1": [[1]]}, {"1": [[1, "2"]]}, None, {"1": [[1, 2.5]]}])
 def test_other_files_are_refused(content):
     with pytest.raises(InputError, match=r"golden\.json is not a certification file"):
         Certification(content, "golden.json")

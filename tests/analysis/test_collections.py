@@ -72,9 +72,7 @@ def test_table_paths_translate_both_ways(plot):
 def test_paths_outside_the_table():
     offline = f"{TRACKS}/generalTracks/LSanalysis/Chi2oNDF_lumiFlag_GenTk"
     online = f"{TRACKS}/LSanalysis/Chi2oNDF_lumiFlag_GenTk"
-    assert (
-        to_online(offline) == to_online(offline.replace("generalTracks", "highPurityTracks/pt_1")) == online
-    )
+    assert to_online(offline) == to_online(offline.replace("generalTracks", "highPurityTracks/pt_1")) == online
     assert to_offline(offline) == offline
     assert to_offline(online) is None
     assert to_offline("/PixelPhase1/other") == to_online("/PixelPhase1/other") == "/PixelPhase1/other"

@@ -172,14 +172,10 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=3),
     max_leaves=8,
 )
-VALUES = (
-    st.text(max_size=12) | st.integers().map(str) | st.floats().map(repr) | st.sampled_from(["1e999", "true"])
-)
+VALUES = st.text(max_size=12) | st.integers().map(str) | st.floats().map(repr) | st.sampled_from(["1e999", "true"])
 
 
-@given(
-    st.text(max_size=40) | st.tuples(st.text(max_size=5), st.sampled_from(OPERATORS), VALUES).map(" ".join)
-)
+@given(st.text(max_size=40) | st.tuples(st.text(max_size=5), st.sampled_from(OPERATORS), VALUES).map(" ".join))
 def test_any_text_is_a_condition_or_a_usage_error(text):
     try:
         condition = parse(text)

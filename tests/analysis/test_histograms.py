@@ -13,9 +13,7 @@ from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.jsonl import BadRecord
 
 REAL_MAP = Path(__file__).parents[1] / "data" / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
-PIXEL = (
-    "/Tracking/TrackParameters/highPurityTracks/pt_1/HitProperties/Pixel/NumberOfRecHitsPerTrack_Pixel_GenTk"
-)
+PIXEL = "/Tracking/TrackParameters/highPurityTracks/pt_1/HitProperties/Pixel/NumberOfRecHitsPerTrack_Pixel_GenTk"
 TRACKS = "/Tracking/TrackParameters/highPurityTracks/pt_1/GeneralProperties/NumberOfTracks_GenTk"
 
 
@@ -76,9 +74,7 @@ def test_quantiles_are_linear_within_a_bin():
     uniform = histogram([5] * 10, 0, 10)
     expected = {"median": 5, "q05": 0.5, "q25": 2.5, "q75": 7.5, "q95": 9.5}
     assert statistics(uniform, list(expected)) == pytest.approx(expected)
-    assert statistics(histogram([0, 4, 0, 0]), ["median", "q05"]) == pytest.approx(
-        {"median": 1.5, "q05": 1.05}
-    )
+    assert statistics(histogram([0, 4, 0, 0]), ["median", "q05"]) == pytest.approx({"median": 1.5, "q05": 1.05})
 
 
 def test_moments_of_the_bins_match_numpy():
@@ -127,17 +123,11 @@ def test_one_filled_bin_has_a_median_but_no_skewness():
     assert statistics(histogram([0, 3, 0]), ["skewness", "median"]) == {"skewness": None, "median": 1.5}
 
 
-@pytest.mark.parametrize(
-    "value", ["nan", "inf", "-inf", "NaN", float("nan"), float("inf"), None, True, "1.5", [1]]
-)
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "NaN", float("nan"), float("inf"), None, True, "1.5", [1]])
 def test_what_is_not_a_finite_number_is_null(value):
     hist = histogram([1], entries=value, mean={"X": {"value": value}})
     hist["bins"]["integral"] = value
-    assert statistics(hist, ["mean", "entries", "integral"]) == {
-        "mean": None,
-        "entries": None,
-        "integral": None,
-    }
+    assert statistics(hist, ["mean", "entries", "integral"]) == {"mean": None, "entries": None, "integral": None}
 
 
 def test_an_unknown_statistic_is_a_usage_error():
@@ -164,11 +154,7 @@ def test_one_row_per_run_and_reco_in_order_of_appearance():
     ]:
         table.add(record(run, reco, plot, histogram([1, 2])))
     rows = list(table.rows())
-    assert [(row["run_number"], row["reco"]) for row in rows] == [
-        (2, "express"),
-        (1, "prompt"),
-        (2, "online"),
-    ]
+    assert [(row["run_number"], row["reco"]) for row in rows] == [(2, "express"), (1, "prompt"), (2, "online")]
     assert list(rows[0]) == [
         "run_number",
         "reco",
@@ -289,25 +275,14 @@ def test_what_is_no_histogram_record_is_an_input_error(item):
         FeatureTable().add(item)
 
 
-VALUES = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.just("nan")
-    | st.lists(st.integers(), max_size=3)
-)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.just("nan") | st.lists(st.integers(), max_size=3)
 END = st.fixed_dictionaries({"id": VALUES, "value": VALUES})
 PARTS = {
     "type": st.sampled_from(["TH1", "TH2", 3]),
     "stats": VALUES
-    | st.fixed_dictionaries(
-        {}, optional={"entries": VALUES, "mean": VALUES | st.fixed_dictionaries({"X": END})}
-    ),
+    | st.fixed_dictionaries({}, optional={"entries": VALUES, "mean": VALUES | st.fixed_dictionaries({"X": END})}),
     "xaxis": st.fixed_dictionaries({"first": END, "last": END}),
-    "bins": st.fixed_dictionaries(
-        {"content": VALUES | st.lists(VALUES), "integral": VALUES, "width": VALUES}
-    ),
+    "bins": st.fixed_dictionaries({"content": VALUES | st.lists(VALUES), "integral": VALUES, "width": VALUES}),
 }
 
 
@@ -327,9 +302,7 @@ def rows_of(records, names, fast):
     return list(table.rows()), table.duplicates
 
 
-@given(
-    st.lists(st.fixed_dictionaries({}, optional=PARTS) | st.just("unsupported type") | st.none(), max_size=4)
-)
+@given(st.lists(st.fixed_dictionaries({}, optional=PARTS) | st.just("unsupported type") | st.none(), max_size=4))
 def test_encoded_lines_give_the_same_rows(hists):
     records = [record(run % 3, plot=f"/p{run}", hist=hist) for run, hist in enumerate([*hists, *hists[:1]])]
     for names in (SERVER_NAMES, ["median", "mean"]):

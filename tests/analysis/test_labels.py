@@ -3,15 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tkstudies.analysis.tables import labels
-from tkstudies.analysis.tables.labels import (
-    LABELS,
-    PROBLEMS,
-    ROW_WISE,
-    SPREADING,
-    RunLabels,
-    label_record,
-    select,
-)
+from tkstudies.analysis.tables.labels import LABELS, PROBLEMS, ROW_WISE, SPREADING, RunLabels, label_record, select
 from tkstudies.errors import UsageError
 
 
@@ -242,19 +234,7 @@ def test_a_record_without_any_input_has_null_labels_only():
 
 INPUTS = ["pixel", "strip", "tracking", "reco", "workspace", "rda_name", "run_class_name", "problem_names"]
 INPUTS += ["pixel_comment", "comment", "pixel_good_fraction", "runtype"]
-WORDS = [
-    "GOOD",
-    "BAD",
-    "online",
-    "global",
-    "Collisions18",
-    "Cosmics18",
-    "hv off",
-    "",
-    "1 ls",
-    ["FED error"],
-    [3],
-]
+WORDS = ["GOOD", "BAD", "online", "global", "Collisions18", "Cosmics18", "hv off", "", "1 ls", ["FED error"], [3]]
 VALUES = st.none() | st.sampled_from(WORDS) | st.integers() | st.floats() | st.booleans() | st.just({"a": 1})
 
 

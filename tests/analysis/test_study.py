@@ -54,12 +54,7 @@ def whole(tmp_path_factory):
         for row in studies.runs(5000)
     ]
     problems = [
-        {
-            "run_number": row["run_number"],
-            "reco": row.get("reco"),
-            "problem_names": row["problem_names"],
-            "comment": 1,
-        }
+        {"run_number": row["run_number"], "reco": row.get("reco"), "problem_names": row["problem_names"], "comment": 1}
         for row in studies.runs(900, seed=9)
         if "problem_names" in row
     ]
@@ -133,9 +128,7 @@ def expected_table(tables):
     online = [row for row in tables["global_runs"] if row.get("reco") == "online"]
     df = frame([*tables["runs"], *online])
     df = join(df, frame(tables["doctor"]), ["run_number", "reco"])
-    df = join(
-        df, frame(tables["doctor_problems"])[["run_number", "reco", "problem_names"]], ["run_number", "reco"]
-    )
+    df = join(df, frame(tables["doctor_problems"])[["run_number", "reco", "problem_names"]], ["run_number", "reco"])
     df = join(df, frame(tables["oms_runs"]), ["run_number"])
     fills = frame(tables["oms_fills"]).rename(columns=lambda c: c if c == "fill_number" else f"fill__{c}")
     df = join(df, fills, ["fill_number"])
@@ -165,10 +158,7 @@ def expected_table(tables):
 
 
 def plain(series):
-    return [
-        None if value is None or (not isinstance(value, list) and pd.isna(value)) else value
-        for value in series
-    ]
+    return [None if value is None or (not isinstance(value, list) and pd.isna(value)) else value for value in series]
 
 
 def test_the_whole_table_against_pandas(whole):
@@ -216,12 +206,8 @@ def test_the_pipe_gives_the_same_rows(whole, tkstudies):
     folder, tables = whole
     online = [row for row in tables["global_runs"] if row.get("reco") == "online"]
     right = ("doctor", "oms_runs", "oms_fills", "features")
-    merged = tkstudies(
-        "merge", *(folder / f"{name}.jsonl" for name in right), input=[*tables["runs"], *online]
-    )
-    labelled = tkstudies(
-        "label", "--exclude-commissioning", "--exclude-special", "--exclude-open", input=merged.stdout
-    )
+    merged = tkstudies("merge", *(folder / f"{name}.jsonl" for name in right), input=[*tables["runs"], *online])
+    labelled = tkstudies("label", "--exclude-commissioning", "--exclude-special", "--exclude-open", input=merged.stdout)
     piped, found = from_lines(labelled.stdout), load(folder)
     piped.sort(key=lambda row: (row["run_number"], row.get("reco") is None, row.get("reco")))
     for column in ("run_number", "reco", "is_bad", "status_summary", "bad_reason", "fill__era", "f0.mean"):
@@ -252,9 +238,7 @@ def test_order_and_both_kinds_of_online_rows(tmp_path):
 def test_missing_files(tmp_path):
     with pytest.raises(InputError, match=r"runs\.jsonl: no such file \(tkstudies runreg"):
         load_runs(tmp_path)
-    write(
-        tmp_path, runs=[{"run_number": 1, "reco": "express"}], oms_fills=[{"fill_number": 7, "era": "2018B"}]
-    )
+    write(tmp_path, runs=[{"run_number": 1, "reco": "express"}], oms_fills=[{"fill_number": 7, "era": "2018B"}])
     with pytest.warns(StudyWarning) as caught:
         found = load_runs(str(tmp_path))
     assert len(found) == 1
@@ -313,12 +297,8 @@ def test_unknown_everywhere_still_allows_conditions(tmp_path):
 
 
 def test_importing_the_package_imports_nothing():
-    script = (
-        "import sys, tkstudies; print(*sorted({'pandas', 'numpy', 'msgspec', 'typer'} & set(sys.modules)))"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
-    )
+    script = "import sys, tkstudies; print(*sorted({'pandas', 'numpy', 'msgspec', 'typer'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert result.stdout.strip() == ""
     assert tkstudies.load_runs is load_runs
     with pytest.raises(AttributeError, match="no attribute 'load_run'"):
@@ -352,11 +332,7 @@ def quick_start_folder(folder):
         {
             **{key: row[key] for key in ("run_number", "reco")},
             **{f"Hits.{part}.mean": row["f1.rms"] + 1e3 for part in ("Pixel", "Strip") if row.get("f1.rms")},
-            **{
-                key: value
-                for key, value in row.items()
-                if key.endswith((".mean", ".rms")) and key != "name.mean"
-            },
+            **{key: value for key, value in row.items() if key.endswith((".mean", ".rms")) and key != "name.mean"},
             "run_number": 317291 + number // 2,
         }
         for number, row in enumerate(studies.features(160))
@@ -374,9 +350,7 @@ def test_the_notebook_runs(tmp_path):
     (tmp_path / "study").mkdir()
     quick_start_folder(tmp_path / "study")
     cells = ["".join(cell["source"]) for cell in notebook()["cells"] if cell["cell_type"] == "code"]
-    after = (
-        "assert 60 < len(table) < 150, len(table)\nassert figure.axes[0].collections\nprint(len(features))"
-    )
+    after = "assert 60 < len(table) < 150, len(table)\nassert figure.axes[0].collections\nprint(len(features))"
     script = tmp_path / "cells.py"
     script.write_text("\n".join([*cells, after]), encoding="utf-8")
     result = subprocess.run(
@@ -393,8 +367,6 @@ def test_the_notebook_runs(tmp_path):
 
 def test_the_notebook_is_stored_without_outputs():
     cells = notebook()["cells"]
-    assert all(
-        cell["outputs"] == [] and cell["execution_count"] is None for cell in cells if "outputs" in cell
-    )
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells if "outputs" in cell)
     assert len({cell["id"] for cell in cells}) == len(cells)
     assert Path(NOTEBOOK).stat().st_size < 10_000

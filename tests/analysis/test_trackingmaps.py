@@ -186,9 +186,7 @@ def test_a_map_turned_in_phi_keeps_its_periodic_entropy(real_map):
     assert angular_entropy(turned) != pytest.approx(angular_entropy(real_map), rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    "occupancy", [ZERO, A, np.ones((32, 31)), np.full((32, 31), np.nan), [[1e308, -1e308]]]
-)
+@pytest.mark.parametrize("occupancy", [ZERO, A, np.ones((32, 31)), np.full((32, 31), np.nan), [[1e308, -1e308]]])
 def test_angular_entropy_that_is_not_defined(occupancy):
     assert angular_entropy(occupancy) is None
 

@@ -70,28 +70,16 @@ class DqmGui:
         with self._lock:
             if service not in self._samples:
                 self._samples[service] = [
-                    {
-                        "type": f"{service}_data",
-                        "run": str(run),
-                        "dataset": dataset,
-                        "version": "",
-                        "importversion": 1,
-                    }
+                    {"type": f"{service}_data", "run": str(run), "dataset": dataset, "version": "", "importversion": 1}
                     for run in self.world.dqm_runs(service)
-                    for dataset in (
-                        self.world.dqm_datasets(run) if service == "offline" else [ONLINE_DATASET]
-                    )
+                    for dataset in (self.world.dqm_datasets(run) if service == "offline" else [ONLINE_DATASET])
                 ]
             return self._samples[service]
 
     def _answer_samples(self, service: str, request: Any) -> Reply:
         match = re.compile(request.parameters.get("match", ""))
         run = re.compile(request.parameters.get("run", ""))
-        found = [
-            item
-            for item in self.samples(service)
-            if run.search(item["run"]) and match.search(item["dataset"])
-        ]
+        found = [item for item in self.samples(service) if run.search(item["run"]) and match.search(item["dataset"])]
         groups = [{"type": f"{service}_data", "items": found}] if found else []
         return Reply(200, json.dumps({"samples": groups}).encode())
 
@@ -99,9 +87,7 @@ class DqmGui:
 
     def _start(self, service: str) -> Reply:
         with self._lock:
-            name = hashlib.sha1(
-                f"{service}{len(self._sessions)}{time.time()}".encode(), usedforsecurity=False
-            )
+            name = hashlib.sha1(f"{service}{len(self._sessions)}{time.time()}".encode(), usedforsecurity=False)
             identifier = name.hexdigest()[:6]
             self._sessions[f"{service}/{identifier}"] = _Session()
         page = (
@@ -134,9 +120,7 @@ class DqmGui:
         items = []
         if session.vary == "any" or session.pattern:
             items = [item for item in self.samples(service) if item["run"].startswith(session.pattern)]
-        listed = ",".join(
-            "{" + ",".join(f"'{name}':{value!r}" for name, value in item.items()) + "}" for item in items
-        )
+        listed = ",".join("{" + ",".join(f"'{name}':{value!r}" for name, value in item.items()) + "}" for item in items)
         empty = "{'type':'online_data_live','items':[]}"
         groups = f"{empty},{{'type':'{service}_data','items':[{listed}]}}" if items else ""
         return (

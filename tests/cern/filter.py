@@ -272,9 +272,7 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         if isinstance(value, dict):
             value = value.get(name)
-        elif (
-            isinstance(value, list) and re.fullmatch(r"-?\d+", name) and -len(value) <= int(name) < len(value)
-        ):
+        elif isinstance(value, list) and re.fullmatch(r"-?\d+", name) and -len(value) <= int(name) < len(value):
             value = value[int(name)]
         else:
             return None
@@ -289,9 +287,7 @@ def _attribute(table: Table, column: str, path: tuple[str, ...], value: Any, con
     for key, operand in value.items():
         if key in GROUPS:
             join = _all if key.lower() == "and" else _any
-            tests.append(
-                join([_attribute(table, column, path, item, contains) for item in _members(operand)])
-            )
+            tests.append(join([_attribute(table, column, path, item, contains) for item in _members(operand)]))
         elif key in COMPARE or key in LIKES or (key == "contains" and contains):
             tests.append(_attribute_operation(table, column, path, key, operand))
         else:
@@ -299,9 +295,7 @@ def _attribute(table: Table, column: str, path: tuple[str, ...], value: Any, con
     return _all(tests)
 
 
-def _attribute_operation(
-    table: Table, column: str, path: tuple[str, ...], symbol: str, operand: Any
-) -> Test | None:
+def _attribute_operation(table: Table, column: str, path: tuple[str, ...], symbol: str, operand: Any) -> Test | None:
     def stored(row: Row) -> Any:
         return _at(table.get(row)[column], path)
 
@@ -355,11 +349,7 @@ def _as_boolean(text: str) -> bool:
     return words[text.lower()]
 
 
-_CASTS: dict[str, Callable[[str], Any]] = {
-    "text": str,
-    "double precision": _as_number,
-    "boolean": _as_boolean,
-}
+_CASTS: dict[str, Callable[[str], Any]] = {"text": str, "double precision": _as_number, "boolean": _as_boolean}
 
 
 def sort_keys(sortings: Any, of_runs: bool) -> list[tuple[Callable[[Row], Any], bool]]:

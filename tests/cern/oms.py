@@ -103,9 +103,7 @@ class Oms:
 
     def _candidates(self, resource: str, filters: list[tuple[str, str, str]]) -> list[dict]:
         """Rows to be filtered: details only of the runs that the filter allows, not of a whole year."""
-        exact = {
-            name: int(value) for name, op, value in filters if op == "EQ" and value.lstrip("-").isdigit()
-        }
+        exact = {name: int(value) for name, op, value in filters if op == "EQ" and value.lstrip("-").isdigit()}
         if resource in ("runs", "fills", "eras"):
             return self._rows(resource)
         if "run_number" in exact:
@@ -145,15 +143,11 @@ class Oms:
             rows = [row for row in rows if row["attributes"].get("last_lumisection_number") == 0]
         for name in reversed([name for name in parameters.get("sort", "").split(",") if name]):
             column = attribute(name.lstrip("-"), "sort")
-            rows = sorted(
-                rows, key=lambda row, c=column: _null_last(row["attributes"].get(c)), reverse=name[0] == "-"
-            )
+            rows = sorted(rows, key=lambda row, c=column: _null_last(row["attributes"].get(c)), reverse=name[0] == "-")
         fields = [attribute(name, "fields") for name in parameters.get("fields", "").split(",") if name]
         offset, limit = self._whole(parameters, "offset", 0), self._whole(parameters, "limit", DEFAULT_LIMIT)
         if not 0 < limit <= MAX_LIMIT or offset < 0:
-            raise BadRequest(
-                "page[limit]", f"Page limit must be from 1 to {MAX_LIMIT}, the offset not negative"
-            )
+            raise BadRequest("page[limit]", f"Page limit must be from 1 to {MAX_LIMIT}, the offset not negative")
         first = max(0, offset - request.shift)
         meta = "meta" in parameters.get("include", "").split(",")
         answer = {
@@ -181,9 +175,7 @@ class Oms:
         }
         if meta:
             units = row.get("meta", {}).get("row", {})
-            shown["meta"] = {
-                "row": {name: unit for name, unit in units.items() if not fields or name in fields}
-            }
+            shown["meta"] = {"row": {name: unit for name, unit in units.items() if not fields or name in fields}}
         return shown
 
     def _links(self, request: Any, offset: int, limit: int, total: int) -> dict[str, str | None]:

@@ -71,9 +71,7 @@ def dataset_columns(dataset: dict) -> dict:
 
 
 def run_columns(run: dict) -> dict:
-    return {
-        name: run[name] for name in ("run_number", "oms_attributes", "rr_attributes", "version", "deleted")
-    }
+    return {name: run[name] for name in ("run_number", "oms_attributes", "rr_attributes", "version", "deleted")}
 
 
 def jsonb(value: Any) -> Any:
@@ -225,9 +223,7 @@ class Registry:
             text = request.body.decode(errors="replace")
             if error.pos >= len(text):
                 raise BackendError("Unexpected end of JSON input") from None
-            raise BackendError(
-                f"Unexpected token {text[error.pos]} in JSON at position {error.pos}"
-            ) from None
+            raise BackendError(f"Unexpected token {text[error.pos]} in JSON at position {error.pos}") from None
 
     # listings
 
@@ -256,9 +252,7 @@ class Registry:
         if node is None:
             raise BackendError("Cannot convert undefined or null to object")
         if not isinstance(sortings, list):
-            raise BackendError(
-                f"Cannot read property 'map' of {'null' if 'sortings' in body else 'undefined'}"
-            )
+            raise BackendError(f"Cannot read property 'map' of {'null' if 'sortings' in body else 'undefined'}")
         listing = self._listing(what == "runs", node, sortings)
         count = len(listing.rows)
         page, size = body.get("page", MISSING), body.get("page_size", MISSING)
@@ -329,23 +323,18 @@ class Registry:
         if len(rest) != 1:
             return NotImplemented
         number = as_integer(rest[0])
-        names = [
-            name for (run, name), data in self._datasets.items() if run == number and not data["deleted"]
-        ]
+        names = [name for (run, name), data in self._datasets.items() if run == number and not data["deleted"]]
         return sorted(names, key=lambda name: hashlib.md5(name.encode(), usedforsecurity=False).digest())
 
     def _get_datasets_waiting(self, rest: list[str], body: dict, request: Any) -> Any:
         return [
             dataset_columns(dataset)
             for dataset in self._datasets.values()
-            if dataset["dataset_attributes"].get("global_state") == "waiting dqm gui"
-            and not dataset["deleted"]
+            if dataset["dataset_attributes"].get("global_state") == "waiting dqm gui" and not dataset["deleted"]
         ]
 
     def _get_datasets_accepted(self, rest: list[str], body: dict, request: Any) -> Any:
-        files = (
-            exchange for key, exchange in self._captured.items() if key[1].startswith("/datasets_accepted")
-        )
+        files = (exchange for key, exchange in self._captured.items() if key[1].startswith("/datasets_accepted"))
         entries = {entry["id"]: entry for exchange in files for entry in exchange["response"]}
         return [entry for _, entry in sorted(entries.items()) if not rest or entry["class"] == rest[0]]
 

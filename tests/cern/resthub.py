@@ -105,10 +105,7 @@ def _is_column(item: list) -> bool:
     return (
         item[-1] == "*"
         if len(item) in (1, 3) and item[-1] == "*"
-        else (
-            (len(item) == 1 and _is_word(item[0]))
-            or (len(item) == 3 and item[1] == "." and _is_word(item[2]))
-        )
+        else ((len(item) == 1 and _is_word(item[0])) or (len(item) == 3 and item[1] == "." and _is_word(item[2])))
     )
 
 
@@ -121,9 +118,7 @@ def _is_aliased(item: list) -> bool:
 
 def _text(item: Any) -> str:
     return (
-        f"({_text_list(item)})"
-        if isinstance(item, list) and item and isinstance(item[0], list)
-        else _text_list(item)
+        f"({_text_list(item)})" if isinstance(item, list) and item and isinstance(item[0], list) else _text_list(item)
     )
 
 
@@ -275,10 +270,7 @@ class RestHub:
             clobs = _clobs(tokens_of(self._queries[identifier]), columns)
             base = f"{request.base_url}/query/{identifier}/lob"
             rows = [
-                [
-                    f"{base}/{number}/{i}" if i in clobs and value is not None else value
-                    for i, value in enumerate(row)
-                ]
+                [f"{base}/{number}/{i}" if i in clobs and value is not None else value for i, value in enumerate(row)]
                 for number, row in enumerate(rows)
             ]
         answer: dict[str, Any] = {"data": rows}

@@ -187,12 +187,7 @@ class CernServer:
         self.connections = self.open_connections = self.peak_connections = 0
         self.tokens_issued = 0
         self.on_request: Callable[[str, str], None] | None = None
-        self.registry, self.resthub, self.oms, self.dqm = (
-            Registry(world),
-            RestHub(world),
-            Oms(world),
-            DqmGui(world),
-        )
+        self.registry, self.resthub, self.oms, self.dqm = (Registry(world), RestHub(world), Oms(world), DqmGui(world))
         self._services: dict[str, Callable[[Request], Reply]] = {
             "runregistry": self.registry.handle,
             "resthub": self.resthub.handle,
@@ -244,9 +239,7 @@ class CernServer:
             ("oms", "mod_auth_openidc_session"),
             ("runregistry", "mod_auth_openidc_session"),
         ):
-            lines.append(
-                "\t".join(["127.0.0.1", "FALSE", f"/{prefix}", "FALSE", str(expiry), name, self._session_id])
-            )
+            lines.append("\t".join(["127.0.0.1", "FALSE", f"/{prefix}", "FALSE", str(expiry), name, self._session_id]))
         path = Path(path)
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
@@ -369,9 +362,7 @@ class CernServer:
             return Reply(500, b"the fixture server failed\n", "text/plain")
         return spoil(kind, reply) if kind else reply
 
-    def _send(
-        self, connection: socket.socket, reply: Reply, kind: str | None, last: bool, head_only: bool
-    ) -> None:
+    def _send(self, connection: socket.socket, reply: Reply, kind: str | None, last: bool, head_only: bool) -> None:
         extra = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)
         if last:
             extra += "Connection: close\r\n"
@@ -414,17 +405,13 @@ class CernServer:
 
     def _expired(self) -> Reply:
         challenge = 'Bearer realm="cern", error="invalid_token", error_description="The token has expired"'
-        return Reply(
-            401, b'{"error": "invalid_token"}', "application/json", (("WWW-Authenticate", challenge),)
-        )
+        return Reply(401, b'{"error": "invalid_token"}', "application/json", (("WWW-Authenticate", challenge),))
 
     def _to_login(self, service: str, request: Request) -> Reply:
         if service == "doctor":
             location = f"{request.base_url}/accounts/login/?next={quote(request.path)}"
         else:
-            location = (
-                f"{self.url}/login/auth/realms/cern?redirect_uri={quote(request.base_url + request.path, '')}"
-            )
+            location = f"{self.url}/login/auth/realms/cern?redirect_uri={quote(request.base_url + request.path, '')}"
         return Reply(302, b"", "text/html; charset=utf-8", (("Location", location),))
 
     def _sso(self, request: Request) -> Reply:
@@ -444,9 +431,7 @@ class CernServer:
             return _oauth_error(400, "invalid_request", "Audience not found")
         expiry = time.time() + self.token_lifetime
         claims = {"aud": form["audience"], "exp": int(expiry), "azp": CLIENT_ID, "jti": secrets.token_hex(8)}
-        token = ".".join(
-            [_base64url({"alg": "RS256", "typ": "JWT"}), _base64url(claims), secrets.token_urlsafe(24)]
-        )
+        token = ".".join([_base64url({"alg": "RS256", "typ": "JWT"}), _base64url(claims), secrets.token_urlsafe(24)])
         self._tokens[token] = (form["audience"], expiry)
         self.tokens_issued += 1
         answer = {"access_token": token, "expires_in": int(self.token_lifetime), "token_type": "Bearer"}
@@ -483,14 +468,10 @@ class CernServer:
             return Reply(200, b"<html><body>RunSummary</body></html>", "text/html")
         runs = [run for run in self.world.wbm_runs if int(first) <= int(run["run"]) <= int(last)]
         rows = "".join(
-            "<runInfo>"
-            + "".join(f"<{name}>{escape(value)}</{name}>" for name, value in run.items())
-            + "</runInfo>"
+            "<runInfo>" + "".join(f"<{name}>{escape(value)}</{name}>" for name, value in run.items()) + "</runInfo>"
             for run in sorted(runs, key=lambda run: int(run["run"]), reverse=True)
         )
-        return Reply(
-            200, f'<?xml version="1.0"?>\n<cmsdb>{rows}</cmsdb>\n'.encode(), "text/xml;charset=UTF-8"
-        )
+        return Reply(200, f'<?xml version="1.0"?>\n<cmsdb>{rows}</cmsdb>\n'.encode(), "text/xml;charset=UTF-8")
 
 
 def _is_later_page(service: str, request: Request) -> bool:
@@ -523,13 +504,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--no-login", action="store_true")
     parser.add_argument(
-        "--fault",
-        action="extend",
-        nargs="+",
-        default=[],
-        choices=KINDS,
-        metavar="KIND",
-        help=", ".join(KINDS),
+        "--fault", action="extend", nargs="+", default=[], choices=KINDS, metavar="KIND", help=", ".join(KINDS)
     )
     parser.add_argument("--fault-rate", type=float, default=0.1)
     options = parser.parse_args(arguments)
@@ -541,9 +516,7 @@ def main(arguments: list[str] | None = None) -> None:
         for name, value in server.env.items():
             print(f"export {name}={value}")
         if server.login:
-            print(
-                f"export TKSTUDIES_COOKIES={server.write_cookies(Path(folder) / 'cookies.txt')}", flush=True
-            )
+            print(f"export TKSTUDIES_COOKIES={server.write_cookies(Path(folder) / 'cookies.txt')}", flush=True)
         print("# serving until Ctrl-C", flush=True)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):

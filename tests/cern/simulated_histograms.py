@@ -19,8 +19,7 @@ MAP_NAME = "TrackEtaPhi_ImpactPoint_GenTk"
 MAP_PATH = f"/Tracking/TrackParameters/generalTracks/GeneralProperties/{MAP_NAME}"
 MAP_ONLINE_PATH = f"/Tracking/TrackParameters/GeneralProperties/{MAP_NAME}"
 OCCUPANCY_PATH = (
-    "/PixelPhase1/Phase1_MechanicalView/PXBarrel/"
-    "digi_occupancy_per_SignedModuleCoord_per_SignedLadder_PXLayer_1"
+    "/PixelPhase1/Phase1_MechanicalView/PXBarrel/digi_occupancy_per_SignedModuleCoord_per_SignedLadder_PXLayer_1"
 )
 COSMICS_PATHS = tuple(
     f"/Tracking/TrackParameters/{path}_CKFTk"
@@ -175,17 +174,13 @@ def _weights(shape: Shape, now: Conditions, rng: Random) -> list[float]:
     wobble = rng.gauss(0, now.scale)
     if shape.family == "phi":
         depth, at, tilt = now.hole, now.hole_phi, 0.004 * wobble + 0.006 * now.ageing
-        return [
-            (1 + 0.05 * math.cos(2 * x) + tilt * math.sin(x)) * (1 - depth * _bump(x, at, 0.5)) for x in xs
-        ]
+        return [(1 + 0.05 * math.cos(2 * x) + tilt * math.sin(x)) * (1 - depth * _bump(x, at, 0.5)) for x in xs]
     if shape.family == "eta":
         depth, at = now.hole, now.hole_eta
         tilt = 0.004 * wobble - 0.004 * now.ageing
         bend = 0.1 + 0.02 * now.pileup - 0.25 * now.strip_off + 0.2 * now.pixel_off
         return [
-            math.exp(-((abs(x) / 2.5) ** 10))
-            * (1 + bend * x * x / 3 + tilt * x)
-            * (1 - depth * _bump(x, at, 0.6))
+            math.exp(-((abs(x) / 2.5) ** 10)) * (1 + bend * x * x / 3 + tilt * x) * (1 - depth * _bump(x, at, 0.6))
             for x in xs
         ]
     if shape.family == "flat":
@@ -261,18 +256,7 @@ class Damage:
     apostrophe: bool = False  # a title with an apostrophe, sent as a double quote
 
 
-DEAD_ROC_LABELS = [
-    "BPix1",
-    "BPix2",
-    "BPix3",
-    "BPix4",
-    "FPix-3",
-    "FPix-2",
-    "FPix-1",
-    "FPix+1",
-    "FPix+2",
-    "FPix+3",
-]
+DEAD_ROC_LABELS = ["BPix1", "BPix2", "BPix3", "BPix4", "FPix-3", "FPix-2", "FPix-1", "FPix+1", "FPix+2", "FPix+3"]
 
 
 def histogram_text(plot: Plot, now: Conditions, rng: Random, damage: Damage | None = None) -> str:
@@ -281,9 +265,7 @@ def histogram_text(plot: Plot, now: Conditions, rng: Random, damage: Damage | No
     xs = shape.centres()
     if shape.family == "profile":
         level = 60 * math.exp(shape.pileup * now.pileup + shape.pixel_off * now.pixel_off)
-        contents: list[float] = [
-            round(level * (1.1 - 0.005 * i + rng.gauss(0, 0.01)), 6) for i in range(shape.bins)
-        ]
+        contents: list[float] = [round(level * (1.1 - 0.005 * i + rng.gauss(0, 0.01)), 6) for i in range(shape.bins)]
         errors = [f"{0.02 * c:.6g}" for c in contents]
         entries = now.events * shape.bins
         kind, extra = "TProfile", ',"yMin":0,"yMax":0,"errorStyle":""'
@@ -340,15 +322,10 @@ def _table_text(
     xs = [x[1] + (i + 0.5) * (x[2] - x[1]) / columns for i in range(columns)]
     ys = [y[1] + (i + 0.5) * (y[2] - y[1]) / rows for i in range(rows)]
     total = sum(map(sum, contents))
-    stats = [
-        _moments(xs, [sum(c) for c in zip(*contents, strict=True)]),
-        _moments(ys, [sum(row) for row in contents]),
-    ]
+    stats = [_moments(xs, [sum(c) for c in zip(*contents, strict=True)]), _moments(ys, [sum(row) for row in contents])]
     root = math.sqrt(total) if total else math.inf
     means = ",".join(f'"{a}":{_stat(m, r / root)}' for a, (m, r) in zip("XY", stats, strict=True))
-    spreads = ",".join(
-        f'"{a}":{_stat(r, r / root / math.sqrt(2))}' for a, (m, r) in zip("XY", stats, strict=True)
-    )
+    spreads = ",".join(f'"{a}":{_stat(r, r / root / math.sqrt(2))}' for a, (m, r) in zip("XY", stats, strict=True))
     body = ",".join("[" + ",".join(f"{c:.6g}" for c in row) + "]" for row in contents)
     return (
         f'{{"hist":{{"type":"{kind}","title":"{name}","stats":{{"name":"{name}","entries":{total:f},'
@@ -370,16 +347,11 @@ def map_text(now: Conditions, rng: Random) -> str:
         dip = now.hole * _bump(phi, now.hole_phi, 0.5)
         contents.append(
             [
-                _poisson(
-                    rng,
-                    c * scale * (1 + tilt * (i - 15) / 15) * (1 - dip * _bump(i, 15 + 5 * now.hole_eta, 3)),
-                )
+                _poisson(rng, c * scale * (1 + tilt * (i - 15) / 15) * (1 - dip * _bump(i, 15 + 5 * now.hole_eta, 3)))
                 for i, c in enumerate(counts)
             ]
         )
-    return _table_text(
-        "TH2", MAP_NAME, contents, ("Track #eta", -3, 3), ("Track #phi", -math.pi, math.pi), ""
-    )
+    return _table_text("TH2", MAP_NAME, contents, ("Track #eta", -3, 3), ("Track #phi", -math.pi, math.pi), "")
 
 
 def occupancy_text(now: Conditions, rng: Random) -> str:

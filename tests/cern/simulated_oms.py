@@ -121,9 +121,7 @@ class OmsRecords:
         first, last = runs[0], runs[-1]
         with_beam = [run for run in runs if run.has_beam]
         best = max((run.inst_lumi for run in with_beam), default=0.0)
-        delivered, recorded = (
-            sum(getattr(run, name) for run in with_beam) for name in ("delivered", "recorded")
-        )
+        delivered, recorded = (sum(getattr(run, name) for run in with_beam) for name in ("delivered", "recorded"))
         bunches, scheme = self._scheme(fill, first)
         units = {name: item["units"] for name, item in real["meta"]["row"].items()}
         if first.is_heavy_ion:
@@ -190,9 +188,7 @@ class OmsRecords:
                 **dict.fromkeys(
                     ("tecm_ready", "tecp_ready", "tob_ready", "tibtid_ready", "bpix_ready", "fpix_ready"), on
                 ),
-                **dict.fromkeys(
-                    ("beam1_present", "beam2_present", "beam1_stable", "beam2_stable"), record.has_beam
-                ),
+                **dict.fromkeys(("beam1_present", "beam2_present", "beam1_stable", "beam2_stable"), record.has_beam),
                 "run_number": run,
                 "lumisection_number": number,
                 "fill_number": record.fill,
@@ -209,12 +205,7 @@ class OmsRecords:
 
     def _hlt_paths(self, run: int) -> Iterator[dict[str, Any]]:
         for index, (path, _) in enumerate(HLT_PATHS):
-            attributes = {
-                "run_number": run,
-                "path_name": path,
-                "path_number": index,
-                "l1_prerequisite": "L1_ZeroBias",
-            }
+            attributes = {"run_number": run, "path_name": path, "path_number": index, "l1_prerequisite": "L1_ZeroBias"}
             yield _row("hltpathinfo", f"{run}_{index}", attributes, {})
 
     def _hlt_rates(self, run: int) -> Iterator[dict[str, Any]]:
@@ -265,11 +256,9 @@ class OmsRecords:
         ]
         if resource == "runs":
             return wanted
-        make = {
-            "lumisections": self._lumisections,
-            "hltpathinfo": self._hlt_paths,
-            "hltpathrates": self._hlt_rates,
-        }[resource]
+        make = {"lumisections": self._lumisections, "hltpathinfo": self._hlt_paths, "hltpathrates": self._hlt_rates}[
+            resource
+        ]
         numbers = [row["attributes"]["run_number"] for row in wanted]
         return [row for number in numbers if number in self._simulated for row in make(number)]
 

@@ -136,9 +136,7 @@ class Registry:
                 if "oms_attributes" in value:
                     runs.setdefault(value["oms_attributes"]["run_number"], {}).update(value)
                 if "DatasetTripletCache" in value and "name" in value:
-                    known = datasets.setdefault(
-                        (value["run_number"], value["name"]), {"DatasetTripletCache": {}}
-                    )
+                    known = datasets.setdefault((value["run_number"], value["name"]), {"DatasetTripletCache": {}})
                     cache = {**known["DatasetTripletCache"], **value["DatasetTripletCache"]}
                     known.update(value, DatasetTripletCache=cache)
                 for item in value.values():
@@ -300,12 +298,7 @@ class Registry:
             for bit, true in bits.items():
                 row[bit] = any(first <= number <= last for first, last in true)
             recorded, delivered = self._lumi(run, number)
-            row |= {
-                "recorded": recorded,
-                "delivered": delivered,
-                "prescale_name": "1.7e34",
-                "prescale_index": 2,
-            }
+            row |= {"recorded": recorded, "delivered": delivered, "prescale_name": "1.7e34", "prescale_index": 2}
             rows.append(jsonb(row))
         return rows
 

@@ -22,9 +22,7 @@ def word(counts: dict[str, Any] | None) -> str | None:
     return "NOTSET" if status == "NO VALUE FOUND" else status
 
 
-def resthub_tables(
-    datasets: list[dict[str, Any]], runs: dict[int, SimulatedRun]
-) -> dict[tuple[str, str], Table]:
+def resthub_tables(datasets: list[dict[str, Any]], runs: dict[int, SimulatedRun]) -> dict[tuple[str, str], Table]:
     """The tables of version 3, with the contents of the version 4 datasets."""
     tables: dict[tuple[str, str], Table] = {}
     for workspace, state_key, components in (
@@ -48,9 +46,7 @@ def resthub_tables(
                 values += [word(counts), *texts]
             fixed = (number, dataset["Run"]["rr_attributes"]["class"], name, workspace.upper(), state)
             rows.append((*fixed, f"Shifter {number % 7}", *values))
-            for first, last in (
-                dataset["DatasetTripletCache"]["dcs_ranges"].get("tob_ready", {}).get("TRUE", ())
-            ):
+            for first, last in dataset["DatasetTripletCache"]["dcs_ranges"].get("tob_ready", {}).get("TRUE", ()):
                 lumis.append((number, name, first, last, 1))
         tables[f"runreg_{workspace}", "datasets"] = ([*header, *names], rows)
         tables[f"runreg_{workspace}", "dataset_lumis"] = (
@@ -64,10 +60,7 @@ def resthub_tables(
         )
     tables["runinfo", "runs"] = (
         ["RUN_NUMBER", "LHCFILL", "STARTTIME", "STOPTIME"],
-        [
-            (r.number, r.fill, f"{r.start:%Y-%m-%d %H:%M:%S}", f"{r.end:%Y-%m-%d %H:%M:%S}")
-            for r in runs.values()
-        ],
+        [(r.number, r.fill, f"{r.start:%Y-%m-%d %H:%M:%S}", f"{r.end:%Y-%m-%d %H:%M:%S}") for r in runs.values()],
     )
     tables["runinfo", "lumi_sections"] = (
         ["RUN_NUMBER", "LHCFILL", "LUMISECTION", "CMS_ACTIVE", "DELIVLUMISECTION", "LIVELUMISECTION"],

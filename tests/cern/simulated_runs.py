@@ -61,13 +61,7 @@ OUTSIDE_DCS = {306631: "Collisions17", 325680: "Cosmics18", 327489: "Collisions1
 CAPTURED_ONLY = {317188: "Cosmics18", 317301: "Commissioning18", 317441: "Collisions18"}
 OPEN_RUNS = (317585, 318700)
 # Prompt reconstruction that is not in the DQM GUI yet, and the state of its row in the registry.
-NO_PROMPT = {
-    317382: "waiting dqm gui",
-    317585: "OPEN",
-    318877: "OPEN",
-    320062: "OPEN",
-    325175: "waiting dqm gui",
-}
+NO_PROMPT = {317382: "waiting dqm gui", 317585: "OPEN", 318877: "OPEN", 320062: "OPEN", 325175: "waiting dqm gui"}
 WITHOUT_FILL = (314700, 316500, 317540, 319050)
 FULLY_OFF = 317480
 
@@ -92,26 +86,14 @@ EFFECTS: dict[str, dict[str, dict[str, float]]] = {
 
 # Comments as shifters write them, and the cause that goes with them.
 COMMENTS: dict[str, tuple[tuple[str, str], ...]] = {
-    "strip_hv": (
-        ("HV off for LS 1-{n}", "HV"),
-        ("Strip HV was off until LS {n}", "HV"),
-        ("HV problem in TOB", "HV"),
-    ),
+    "strip_hv": (("HV off for LS 1-{n}", "HV"), ("Strip HV was off until LS {n}", "HV"), ("HV problem in TOB", "HV")),
     "pixel_hv": (
         ("BPix HV is off in LS 1-{n}", "Pixel HV"),
         ("no HV in FPix for LS 1-{n}", "Pixel HV"),
         ("Pixel HV scan", "Pixel HV"),
     ),
-    "hole": (
-        ("new hole in TIB L2", "DAQ"),
-        ("hole in TOB L4, FED not in DAQ", "DAQ"),
-        ("hole in TID- ring 1", "LV"),
-    ),
-    "charge": (
-        ("timing scan", "SCAN"),
-        ("strip timing_scan, low S/N", "SCAN"),
-        ("misconfiguration of APVs", "CONFIG"),
-    ),
+    "hole": (("new hole in TIB L2", "DAQ"), ("hole in TOB L4, FED not in DAQ", "DAQ"), ("hole in TID- ring 1", "LV")),
+    "charge": (("timing scan", "SCAN"), ("strip timing_scan, low S/N", "SCAN"), ("misconfiguration of APVs", "CONFIG")),
     "low_statistics": (
         ("low stat", "LOW_STATS"),
         ("only 1 LS with stable beam", "LOW_STATS"),
@@ -198,9 +180,7 @@ def era_of(number: int) -> str:
 def certification() -> tuple[dict[int, list[list[int]]], dict[int, list[list[int]]]]:
     """The DCS-only and the golden ranges of 2018, merged and sorted, by run."""
     files = (DATA / "certification" / f"{name}_2018.json" for name in ("dcsonly", "golden"))
-    dcs, golden = (
-        {int(run): _merge(ranges) for run, ranges in json.loads(f.read_text()).items()} for f in files
-    )
+    dcs, golden = ({int(run): _merge(ranges) for run, ranges in json.loads(f.read_text()).items()} for f in files)
     return dcs, golden
 
 

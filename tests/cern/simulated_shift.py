@@ -36,11 +36,7 @@ class ShiftRecords:
                 continue
             if reference == 0 or (run.fate.kind == "good" and run.last > 900):
                 reference = run.number
-            rows += [
-                (run, reco, reference)
-                for reco in ("express", "prompt")
-                if run.number % 17 or reco == "express"
-            ]
+            rows += [(run, reco, reference) for reco in ("express", "prompt") if run.number % 17 or reco == "express"]
         return rows
 
     @cached_property
@@ -65,12 +61,7 @@ class ShiftRecords:
         low = fate.kind == "low_statistics"
         reco_name = reco.capitalize()
         dataset = self._gui_dataset(run, reco)
-        same = {
-            "runtype": "Collisions",
-            "bfield": "3.8 T",
-            "beamtype": "Proton-Proton",
-            "beamenergy": "13 TeV",
-        }
+        same = {"runtype": "Collisions", "bfield": "3.8 T", "beamtype": "Proton-Proton", "beamenergy": "13 TeV"}
         comment = fate.comment or ("pixel was excluded" if fate.kind == "pixel_excluded" else "")
         return {
             "run_number": run.number,

@@ -127,9 +127,7 @@ class World:
     def _oms(self) -> OmsRecords:
         return OmsRecords(self.seed, self.runs)
 
-    def oms_rows(
-        self, resource: str, run: int | None = None, fill: int | None = None
-    ) -> list[dict[str, Any]]:
+    def oms_rows(self, resource: str, run: int | None = None, fill: int | None = None) -> list[dict[str, Any]]:
         """The rows of an OMS resource, of one run or fill if given; KeyError for an unknown resource."""
         return self._oms.rows(resource, run, fill)
 
@@ -145,23 +143,13 @@ class World:
         era = record.era if record.era.startswith("Commissioning") else f"Run{record.era}"
         version = self._prompt_version(record)
         if record.is_cosmics:
-            return [
-                f"/StreamExpressCosmics/{era}-Express-v1/DQMIO",
-                f"/Cosmics/{era}-PromptReco-v{version}/DQMIO",
-            ]
+            return [f"/StreamExpressCosmics/{era}-Express-v1/DQMIO", f"/Cosmics/{era}-PromptReco-v{version}/DQMIO"]
         if record.is_heavy_ion:
-            return [
-                name for name in EXTRA_DATASETS[327489] if not name.endswith("-v1/DQMIO") or "Express" in name
-            ]
-        names = [
-            f"/StreamExpress/{era}-Express-v1/DQMIO",
-            f"/StreamExpressAlignment/{era}-Express-v1/ALCAPROMPT",
-        ]
+            return [name for name in EXTRA_DATASETS[327489] if not name.endswith("-v1/DQMIO") or "Express" in name]
+        names = [f"/StreamExpress/{era}-Express-v1/DQMIO", f"/StreamExpressAlignment/{era}-Express-v1/ALCAPROMPT"]
         if run not in NO_PROMPT:
             primary = "ZeroBias" if run % 40 else "ZeroBias2"
-            names += [
-                f"/{name}/{era}-PromptReco-v{version}/DQMIO" for name in (primary, "SingleMuon", "JetHT")
-            ]
+            names += [f"/{name}/{era}-PromptReco-v{version}/DQMIO" for name in (primary, "SingleMuon", "JetHT")]
             if run % 40 == 0:
                 names.append(f"/ZeroBias10/{era}-PromptReco-v{version}/DQMIO")
             if version > 1 and run % 3 == 0:
@@ -173,12 +161,7 @@ class World:
         return [*names, *(name for name in EXTRA_DATASETS.get(run, ()) if name not in names)]
 
     def _prompt_version(self, record: SimulatedRun) -> int:
-        limits = {
-            "2018A": (315700, 316300),
-            "2018B": (317650,),
-            "2018C": (319700, 320000),
-            "2018D": (322000,),
-        }
+        limits = {"2018A": (315700, 316300), "2018B": (317650,), "2018C": (319700, 320000), "2018D": (322000,)}
         return 1 + sum(record.number >= limit for limit in limits.get(record.era, ()))
 
     def dqm_runs(self, service: str) -> list[int]:
@@ -260,14 +243,10 @@ class World:
         if folder == PROVENANCE:
             complete = service == "online" or run not in INCOMPLETE or "-Express-" not in dataset
             values = {"CMSSW": "CMSSW_10_1_7", "hostName": "simulated", "runIsComplete": str(int(complete))}
-            return [
-                {"obj": name, "path": f"{folder}/{name}", "value": value} for name, value in values.items()
-            ]
+            return [{"obj": name, "path": f"{folder}/{name}", "value": value} for name, value in values.items()]
         record = self.runs[run]
         paths = [
-            p
-            for p, plot in self._paths[service, record.is_cosmics].items()
-            if self._has_plot(record, dataset, plot)
+            p for p, plot in self._paths[service, record.is_cosmics].items() if self._has_plot(record, dataset, plot)
         ]
         paths.append(OCCUPANCY_PATH)
         if not record.is_cosmics:

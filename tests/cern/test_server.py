@@ -50,11 +50,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def fetch(
-    url: str,
-    body: bytes | None = None,
-    headers: dict | None = None,
-    follow: bool = False,
-    method: str | None = None,
+    url: str, body: bytes | None = None, headers: dict | None = None, follow: bool = False, method: str | None = None
 ) -> Answer:
     """One request on a connection of its own; redirects are followed only when asked for."""
     request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
@@ -109,11 +105,7 @@ def seeded():
 # --------------------------------------------------------------------------------- Run Registry v4: captures
 
 # Writes, and the history of OMS lumisections, of which only the first of 80 events was kept.
-LEFT_OUT = {
-    "datasets.move_dataset",
-    "lumisections.edit_rr_lumisections",
-    "lumisections.get_oms_lumisection_history",
-}
+LEFT_OUT = {"datasets.move_dataset", "lumisections.edit_rr_lumisections", "lumisections.get_oms_lumisection_history"}
 ANY_ORDER = {"get_all_dataset_names_of_run", "dc_tools.unique_dataset_names", "runs_lastupdated_50"}
 EXCHANGES = sorted(
     file.name.removesuffix(".json")
@@ -146,9 +138,7 @@ def without_edits(value: Any, run: int | None = None, name: str | None = None) -
 def cut(value: Any, notes: list[str]) -> Any:
     """The answer cut as the captured one is: ``response.datasets: 12 items, first 3 kept``."""
     for note in notes:
-        where, total, kept = re.fullmatch(
-            r"response(?:\.(\w+))?: (\d+) items, first (\d+) kept", note
-        ).groups()
+        where, total, kept = re.fullmatch(r"response(?:\.(\w+))?: (\d+) items, first (\d+) kept", note).groups()
         part = value[where] if where else value
         assert len(part) == int(total)
         value = {**value, where: part[: int(kept)]} if where else part[: int(kept)]
@@ -185,9 +175,7 @@ UNSUPPORTED_WRITES = {  # the server refuses all writes the same way; these came
 
 
 @pytest.mark.parametrize(
-    "exchange",
-    [e for e in ERRORS if e["label"] not in UNSUPPORTED_WRITES],
-    ids=lambda exchange: exchange["label"],
+    "exchange", [e for e in ERRORS if e["label"] not in UNSUPPORTED_WRITES], ids=lambda exchange: exchange["label"]
 )
 def test_registry_fails_as_captured(seeded, exchange):
     answer = send(seeded, exchange["request"])
@@ -202,9 +190,7 @@ def test_registry_fails_as_captured(seeded, exchange):
 CLIENT_BODIES = [
     exchange
     for exchange in json.loads((CAPTURED / "client_bodies.json").read_text())
-    if not re.search(
-        "move_dataset|manual_run_edit|json_portal", exchange["request"]["path"]
-    )  # writes and jobs
+    if not re.search("move_dataset|manual_run_edit|json_portal", exchange["request"]["path"])  # writes and jobs
 ]
 
 
@@ -218,9 +204,7 @@ def test_bodies_of_the_official_client(seeded, exchange):
     if shape:
         assert (type(value).__name__, len(value)) == (shape[1], int(shape[2]))
     else:
-        shown = {
-            key: f"list of {len(item)}" if isinstance(item, list) else item for key, item in value.items()
-        }
+        shown = {key: f"list of {len(item)}" if isinstance(item, list) else item for key, item in value.items()}
         assert shown == summary
 
 
@@ -237,9 +221,7 @@ def test_all_seeded_datasets(seeded):
             "tracker_state": row["dataset_attributes"].get("tracker_state"),
             "global_state": row["dataset_attributes"].get("global_state"),
             "ls_duration": row["DatasetTripletCache"]["dcs_summary"].get("ls_duration", {}).get("TRUE"),
-            "triplet_summary": {
-                name: row["DatasetTripletCache"]["triplet_summary"].get(name) for name in columns
-            },
+            "triplet_summary": {name: row["DatasetTripletCache"]["triplet_summary"].get(name) for name in columns},
         }
         for row in listed["datasets"]
     ] == SEEDED
@@ -323,10 +305,7 @@ def test_or_of_two_groups_is_split_by_table(seeded):
     ("node", "matching"),
     [
         ({"or": [COSMICS, {"run_number": 317291}]}, 2),  # one table for runs
-        (
-            {"dataset_attributes.tracker_state": "OPEN"},
-            "column Run.dataset_attributes.tracker_state does not exist",
-        ),
+        ({"dataset_attributes.tracker_state": "OPEN"}, "column Run.dataset_attributes.tracker_state does not exist"),
         ({"name": "online"}, "column Run.name does not exist"),
         ({"triplet_summary.tracker-strip.STANDBY": {">": 0}}, 2),
     ],
@@ -353,9 +332,7 @@ def test_dataset_without_summary_is_not_listed():
     assert found["DatasetTripletCache"] is None
 
 
-@pytest.mark.parametrize(
-    ("size", "rows", "pages"), [(None, 45, None), (0, 0, None), ("7", 7, 7), (2.5, 3, 18)]
-)
+@pytest.mark.parametrize(("size", "rows", "pages"), [(None, 45, None), (0, 0, None), ("7", 7, 7), (2.5, 3, 18)])
 def test_page_sizes(seeded, size, rows, pages):
     body = {"page": 0, "page_size": size, "filter": {}, "sortings": []}
     answer = post_json(seeded.url + "/runregistry/datasets_filtered_ordered", body).json
@@ -376,15 +353,9 @@ def pages_of(server: CernServer, sortings: list, size: int = 49) -> list[tuple[i
 def test_pages_are_consistent_only_under_a_total_order(server):
     total = pages_of(server, [["run_number", "ASC"], ["name", "ASC"]])
     assert total == sorted(set(total))
-    assert pages_of(server, [["name", "asc"], ["run_number", "ASC"]]) == sorted(
-        total, key=lambda key: key[::-1]
-    )
+    assert pages_of(server, [["name", "asc"], ["run_number", "ASC"]]) == sorted(total, key=lambda key: key[::-1])
     assert pages_of(server, []) == sorted(total, key=lambda key: (-key[0], key[1]))
-    for sortings in (
-        [["name", "ASC"]],
-        [["run_number", "DESC"]],
-        [["dataset_attributes.tracker_state", "ASC"]],
-    ):
+    for sortings in ([["name", "ASC"]], [["run_number", "DESC"]], [["dataset_attributes.tracker_state", "ASC"]]):
         assert len(set(pages_of(server, sortings))) < len(total)
 
 
@@ -472,8 +443,7 @@ def test_cookie_file_opens_doctor_oms_and_registry(guarded, tmp_path):
 # ------------------------------------------------------------------------------------------------ RestHub
 
 ROWS = (
-    "select a.run_number run_number, a.rda_name rda_name, a.rda_cmp_pixel_comment note "
-    "from runreg_tracker.datasets a"
+    "select a.run_number run_number, a.rda_name rda_name, a.rda_cmp_pixel_comment note from runreg_tracker.datasets a"
 )
 ORDERED = ROWS + " where a.run_number > :n__first order by a.run_number, a.rda_name"
 
@@ -561,16 +531,9 @@ def test_resthub_aggregates_and_joins(server):
 
 def test_resthub_queries_die():
     with CernServer(world=world(), login=False) as server:
-        url = query(
-            server, "select a.run_number as n from runreg_tracker.datasets a where a.run_number = 317291"
-        )
+        url = query(server, "select a.run_number as n from runreg_tracker.datasets a where a.run_number = 317291")
         server.expire_queries()
-        assert [fetch(url + part).status for part in ("", "/count", "/data", "/page/10/1/data")] == [
-            400,
-            404,
-            404,
-            404,
-        ]
+        assert [fetch(url + part).status for part in ("", "/count", "/data", "/page/10/1/data")] == [400, 404, 404, 404]
 
 
 # ---------------------------------------------------------------------------------------------------- OMS
@@ -592,9 +555,7 @@ def test_real_oms_records_come_back(server, resource, key):
 
 
 def test_real_lumisections_come_back(server):
-    records = [
-        json.loads(line) for line in (DATA / "oms" / "lumisections_315265.jsonl").read_text().splitlines()
-    ]
+    records = [json.loads(line) for line in (DATA / "oms" / "lumisections_315265.jsonl").read_text().splitlines()]
     found = oms(server, "runs/315265/lumisections", **{"page[limit]": 1000}).json
     assert [row["attributes"] for row in found["data"]] == records
     assert found["meta"]["totalResourceCount"] == len(records)
@@ -608,21 +569,14 @@ def test_oms_paging_sorting_and_fields(server):
     assert len(everything["data"]) == total
     page = oms(server, "runs", sort="-run_number", fields="run_number,b_field", **{"page[offset]": 5}).json
     numbers = sorted((row["attributes"]["run_number"] for row in everything["data"]), reverse=True)
-    assert [row["attributes"]["run_number"] for row in page["data"]] == numbers[
-        5:15
-    ]  # the default limit is 10
-    assert all(
-        set(row["attributes"]) == {"run_number", "b_field"} and "meta" not in row for row in page["data"]
-    )
+    assert [row["attributes"]["run_number"] for row in page["data"]] == numbers[5:15]  # the default limit is 10
+    assert all(set(row["attributes"]) == {"run_number", "b_field"} and "meta" not in row for row in page["data"])
 
 
 @pytest.mark.parametrize(
     ("filters", "test"),
     [
-        (
-            {"run_number][GE": 315262, "run_number][LE": 315270},
-            lambda run: 315262 <= run["run_number"] <= 315270,
-        ),
+        ({"run_number][GE": 315262, "run_number][LE": 315270}, lambda run: 315262 <= run["run_number"] <= 315270),
         ({"fill_number][EQ": 6616}, lambda run: run["fill_number"] == 6616),
         ({"stable_beam][EQ": "true"}, lambda run: run["stable_beam"] is True),
         ({"sequence][NEQ": "GLOBAL-RUN"}, lambda run: run["sequence"] not in (None, "GLOBAL-RUN")),
@@ -647,9 +601,7 @@ def test_oms_errors(server):
 
 
 def test_oms_rates_by_lumisection(server):
-    by_run = oms(server, "hltpathrates", **{"filter[run_number][EQ]": 315270}).json["meta"][
-        "totalResourceCount"
-    ]
+    by_run = oms(server, "hltpathrates", **{"filter[run_number][EQ]": 315270}).json["meta"]["totalResourceCount"]
     parameters = {"group[granularity]": "lumisection", "filter[last_lumisection_number][GT]": 0}
     fine = oms(server, "hltpathrates", **{"filter[run_number][EQ]": 315270}, **parameters).json
     assert fine["meta"]["totalResourceCount"] > by_run > 0
@@ -673,16 +625,12 @@ MAP = "/Tracking/TrackParameters/GeneralProperties/TrackEtaPhi_ImpactPoint_GenTk
 
 
 def test_real_histogram_byte_for_byte(server):
-    answer = fetch(
-        f"{server.env['TKSTUDIES_DQM_URL']}/online/jsonfairy/archive/321012/Global/Online/ALL{MAP}"
-    )
+    answer = fetch(f"{server.env['TKSTUDIES_DQM_URL']}/online/jsonfairy/archive/321012/Global/Online/ALL{MAP}")
     assert answer.body == (DATA / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json").read_bytes()
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
-@pytest.mark.parametrize(
-    "path", ["321012/Global/Online/ALL/No/Such%20Plot%23", "1/Global/Online/ALL/Tracking"]
-)
+@pytest.mark.parametrize("path", ["321012/Global/Online/ALL/No/Such%20Plot%23", "1/Global/Online/ALL/Tracking"])
 def test_missing_histogram_is_no_404(server, path):
     answer = fetch(f"{server.env['TKSTUDIES_DQM_URL']}/online/jsonfairy/archive/{path}")
     assert (answer.status, answer.json) == (200, {"hist": "unsupported type"})
@@ -750,9 +698,7 @@ def test_doctor_and_certification_helper(server):
 def test_wbm_is_xml_newest_first(server):
     numbers = sorted(int(run["run"]) for run in world().wbm_runs)
     first, last = numbers[3], numbers[8]
-    answer = fetch(
-        f"{server.env['TKSTUDIES_WBM_URL']}/RunSummary?RUN_BEGIN={first}&RUN_END={last}&FORMAT=XML"
-    )
+    answer = fetch(f"{server.env['TKSTUDIES_WBM_URL']}/RunSummary?RUN_BEGIN={first}&RUN_END={last}&FORMAT=XML")
     assert [int(number) for number in re.findall(rb"<run>(\d+)</run>", answer.body)] == numbers[3:9][::-1]
     one = fetch(f"{server.env['TKSTUDIES_WBM_URL']}/RunSummary?RUN={first}&FORMAT=XML").body
     assert one.startswith(b"<?xml") and one.count(b"<runInfo>") == 1
@@ -768,9 +714,7 @@ def test_keep_alive_log_and_speed(server):
     for _ in range(300):
         client.request("GET", "/oms/eras?page[limit]=1")
         client.getresponse().read()
-    assert (
-        time.perf_counter() - start < 2
-    )  # some 0.15 s alone; a delayed acknowledgement would cost 40 ms each
+    assert time.perf_counter() - start < 2  # some 0.15 s alone; a delayed acknowledgement would cost 40 ms each
     client.close()
     assert server.connections == connections + 1
     entries = server.log[before:]
@@ -792,9 +736,7 @@ def test_latency_and_parallel_connections():
 
 
 def faulty(kind: str, **options: Any) -> CernServer:
-    return CernServer(
-        world=SeededWorld(), login=False, faults=Faults([kind], rate=1.0, max_repeat=1, **options)
-    )
+    return CernServer(world=SeededWorld(), login=False, faults=Faults([kind], rate=1.0, max_repeat=1, **options))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("repeated_rows", "token_expiry")])
@@ -833,9 +775,7 @@ def test_every_fault_shows_once_and_then_lets_go(kind):
 
 def test_token_expiry_needs_a_new_token():
     with CernServer(world=SeededWorld(), faults=Faults(["token_expiry"], rate=1.0, max_repeat=1)) as server:
-        old, new = (
-            {"Authorization": "Bearer " + token(server, "cmsoms-prod").json["access_token"]} for _ in "12"
-        )
+        old, new = ({"Authorization": "Bearer " + token(server, "cmsoms-prod").json["access_token"]} for _ in "12")
         assert fetch(server.url + "/oms/eras", headers=old).status == 401
         assert fetch(server.url + "/oms/eras", headers=old).status == 401  # dead for good
         assert fetch(server.url + "/oms/eras", headers=new).status in (200, 401)
@@ -845,17 +785,13 @@ def test_token_expiry_needs_a_new_token():
 def test_repeated_rows_drop_as_many():
     with faulty("repeated_rows") as server:
         first = oms(server, "runs", **{"page[limit]": 5}).json["data"]
-        spoilt, right = (
-            oms(server, "runs", **{"page[limit]": 5, "page[offset]": 5}).json["data"] for _ in "12"
-        )
+        spoilt, right = (oms(server, "runs", **{"page[limit]": 5, "page[offset]": 5}).json["data"] for _ in "12")
         assert spoilt == [*first[-2:], *right[:-2]]
         body = {"filter": {}, "sortings": [], "page_size": 5}
         url = server.url + "/runregistry/datasets_filtered_ordered"
         listed = [post_json(url, {**body, "page": page}).json["datasets"] for page in (0, 1)]
         assert listed[1][:2] == listed[0][-2:]
-        sql = query(
-            server, "select a.run_number n from runreg_tracker.datasets a order by a.run_number, a.rda_name"
-        )
+        sql = query(server, "select a.run_number n from runreg_tracker.datasets a order by a.run_number, a.rda_name")
         pages = [fetch(f"{sql}/page/5/{page}/data").json["data"] for page in (1, 2)]
         assert pages[1][:2] == pages[0][-2:]
         assert {service for _, service in server.faults.injected} == {"oms", "runregistry", "resthub"}

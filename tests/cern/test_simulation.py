@@ -7,13 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cern.simulated_histograms import (
-    COSMICS_PATHS,
-    MAP_ONLINE_PATH,
-    MAP_PATH,
-    OCCUPANCY_PATH,
-    quick_plots,
-)
+from tests.cern.simulated_histograms import COSMICS_PATHS, MAP_ONLINE_PATH, MAP_PATH, OCCUPANCY_PATH, quick_plots
 from tests.cern.simulation import ONLINE_DATASET, World
 
 DATA = Path(__file__).parents[1] / "data"
@@ -50,9 +44,7 @@ def captured():
 
     for path in sorted((DATA / "runregistry-v4").glob("datasets*.json")):
         for dataset in find(json.loads(path.read_text())["response"]):
-            yield pytest.param(
-                path.name, dataset, id=f"{path.stem}-{dataset['run_number']}-{dataset['name']}"
-            )
+            yield pytest.param(path.name, dataset, id=f"{path.stem}-{dataset['run_number']}-{dataset['name']}")
 
 
 def contained(part, whole):
@@ -74,9 +66,7 @@ def test_captured_datasets_are_served_as_captured(datasets, file, dataset):
 
 def test_seeded_table_is_the_state_of_its_runs(datasets):
     rows = json.loads((DATA / "runregistry-v4" / "seeded_tracker_counts.json").read_text())["rows"]
-    visible = [
-        key for key, d in datasets.items() if not d["deleted"] and key[0] in {r["run_number"] for r in rows}
-    ]
+    visible = [key for key, d in datasets.items() if not d["deleted"] and key[0] in {r["run_number"] for r in rows}]
     assert sorted(visible) == sorted((row["run_number"], row["name"]) for row in rows)
     for row in rows:
         dataset = datasets[row["run_number"], row["name"]]
@@ -115,16 +105,12 @@ def test_summaries_ranges_and_lumisections_agree(world, datasets):
 
 
 def test_every_dcs_only_run_has_its_rows_and_the_others_are_bad(datasets):
-    dcs, golden = (
-        json.loads((DATA / "certification" / f"{f}_2018.json").read_text()) for f in ("dcsonly", "golden")
-    )
+    dcs, golden = (json.loads((DATA / "certification" / f"{f}_2018.json").read_text()) for f in ("dcsonly", "golden"))
     seeded = {317292, 317297, 317319, 317320, 317338, 317339, 317340, 317382, 317392, 317435, 317291}
     for run in sorted(set(map(int, dcs)) - seeded):
         words = {}
         for (_, name), dataset in ((k, d) for k, d in datasets.items() if k == (run, k[1])):
-            words[name.split("/")[1] if "/" in name else name] = dataset["DatasetTripletCache"][
-                "triplet_summary"
-            ]
+            words[name.split("/")[1] if "/" in name else name] = dataset["DatasetTripletCache"]["triplet_summary"]
         assert {"online", "Express", "PromptReco"} <= set(words)
         track = words["Express"]["tracker-track"]
         assert ("GOOD" in track) == (str(run) in golden)
@@ -134,9 +120,7 @@ def test_every_dcs_only_run_has_its_rows_and_the_others_are_bad(datasets):
 def test_v3_tables_tell_the_same(world):
     tables = world.resthub_tables()
     columns, rows = tables["runreg_tracker", "datasets"]
-    by_key = {
-        (r["RUN_NUMBER"], r["RDA_NAME"]): r for r in (dict(zip(columns, row, strict=True)) for row in rows)
-    }
+    by_key = {(r["RUN_NUMBER"], r["RDA_NAME"]): r for r in (dict(zip(columns, row, strict=True)) for row in rows)}
     bad = by_key[317297, "/Express/Collisions2018B/DQM"]
     assert (bad["RDA_CMP_PIXEL"], bad["RDA_CMP_STRIP"], bad["RDA_CMP_TRACKING"]) == ("GOOD", "BAD", "BAD")
     assert bad["RDA_CMP_TRACKING_COMMENT"] == "TIB HV off for the whole run"
@@ -159,9 +143,7 @@ def test_real_oms_records_win(world):
             row = rows[record[key]]
             units = {f"{name}_unit": item["units"] for name, item in row["meta"]["row"].items()}
             assert {**row["attributes"], **units} == record
-    real = [
-        json.loads(line) for line in (DATA / "oms" / "lumisections_315265.jsonl").read_text().splitlines()
-    ]
+    real = [json.loads(line) for line in (DATA / "oms" / "lumisections_315265.jsonl").read_text().splitlines()]
     assert [row["attributes"] for row in world.oms_rows("lumisections", run=315265)] == real
 
 
@@ -173,9 +155,7 @@ def test_simulated_oms_records_have_the_real_attributes(world):
     fills = world.oms_rows("fills")
     assert len({frozenset(row["attributes"]) for row in fills}) == 1
     sections = world.oms_rows("lumisections", run=317527)
-    assert (
-        sections[0]["attributes"].keys() == world.oms_rows("lumisections", run=315265)[0]["attributes"].keys()
-    )
+    assert sections[0]["attributes"].keys() == world.oms_rows("lumisections", run=315265)[0]["attributes"].keys()
     assert len(sections) == attributes["attributes"]["last_lumisection_number"] >= 1487
 
 
@@ -183,10 +163,7 @@ def test_fills_grow_with_the_runs(world):
     rows = [row["attributes"] for row in world.oms_rows("runs")]
     fills = [row["fill_number"] for row in rows if row["fill_number"]]
     assert fills == sorted(fills)
-    assert {r["fill_number"] for r in rows if 317500 <= r["run_number"] <= 317600} <= {
-        None,
-        *range(6762, 6770),
-    }
+    assert {r["fill_number"] for r in rows if 317500 <= r["run_number"] <= 317600} <= {None, *range(6762, 6770)}
     starts = [row["start_time"] for row in rows if row["run_number"] > 315300]
     assert starts == sorted(starts)
 
@@ -249,9 +226,7 @@ def test_histograms_are_compact_json_of_the_known_shape(world):
     tracking_map = json.loads(world.dqm_text("offline", 317591, EXPRESS, MAP_PATH))["hist"]
     assert np.shape(tracking_map["bins"]["content"]) == (32, 31)
     assert tracking_map["bins"]["integral"][1][1] > 0
-    assert (
-        json.loads(world.dqm_text("offline", 317591, EXPRESS, OCCUPANCY_PATH))["hist"]["type"] == "TProfile2D"
-    )
+    assert json.loads(world.dqm_text("offline", 317591, EXPRESS, OCCUPANCY_PATH))["hist"]["type"] == "TProfile2D"
 
 
 def test_what_does_not_exist(world):
@@ -422,11 +397,7 @@ def test_bad_runs_stand_out_elsewhere(world):
 def test_good_rows_have_a_realistic_spread(world):
     pileup, hits = [], []
     for run in world.runs.values():
-        if (
-            MAIN[0] <= run.number <= MAIN[1]
-            and run.fate.kind == "good"
-            and EXPRESS in world.dqm_datasets(run.number)
-        ):
+        if MAIN[0] <= run.number <= MAIN[1] and run.fate.kind == "good" and EXPRESS in world.dqm_datasets(run.number):
             for values, plot in ((pileup, TRACKING[0]), (hits, TRACKING[1])):
                 text = world.dqm_text("offline", run.number, EXPRESS, plot.offline)
                 values.append(json.loads(text)["hist"]["stats"]["mean"]["X"]["value"])

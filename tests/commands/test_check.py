@@ -329,9 +329,7 @@ def test_a_proxy_ends_with_the_first_of_its_chain(certificates):
 def test_certificates_of_cern_and_public_ones_are_trusted(certificates):
     from tkstudies.services.web import login
 
-    trusted = {
-        value for one in login.trusted_authorities().get_ca_certs() for ((_, value),) in one["subject"]
-    }
+    trusted = {value for one in login.trusted_authorities().get_ca_certs() for ((_, value),) in one["subject"]}
     assert any("CERN" in name for name in trusted)
     assert any("ISRG" in name or "DigiCert" in name for name in trusted)
 
@@ -346,9 +344,7 @@ def test_certificates_of_cern_and_public_ones_are_trusted(certificates):
         ("expiredcert.pem", "userkey.pem", "expired on 2001-"),
     ],
 )
-def test_certificates_that_cannot_be_used(
-    closed_https, tkstudies, home, certificates, certificate, key, words
-):
+def test_certificates_that_cannot_be_used(closed_https, tkstudies, home, certificates, certificate, key, words):
     home(certificate, key)
     result = tkstudies("check", "--service", "dqm")
     (one,) = from_lines(result.stdout)
@@ -358,9 +354,7 @@ def test_certificates_that_cannot_be_used(
     assert secret not in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize(
-    "der", [b"", b"\x30", b"\x30\x03abc", b"\x30\x84\xff\xff\xff\xff", b"no certificate"]
-)
+@pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x03abc", b"\x30\x84\xff\xff\xff\xff", b"no certificate"])
 def test_what_is_no_certificate(der):
     with pytest.raises(ValueError):
         x509.read(der)

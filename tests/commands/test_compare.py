@@ -47,15 +47,7 @@ def profile(content, error, kind="TProfile"):
 
 def record(run, hist, plot="/Tracking/a/b", reco="express", **others):
     name = plot.rpartition("/")[2]
-    return {
-        "run_number": run,
-        "reco": reco,
-        "dataset": "/x",
-        "plot": plot,
-        "name": name,
-        "hist": hist,
-        **others,
-    }
+    return {"run_number": run, "reco": reco, "dataset": "/x", "plot": plot, "name": name, "hist": hist, **others}
 
 
 @pytest.fixture
@@ -85,12 +77,7 @@ def pulls_bin_by_bin(data, reference, tolerance):
 
 
 def histogram_pairs(rng):
-    for size, entries, reference_entries in [
-        (5, 40, 4000),
-        (40, 5000, 300),
-        (100, 20_000, 50_000),
-        (3, 2, 1),
-    ]:
+    for size, entries, reference_entries in [(5, 40, 4000), (40, 5000, 300), (100, 20_000, 50_000), (3, 2, 1)]:
         shape = rng.dirichlet(np.ones(size))
         changed = rng.dirichlet(500 * shape + 1)
         yield rng.multinomial(entries, shape), rng.multinomial(reference_entries, changed)
@@ -353,12 +340,7 @@ def test_a_repeated_reference_is_dropped(compare):
         (["--run", "x", "--reference-run", "1"], [], 2, "expected numbers"),
         (["--reference-run", "1"], [{"run_number": "one", "plot": "/a"}], 1, "not a histogram record"),
         (["--tolerance", "-1"], [], 2, ""),
-        (
-            ["--run", "3", "--reference-run", "1"],
-            [record(n, th1([1, 2])) for n in (1, 2)],
-            1,
-            "--run 3: no hist",
-        ),
+        (["--run", "3", "--reference-run", "1"], [record(n, th1([1, 2])) for n in (1, 2)], 1, "--run 3: no hist"),
         (["-i", "-", "--reference", "-"], [record(1, th1([1, 2]))], 2, "can't be both sides"),
     ],
 )
@@ -443,9 +425,7 @@ def test_a_zoomed_axis_has_no_places():
 def test_lumisections_are_compared_with_the_same_or_with_the_run(compare):
     even, odd = th1([50, 50, 50]), th1([50, 90, 10])
     data = [record(2, even, lumisection_number=1), record(2, odd, lumisection_number=2), record(2, even)]
-    found, said, _ = compare(
-        data, [record(1, even, lumisection_number=1), record(1, odd, lumisection_number=2)]
-    )
+    found, said, _ = compare(data, [record(1, even, lumisection_number=1), record(1, odd, lumisection_number=2)])
     assert [row.get("lumisection_number") for row in found] == [1, 2, None]
     assert list(found[0])[:3] == ["run_number", "reco", "lumisection_number"]
     assert [row["max_pull"] for row in found] == [0, 0, None]

@@ -15,13 +15,7 @@ REGISTRY = [
 ]
 DOCTOR = [
     {"run_number": 2, "reco": "express", "doctor_pixel": "Good", "doctor_strip": "Excluded", "lumi": "5.00"},
-    {
-        "run_number": 1,
-        "reco": "express",
-        "doctor_pixel": "Good",
-        "doctor_strip": "Good",
-        "doctor_tracking": "Good",
-    },
+    {"run_number": 1, "reco": "express", "doctor_pixel": "Good", "doctor_strip": "Good", "doctor_tracking": "Good"},
     {"run_number": 3, "reco": "express", "doctor_pixel": "Bad"},
 ]
 
@@ -225,11 +219,7 @@ def test_a_year_of_runs_against_pandas(diff):
             {
                 "run_number": run,
                 "reco": reco,
-                **{
-                    c: random.choice(statuses)
-                    for c in ("pixel", "strip", "tracking")
-                    if random.random() < 0.9
-                },
+                **{c: random.choice(statuses) for c in ("pixel", "strip", "tracking") if random.random() < 0.9},
                 "lumi": random.choice([None, 0, 1, 1.0, 2.5]),
             }
             for run in runs

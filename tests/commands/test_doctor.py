@@ -22,15 +22,9 @@ def test_a_saved_page_and_the_service_give_the_same(page, cookies, tkstudies, wo
     saved = tmp_path / "page.json"
     saved.write_text(json.dumps(getattr(world, PAGES[page]), indent=1))
     lines = tmp_path / "page.jsonl.gz"
-    lines.write_bytes(
-        gzip.compress("".join(json.dumps(row) + "\n" for row in getattr(world, PAGES[page])).encode())
-    )
+    lines.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in getattr(world, PAGES[page])).encode()))
     live = rows(tkstudies("doctor", page, "--cookies", cookies))
-    assert (
-        live
-        == rows(tkstudies("doctor", page, "--from", saved))
-        == rows(tkstudies("doctor", page, "--from", lines))
-    )
+    assert live == rows(tkstudies("doctor", page, "--from", saved)) == rows(tkstudies("doctor", page, "--from", lines))
     assert len(live) == len(getattr(world, PAGES[page])) > 0
 
 
@@ -54,9 +48,7 @@ def test_names_and_values(cookies, tkstudies, world):
 
 def test_problem_runs_bring_the_names_of_their_problems(cookies, tkstudies, world):
     found = rows(tkstudies("doctor", "problem-runs", "--cookies", cookies))
-    assert [row["problem_names"] for row in found] == [
-        row["problem_names"] for row in world.doctor_problem_runs
-    ]
+    assert [row["problem_names"] for row in found] == [row["problem_names"] for row in world.doctor_problem_runs]
     assert all("problem_ids" in row and row["reco"] in ("express", "prompt") for row in found)
 
 

@@ -101,9 +101,7 @@ def test_records_come_in_the_order_of_the_input_with_16_workers(faulty, tkstudie
     assert one.stdout == result.stdout
 
 
-@pytest.mark.parametrize(
-    "kind", ["reset", "truncated", "503", "bad_json", "empty", "wrong_type", "html_error"]
-)
+@pytest.mark.parametrize("kind", ["reset", "truncated", "503", "bad_json", "empty", "wrong_type", "html_error"])
 def test_faults_of_the_server_leave_no_trace(faulty, live, tkstudies, kind):
     arguments = ("dqm", "--collection", "tracking", "--run", "317291-317292", "--reco", "express")
     undisturbed = tkstudies(*arguments)
@@ -133,9 +131,7 @@ def test_each_pair_and_each_plot_once(live, tkstudies):
     assert len(found) == len(set(found)) == 3 * len(TRACKING)
 
 
-@pytest.mark.parametrize(
-    "columns", [{}, {"run_class_name": "Cosmics18"}, {"rda_name": "/PromptReco/Cosmics18/DQM"}]
-)
+@pytest.mark.parametrize("columns", [{}, {"run_class_name": "Cosmics18"}, {"rda_name": "/PromptReco/Cosmics18/DQM"}])
 def test_cosmics_runs_get_the_cosmics_plots(live, tkstudies, columns):
     table = [{"run_number": 325680, "reco": "prompt", **columns}]
     result, requests = asked(
@@ -178,9 +174,7 @@ def test_online_rows_are_fetched_online_beside_the_others(live, tkstudies):
 def test_paths_are_encoded(live, tkstudies):
     path = next(plot.offline for plot in plots("pixel") if "+1" in plot.name)
     result, requests = asked(
-        live,
-        lambda: tkstudies("dqm", "--plot", path, "--plot", "/a b/c#d?e%f", input=rows(317291)),
-        "jsonfairy",
+        live, lambda: tkstudies("dqm", "--plot", path, "--plot", "/a b/c#d?e%f", input=rows(317291)), "jsonfairy"
     )
     assert keys(result.stdout) == [(317291, "express", path)]
     assert any(request.endswith("/a%20b/c%23d%3Fe%25f") for request in requests)
@@ -188,15 +182,9 @@ def test_paths_are_encoded(live, tkstudies):
 
 def test_broken_json_becomes_records(live, tkstudies):
     titles = [
-        plot.offline
-        for plot in plots("pixel")
-        if plot.feature in ("residual.x.PXForward", "residual.y.PXForward")
+        plot.offline for plot in plots("pixel") if plot.feature in ("residual.x.PXForward", "residual.y.PXForward")
     ]
-    runs = [
-        run
-        for run in sorted(live.world.runs)
-        if 317291 <= run <= 318000 and not live.world.runs[run].is_cosmics
-    ]
+    runs = [run for run in sorted(live.world.runs) if 317291 <= run <= 318000 and not live.world.runs[run].is_cosmics]
     broken = [next(r for r in runs if r % n == 0) for n in (11, 13, 7)]
     result = tkstudies("dqm", "--plot", titles[0], "--plot", titles[1], input=rows(*broken, 317291))
     records = {(r["run_number"], r["plot"]): r["hist"] for r in from_lines(result.stdout)}
@@ -212,9 +200,7 @@ def test_broken_json_becomes_records(live, tkstudies):
 def test_known_answers(live, tkstudies):
     text = "".join(f"{run} {reco}\n" for run, reco in KNOWN_ANSWERS)
     result = tkstudies("dqm", "--datasets", input=text)
-    records = [
-        {"run_number": run, "reco": reco, "dataset": name} for (run, reco), name in KNOWN_ANSWERS.items()
-    ]
+    records = [{"run_number": run, "reco": reco, "dataset": name} for (run, reco), name in KNOWN_ANSWERS.items()]
     assert result.exit_code == 0, result.stderr
     assert from_lines(result.stdout) == records
     assert list(from_lines(result.stdout)[0]) == ["run_number", "reco", "dataset"]
@@ -231,9 +217,7 @@ def test_a_guessed_campaign_is_told(live, tkstudies):
 
 
 def test_datasets_are_looked_up_in_fixed_blocks(live, tkstudies):
-    whole, requests = asked(
-        live, lambda: tkstudies("dqm", "--datasets", input=rows(*RUNS, 317696)), "samples"
-    )
+    whole, requests = asked(live, lambda: tkstudies("dqm", "--datasets", input=rows(*RUNS, 317696)), "samples")
     assert len(requests) == len({run // 50 for run in RUNS}) + 1
     _, fewer = asked(live, lambda: tkstudies("dqm", "--datasets", input=rows(RUNS[2])), "samples")
     assert fewer[0] in requests
@@ -246,9 +230,7 @@ def test_a_second_rereconstruction_is_left_out_with_a_warning(live, tkstudies):
     result = tkstudies("dqm", "--datasets", input=table)
     assert [r["dataset"] for r in from_lines(result.stdout)] == ["/ZeroBias/Run2022A-10Dec2022-v1/DQMIO"]
     assert "1 row" in result.stderr and "rda_name" in result.stderr
-    assert (
-        "warning" not in tkstudies("dqm", "--datasets", input=rows(317291, 317291, rda_name=names[0])).stderr
-    )
+    assert "warning" not in tkstudies("dqm", "--datasets", input=rows(317291, 317291, rda_name=names[0])).stderr
 
 
 def test_the_datasets_of_the_record_come_first(live, tkstudies):
@@ -266,9 +248,7 @@ def test_datasets_of_the_user(live, tkstudies):
     result = tkstudies("dqm", "--plot", HITS, "--run", "317291", "--dataset", mine)
     (record,) = from_lines(result.stdout)
     assert (record["dataset"], record["reco"]) == (mine, "prompt")
-    result = tkstudies(
-        "dqm", "--datasets", "--primary-dataset", "SingleMuon", "--run", "317291", "--reco", "prompt"
-    )
+    result = tkstudies("dqm", "--datasets", "--primary-dataset", "SingleMuon", "--run", "317291", "--reco", "prompt")
     assert from_lines(result.stdout)[0]["dataset"] == mine
 
 
@@ -289,9 +269,7 @@ def test_an_expired_web_session_is_renewed(faulty, monkeypatch):
 
     current.reset()
     server = faulty()
-    monkeypatch.setattr(
-        server.dqm, "_answer_samples", lambda *_: server.dqm._start("offline")._replace(status=404)
-    )
+    monkeypatch.setattr(server.dqm, "_answer_samples", lambda *_: server.dqm._start("offline")._replace(status=404))
     with DqmGui(workers=2) as gui:
         assert KNOWN_ANSWERS[321012, "express"] in gui.datasets(321012)
         server.expire_sessions()
@@ -379,11 +357,7 @@ def test_an_unreadable_plot_costs_only_itself(faulty, tkstudies, tmp_path, monke
             return getattr(server.__dict__["world"], name)
 
         def dqm_text(self, service, run, dataset, path):
-            return (
-                "Exception: disk"
-                if (run, path) == (317292, TRACKING[1])
-                else text(service, run, dataset, path)
-            )
+            return "Exception: disk" if (run, path) == (317292, TRACKING[1]) else text(service, run, dataset, path)
 
     monkeypatch.setattr(server.dqm, "world", World())
     errors = tmp_path / "errors.jsonl"
@@ -478,11 +452,7 @@ def test_nothing_in_nothing_out(tkstudies, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [
-        ("317291\n", ["line 1", "317291"]),
-        ('{"reco": "express"}\n', ["run_number"]),
-        ('{"run_number": 1', ["line 1"]),
-    ],
+    [("317291\n", ["line 1", "317291"]), ('{"reco": "express"}\n', ["run_number"]), ('{"run_number": 1', ["line 1"])],
 )
 def test_unusable_input(live, tkstudies, text, words):
     result = tkstudies("dqm", "--collection", "all", input=text)
@@ -491,9 +461,7 @@ def test_unusable_input(live, tkstudies, text, words):
 
 
 def test_bad_lines_can_be_skipped(live, tkstudies):
-    result = tkstudies(
-        "dqm", "--datasets", "--skip-bad-lines", input="317291 Express\n{oops\n317292 Express\n"
-    )
+    result = tkstudies("dqm", "--datasets", "--skip-bad-lines", input="317291 Express\n{oops\n317292 Express\n")
     assert result.exit_code == 3 and len(from_lines(result.stdout)) == 2
     assert "1 malformed line" in result.stderr
 
@@ -541,9 +509,7 @@ def test_list_a_folder(live, tkstudies):
     inside = from_lines(tkstudies("dqm", "--ls", HITS.rpartition("/")[0] + "/", input=rows(317291)).stdout)
     assert {"path": HITS, "kind": "plot"}.items() <= inside[-1].items()
     info = from_lines(tkstudies("dqm", "--ls", "Info/ProvInfo", input=rows(317291)).stdout)
-    assert ("/Info/ProvInfo/runIsComplete", "value", "1") in [
-        (r["path"], r["kind"], r["value"]) for r in info
-    ]
+    assert ("/Info/ProvInfo/runIsComplete", "value", "1") in [(r["path"], r["kind"], r["value"]) for r in info]
     top = from_lines(tkstudies("dqm", "--ls", "/", input=rows(317291)).stdout)
     assert "/Tracking" in [r["path"] for r in top]
     result = tkstudies("dqm", "--ls", "/No/Such", "--strict", input=rows(317291))

@@ -14,11 +14,7 @@ from tkstudies.cli import app
 def clusters(rows=40, seed=2):
     draw = random.Random(seed)
     return [
-        {
-            "run_number": number,
-            "kind": number % 2,
-            **{f"{c}.mean": draw.gauss(20 * (number % 2), 1) for c in "abc"},
-        }
+        {"run_number": number, "kind": number % 2, **{f"{c}.mean": draw.gauss(20 * (number % 2), 1) for c in "abc"}}
         for number in range(rows)
     ]
 

@@ -144,8 +144,7 @@ def test_packed_table():
 
 
 @pytest.mark.parametrize(
-    ("row", "where"),
-    [("1", 3), ("1,2,3", 3), ('"a"b,1', 3), ('1,"open', 3), ('a"b,"', 3), (b"\xff,1", 3)],
+    ("row", "where"), [("1", 3), ("1,2,3", 3), ('"a"b,1', 3), ('1,"open', 3), ('a"b,"', 3), (b"\xff,1", 3)]
 )
 def test_bad_rows(row, where):
     row = row if isinstance(row, bytes) else row.encode()
@@ -202,24 +201,7 @@ def test_bad_lines_are_counted_once(tmp_path):
 
 # --- any record
 
-tricky = [
-    "",
-    "1",
-    "-1.5",
-    "true",
-    "null",
-    "[1]",
-    '["a',
-    '"',
-    '""',
-    "{}",
-    "NaN",
-    ",",
-    "\r",
-    "\n",
-    "\0",
-    "\ud800x",
-]
+tricky = ["", "1", "-1.5", "true", "null", "[1]", '["a', '"', '""', "{}", "NaN", ",", "\r", "\n", "\0", "\ud800x"]
 scalars = st.one_of(
     st.none(),
     st.booleans(),

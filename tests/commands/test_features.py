@@ -8,9 +8,7 @@ import pytest
 
 from tests.conftest import ROOT, from_lines, to_lines
 
-PIXEL = (
-    "/Tracking/TrackParameters/highPurityTracks/pt_1/HitProperties/Pixel/NumberOfRecHitsPerTrack_Pixel_GenTk"
-)
+PIXEL = "/Tracking/TrackParameters/highPurityTracks/pt_1/HitProperties/Pixel/NumberOfRecHitsPerTrack_Pixel_GenTk"
 
 
 def record(run=1, reco="express", plot=PIXEL, mean=4.5, rms=1.0, entries=10.0, integral=9, **hist):
@@ -21,12 +19,7 @@ def record(run=1, reco="express", plot=PIXEL, mean=4.5, rms=1.0, entries=10.0, i
         "dataset": "/a/b/DQMIO",
         "plot": plot,
         "name": plot.rpartition("/")[2],
-        "hist": {
-            "type": "TH1",
-            "stats": statistics,
-            "bins": {"integral": integral, "content": [1, 2, 6]},
-            **hist,
-        },
+        "hist": {"type": "TH1", "stats": statistics, "bins": {"integral": integral, "content": [1, 2, 6]}, **hist},
     }
 
 
@@ -101,9 +94,7 @@ def test_values_that_are_not_numbers_become_null(tkstudies):
 
 
 def test_other_statistics_and_contents(tkstudies):
-    result = tkstudies(
-        "features", "--stats", "mean,median", "--stats", "underflow", "--content", input=[record()]
-    )
+    result = tkstudies("features", "--stats", "mean,median", "--stats", "underflow", "--content", input=[record()])
     row = from_lines(result.stdout)[0]
     assert list(row)[2:5] == ["Hits.Pixel.mean", "Hits.Pixel.median", "Hits.Pixel.underflow"]
     assert [row[f"Hits.Pixel_{n}"] for n in range(3)] == [1, 2, 6]
@@ -155,9 +146,7 @@ def test_folders_of_the_older_crawler(tmp_path, tkstudies):
 
 def test_a_broken_file_of_the_older_crawler_costs_only_itself(tmp_path, tkstudies):
     (tmp_path / "plot").mkdir()
-    (tmp_path / "plot" / "1_express.json").write_text(
-        '{"hist": {"title": "run"s end", "stats": {"entries": nan}}}'
-    )
+    (tmp_path / "plot" / "1_express.json").write_text('{"hist": {"title": "run"s end", "stats": {"entries": nan}}}')
     (tmp_path / "plot" / "2_express.json").write_text("<html>")
     result = tkstudies("features", "--stats", "entries", tmp_path / "plot")
     assert (from_lines(result.stdout), result.exit_code) == (
@@ -165,8 +154,7 @@ def test_a_broken_file_of_the_older_crawler_costs_only_itself(tmp_path, tkstudie
         3,
     )
     assert (
-        f"{tmp_path}/plot/2_express.json left out: not a JSON object" in result.stderr
-        or "2_express" in result.stderr
+        f"{tmp_path}/plot/2_express.json left out: not a JSON object" in result.stderr or "2_express" in result.stderr
     )
 
 
@@ -178,13 +166,7 @@ def test_an_empty_folder_is_an_error(tmp_path, tkstudies):
 
 def test_lumisections_keep_their_histograms(tkstudies):
     records = [
-        {
-            "run_number": 1,
-            "reco": "express",
-            "lumisection_number": n,
-            "plot": "/a/b",
-            "hist": {"stats": {"entries": n}},
-        }
+        {"run_number": 1, "reco": "express", "lumisection_number": n, "plot": "/a/b", "hist": {"stats": {"entries": n}}}
         for n in (1, 2, 3)
     ]
     for options in ([], ["--stats", "entries,median"]):

@@ -104,9 +104,7 @@ def test_not_a_number_becomes_null_also_where_nobody_looks(tkstudies):
     assert result.stdout == '{"a":1,"b":[null,{"c":null}]}\n'
 
 
-@pytest.mark.parametrize(
-    "line", [b'{"a":1,"b":"\xff"}', b'{"a":1,"\xff":2}', b'{"a":1,"b":tru}', b'{"a":1}}']
-)
+@pytest.mark.parametrize("line", [b'{"a":1,"b":"\xff"}', b'{"a":1,"\xff":2}', b'{"a":1,"b":tru}', b'{"a":1}}'])
 def test_what_is_not_json_is_found_also_where_nobody_looks(line, tkstudies):
     result = tkstudies("filter", "a = 1", input=b'{"a":1}\n' + line + b"\n")
     assert (result.stdout, result.exit_code) == ('{"a":1}\n', 1)

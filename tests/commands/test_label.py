@@ -28,9 +28,7 @@ def word(row, column):
 
 
 def tracking(row):
-    if not (
-        row.get("rda_name") == "online" or (row.get("workspace") == "global" and row.get("reco") == "online")
-    ):
+    if not (row.get("rda_name") == "online" or (row.get("workspace") == "global" and row.get("reco") == "online")):
         return row.get("tracking")
     pixel, strip = word(row, "pixel"), word(row, "strip")
     if pixel is None or strip is None:
@@ -149,8 +147,7 @@ def test_sorted_input_gives_the_same_and_disorder_fails(tkstudies):
 
 
 @pytest.mark.parametrize(
-    ("rows", "options"),
-    [(["{}", "{}"], "--only is_bad"), (['{"run_number":1}', '{"run_number":2}'], "--sorted")],
+    ("rows", "options"), [(["{}", "{}"], "--only is_bad"), (['{"run_number":1}', '{"run_number":2}'], "--sorted")]
 )
 def test_rows_come_as_soon_as_they_can(rows, options, shell):
     feed = f"(echo '{rows[0]}'; sleep 0.2; echo '{rows[1]}'; sleep 3)"
@@ -159,16 +156,7 @@ def test_rows_come_as_soon_as_they_can(rows, options, shell):
 
 @pytest.mark.parametrize("value", [5, True, [], {}, "", "  ", 1.5])
 def test_wrong_types_make_nulls_not_errors(value, tkstudies):
-    columns = [
-        "pixel",
-        "strip",
-        "tracking",
-        "run_class_name",
-        "rda_name",
-        "problem_names",
-        "comment",
-        "run_number",
-    ]
+    columns = ["pixel", "strip", "tracking", "run_class_name", "rda_name", "problem_names", "comment", "run_number"]
     for column in columns:
         result = tkstudies("label", input=to_lines([{**dict.fromkeys(columns, "BAD"), column: value}]))
         assert (result.stderr, result.exit_code) == ("", 0), column

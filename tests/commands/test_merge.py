@@ -64,17 +64,13 @@ def test_a_study_equals_the_definition(options, tmp_path, tkstudies):
     arguments = []
     for name, value in options.items():
         arguments += [f"--{name}"] if value is True else [f"--{name}", value]
-    result = tkstudies(
-        "merge", *arguments, *write(tmp_path, oms=oms, fills=fills, features=features), input=runs
-    )
+    result = tkstudies("merge", *arguments, *write(tmp_path, oms=oms, fills=fills, features=features), input=runs)
     assert result.exit_code == 0, result.stderr
     assert from_lines(result.stdout) == expected
 
 
 def test_the_order_of_columns_is_left_then_right(tmp_path, tkstudies):
-    files = write(
-        tmp_path, a=[{"x": 1, "run_number": 1, "y": 2}], b=[{"run_number": 1, "reco": "express", "z": 3}]
-    )
+    files = write(tmp_path, a=[{"x": 1, "run_number": 1, "y": 2}], b=[{"run_number": 1, "reco": "express", "z": 3}])
     result = tkstudies("merge", *files, input='{"q":0,"run_number":1,"reco":"express"}\n')
     assert result.stdout == '{"q":0,"run_number":1,"reco":"express","x":1,"y":2,"z":3}\n'
 
@@ -94,9 +90,7 @@ def test_an_empty_right_side_joins_nothing(right, tmp_path, tkstudies):
 
 
 def test_repeated_keys_are_counted(tmp_path, tkstudies):
-    files = write(
-        tmp_path, right=[{"run_number": 1, "a": 1}, {"run_number": 1, "a": 2}, {"run_number": None, "a": 3}]
-    )
+    files = write(tmp_path, right=[{"run_number": 1, "a": 1}, {"run_number": 1, "a": 2}, {"run_number": None, "a": 3}])
     result = tkstudies("merge", *files, input=[{"run_number": 1}])
     assert from_lines(result.stdout) == [{"run_number": 1, "a": 1}]
     assert "right.jsonl: 1 row with a repeated run_number dropped" in result.stderr
@@ -125,9 +119,7 @@ def test_no_common_key_names_the_columns(tmp_path, tkstudies):
 
 
 def test_nothing_matched_is_told(tmp_path, tkstudies):
-    result = tkstudies(
-        "merge", *write(tmp_path, right=[{"run_number": 2, "a": 1}]), input=[{"run_number": 1}]
-    )
+    result = tkstudies("merge", *write(tmp_path, right=[{"run_number": 2, "a": 1}]), input=[{"run_number": 1}])
     assert from_lines(result.stdout) == [{"run_number": 1}]
     assert "no left row has a run_number that is in it" in result.stderr
 
@@ -136,9 +128,7 @@ def test_nothing_matched_is_told(tmp_path, tkstudies):
 @pytest.mark.parametrize("right", [1, 1.0, "1", " 1.0"])
 def test_a_run_is_the_same_however_its_number_is_written(left, right, tmp_path, tkstudies):
     files = write(tmp_path, right=[{"run_number": True, "a": "no run"}, {"run_number": right, "a": "right"}])
-    result = tkstudies(
-        "merge", *files, input=[{"run_number": left}, {"run_number": True}, {"run_number": "x"}]
-    )
+    result = tkstudies("merge", *files, input=[{"run_number": left}, {"run_number": True}, {"run_number": "x"}])
     expected = [{"run_number": left, "a": "right"}, {"run_number": True}, {"run_number": "x"}]
     assert from_lines(result.stdout) == expected
     assert "1 row without run_number not joined" in result.stderr
@@ -165,9 +155,7 @@ def test_both_sides_cannot_be_standard_input(tkstudies):
 
 def test_bad_lines_on_either_side_are_counted(tmp_path, tkstudies):
     (tmp_path / "right.jsonl").write_text('{"run_number":1,"a":1}\n{"run_number":\n')
-    result = tkstudies(
-        "merge", "--skip-bad-lines", tmp_path / "right.jsonl", input='oops\n{"run_number":1}\n'
-    )
+    result = tkstudies("merge", "--skip-bad-lines", tmp_path / "right.jsonl", input='oops\n{"run_number":1}\n')
     assert (from_lines(result.stdout), result.exit_code) == ([{"run_number": 1, "a": 1}], 3)
     assert len(result.stderr.splitlines()) == 2
 
@@ -186,10 +174,7 @@ def test_what_the_first_megabyte_does_not_tell(tmp_path, tkstudies):
     left[80]["x"] = None
     result = tkstudies("merge", *files, input=left)
     assert [row.get("x") for row in from_lines(result.stdout)] == [*range(80), *[None] * 20]
-    assert (
-        "x is on both sides, on the left only from row 81 on: the rows before have the right one"
-        in result.stderr
-    )
+    assert "x is on both sides, on the left only from row 81 on: the rows before have the right one" in result.stderr
     assert "x" not in from_lines(result.stdout)[81]
     prefixed = tkstudies("merge", "--prefix", "r_", *files, input=left)
     assert [row.get("r_x") for row in from_lines(prefixed.stdout)] == [*[None] * 80, *range(80, 100)]
@@ -206,11 +191,7 @@ def test_what_the_first_megabyte_does_not_tell(tmp_path, tkstudies):
 def test_keys_are_those_of_all_rows(unknown, tmp_path, tkstudies):
     right = [{"run_number": 7, "f": 0, **unknown}]
     right += [{"run_number": 1, "reco": "express", "f": 1}, {"run_number": 1, "reco": "prompt", "f": 2}]
-    left = [
-        {"run_number": 9, **unknown},
-        {"run_number": 1, "reco": "prompt"},
-        {"run_number": 7, "reco": "prompt"},
-    ]
+    left = [{"run_number": 9, **unknown}, {"run_number": 1, "reco": "prompt"}, {"run_number": 7, "reco": "prompt"}]
     result = tkstudies("merge", *write(tmp_path, right=right), input=left)
     assert from_lines(result.stdout) == [left[0], {**left[1], "f": 2}, left[2]]
     assert "right.jsonl: 1 row without run_number and reco not joined" in result.stderr
@@ -224,11 +205,7 @@ def test_lumisections_are_joined_by_lumisection(tmp_path, tkstudies):
 
 
 def test_lumisections_of_several_recos(tmp_path, tkstudies):
-    rows = [
-        {"run_number": 1, "reco": reco, "lumisection_number": n}
-        for n in (1, 2)
-        for reco in ("express", "prompt")
-    ]
+    rows = [{"run_number": 1, "reco": reco, "lumisection_number": n} for n in (1, 2) for reco in ("express", "prompt")]
     right = [{**row, "f": number} for number, row in enumerate(rows)]
     lumis = [{"run_number": 1, "lumisection_number": n, "lumi": n} for n in (1, 2)]
     result = tkstudies("merge", *write(tmp_path, right=right[::-1], lumis=lumis), input=rows)
@@ -237,9 +214,7 @@ def test_lumisections_of_several_recos(tmp_path, tkstudies):
 
 
 def test_a_first_run_that_oms_does_not_know(tmp_path, tkstudies):
-    files = write(
-        tmp_path, oms=[{"run_number": 2, "fill_number": 7}], fills=[{"fill_number": 7, "era": "2018B"}]
-    )
+    files = write(tmp_path, oms=[{"run_number": 2, "fill_number": 7}], fills=[{"fill_number": 7, "era": "2018B"}])
     left = [{"run_number": 1}, {"run_number": 2}]
     once = tkstudies("merge", *files, input=left)
     first = tkstudies("merge", files[0], input=left)
@@ -340,20 +315,14 @@ def test_many_rows_of_many_tables(tmp_path, tkstudies):
         a=[{"run_number": 1, "a": n} for n in range(2)],
         b=[{"run_number": 1, "b": n, "a": -1} for n in range(3)],
     )
-    rows = from_lines(
-        tkstudies("merge", "--many", *files, input=[{"run_number": 1}, {"run_number": 2}]).stdout
-    )
+    rows = from_lines(tkstudies("merge", "--many", *files, input=[{"run_number": 1}, {"run_number": 2}]).stdout)
     joined = [{"run_number": 1, "a": a, "b": b} for a in range(2) for b in range(3)]
     assert rows == [*joined, {"run_number": 2}]
 
 
 def test_the_right_side_takes_little_more_than_its_bytes(tmp_path):
     size = 60 << 20
-    line = (
-        b'{"run_number":%d,"reco":"express",'
-        + b",".join(b'"f%d":%.17g' % (n, n / 7) for n in range(80))
-        + b"}\n"
-    )
+    line = b'{"run_number":%d,"reco":"express",' + b",".join(b'"f%d":%.17g' % (n, n / 7) for n in range(80)) + b"}\n"
     with open(tmp_path / "right.jsonl", "wb") as stream:
         for number in range(size // len(line)):
             stream.write(line % number)
@@ -367,11 +336,7 @@ def test_the_right_side_takes_little_more_than_its_bytes(tmp_path):
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
     used = [
-        float(
-            subprocess.run(
-                [sys.executable, "-c", code, file], cwd=tmp_path, capture_output=True, check=True
-            ).stdout
-        )
+        float(subprocess.run([sys.executable, "-c", code, file], cwd=tmp_path, capture_output=True, check=True).stdout)
         for file in (str(empty), "right.jsonl")
     ]
     assert used[1] - used[0] < 1.2 * 60

@@ -185,24 +185,14 @@ def test_filters_and_fields(live, tkstudies):
     found = rows(tkstudies(*base, "--filter", "components__contains=PIXEL", "--filter", "energy__gt=6000"))
     assert found and all("PIXEL" in row["components"] and row["energy"] > 6000 for row in found)
     some = rows(tkstudies(*base, "--fields", "recorded_lumi,b_field"))
-    assert set(some[0]) == {
-        "run_number",
-        "recorded_lumi",
-        "b_field",
-        "recorded_lumi_unit",
-        "recorded_lumi_pb",
-    }
+    assert set(some[0]) == {"run_number", "recorded_lumi", "b_field", "recorded_lumi_unit", "recorded_lumi_pb"}
 
 
 def test_get_any_resource(live, tkstudies):
     eras = rows(tkstudies("oms", "get", "eras", "--sort=-start_run"))
     starts = [era["start_run"] for era in eras]
     assert starts == sorted(starts, reverse=True) and len(starts) > 3
-    best = rows(
-        tkstudies(
-            "oms", "get", "fills", "--filter", "era=2018B", "--sort=-peak_lumi", "--fields", "peak_lumi"
-        )
-    )
+    best = rows(tkstudies("oms", "get", "fills", "--filter", "era=2018B", "--sort=-peak_lumi", "--fields", "peak_lumi"))
     lumis = [fill["peak_lumi"] for fill in best]
     assert lumis == sorted(lumis, reverse=True) != []
 
@@ -245,16 +235,12 @@ def test_rates_of_all_paths_take_few_connections(changes, tkstudies):
 def test_run_classes_are_looked_up_in_the_registry(live, tkstudies):
     span = ("--min", 317000, "--max", 317300)
     every = [row["run_number"] for row in rows(tkstudies("oms", "runs", *span))]
-    classes = {
-        row["run_number"]: row["run_class_name"] for row in rows(tkstudies("runreg", *span, "--state", "all"))
-    }
+    classes = {row["run_number"]: row["run_class_name"] for row in rows(tkstudies("runreg", *span, "--state", "all"))}
     for option, word in (("collisions", "Collisions"), ("cosmics", "Cosmics")):
         found = [row["run_number"] for row in rows(tkstudies("oms", "runs", *span, "--type", option))]
         assert found == [run for run in every if word in classes.get(run, "")] != []
     named = rows(tkstudies("oms", "runs", *span, "--class", "Collisions18"))
-    assert [row["run_number"] for row in named] == [
-        run for run in every if classes.get(run) == "Collisions18"
-    ]
+    assert [row["run_number"] for row in named] == [run for run in every if classes.get(run) == "Collisions18"]
 
 
 def test_python_users_get_the_same(live, tkstudies):
@@ -388,7 +374,4 @@ def test_an_era_without_run_numbers_is_taken_from_its_fills(live, monkeypatch):
     monkeypatch.setattr(oms, "resource", without_runs)
     first, last = oms.era_runs("Run2018B")
     fills = [fill for fill in rows_of("fills", oms.Wanted()) if fill["era"] == "2018B"]
-    assert (first, last) == (
-        min(f["first_run_number"] for f in fills),
-        max(f["last_run_number"] for f in fills),
-    )
+    assert (first, last) == (min(f["first_run_number"] for f in fills), max(f["last_run_number"] for f in fills))

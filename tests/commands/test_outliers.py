@@ -74,11 +74,7 @@ def test_against_scikit_learn(method):
     training = status(ROWS, kept) == "GOOD" if method == "one-class-svm" else np.full(len(kept), True)
     reference = make_pipeline(StandardScaler(), REFERENCES[method]()).fit(values[training])
     compare(
-        records(ROWS, "-m", method),
-        kept,
-        method,
-        -reference.decision_function(values),
-        reference.predict(values) < 0,
+        records(ROWS, "-m", method), kept, method, -reference.decision_function(values), reference.predict(values) < 0
     )
 
 
@@ -94,16 +90,8 @@ def test_two_classes_against_scikit_learn():
     values, kept = matrix(ROWS)
     classes = status(ROWS, kept)
     known = np.isin(classes, ["GOOD", "BAD"])
-    reference = make_pipeline(StandardScaler(), SVC(gamma="scale")).fit(
-        values[known], classes[known] == "BAD"
-    )
-    compare(
-        records(ROWS, "-m", "svc"),
-        kept,
-        "svc",
-        reference.decision_function(values),
-        reference.predict(values),
-    )
+    reference = make_pipeline(StandardScaler(), SVC(gamma="scale")).fit(values[known], classes[known] == "BAD")
+    compare(records(ROWS, "-m", "svc"), kept, "svc", reference.decision_function(values), reference.predict(values))
 
 
 def compare(found, kept, method, scores, flags):
@@ -148,9 +136,7 @@ def test_larger_is_more_anomalous_for_every_method():
 
 def test_components_are_used_as_they_are():
     draw = random.Random(3)
-    rows = [
-        {"pc10": draw.gauss(0, 0.1), "pc1": draw.gauss(0, 9), "Hits.mean": 5, "pc_x": 1} for _ in range(80)
-    ]
+    rows = [{"pc10": draw.gauss(0, 0.1), "pc1": draw.gauss(0, 9), "Hits.mean": 5, "pc_x": 1} for _ in range(80)]
     values = np.array([[row["pc1"], row["pc10"]] for row in rows])
     expected = -EllipticEnvelope(contamination=0.05, random_state=42).fit(values).decision_function(values)
     found = [row["envelope_score"] for row in records(rows)]
@@ -205,9 +191,7 @@ def test_gaps(missing):
 def test_is_bad_stands_in_for_tracking():
     rows = [{"is_bad": i % 5 == 0, "a.mean": i % 5 + i / 100, "b.mean": i} for i in range(40)]
     rows += [{"is_bad": None, "a.mean": 0.1, "b.mean": 3}]
-    with_tracking = [
-        {**row, "tracking": {True: "BAD", False: "GOOD", None: None}[row["is_bad"]]} for row in rows
-    ]
+    with_tracking = [{**row, "tracking": {True: "BAD", False: "GOOD", None: None}[row["is_bad"]]} for row in rows]
     scores = [row["svc_score"] for row in records(rows, "-m", "svc")]
     assert scores == [row["svc_score"] for row in records(with_tracking, "-m", "svc")]
     assert scores[-1] is not None
@@ -236,12 +220,7 @@ UNKNOWN = [{"a.mean": i} for i in range(9)]
         ([{"run_number": 1}], [], 1, "no record has a principal component or a feature"),
         (GOOD_ONLY[:1], [], 1, "too few"),
         (GOOD_ONLY, ["-m", "svc"], 1, "needs both: 9 good, 0 bad"),
-        (
-            [{"a.mean": i} for i in range(9)],
-            ["-m", "one-class-svm"],
-            1,
-            "tracking is GOOD, and there are none",
-        ),
+        ([{"a.mean": i} for i in range(9)], ["-m", "one-class-svm"], 1, "tracking is GOOD, and there are none"),
         (UNKNOWN, ["-m", "svc"], 1, "0 good, 0 bad"),
         (GOOD_ONLY, ["--train-where", "tracking = BAD"], 1, "no row to learn from"),
         (GOOD_ONLY, ["--train-where", "tracking"], 2, "expected COLUMN OP VALUE"),
@@ -266,13 +245,8 @@ def test_errors(rows, args, code, said):
 
 @pytest.mark.parametrize("command", [["outliers", "-m", "all"], ["embed"]])
 def test_a_row_with_only_a_luminosity_is_no_point(command):
-    rows = [
-        {"tracking": "BAD" if n % 5 == 0 else "GOOD", "a.mean": n % 7, "recorded_lumi": n} for n in range(40)
-    ]
-    rows += [
-        {"tracking": "GOOD", "recorded_lumi": 1e9, "a.mean": None},
-        {"tracking": "GOOD", "recorded_lumi": 5},
-    ]
+    rows = [{"tracking": "BAD" if n % 5 == 0 else "GOOD", "a.mean": n % 7, "recorded_lumi": n} for n in range(40)]
+    rows += [{"tracking": "GOOD", "recorded_lumi": 1e9, "a.mean": None}, {"tracking": "GOOD", "recorded_lumi": 5}]
     result = CliRunner().invoke(app, command, input=to_lines(rows))
     assert result.exit_code == 0, result.stderr
     assert "2 rows without a" in result.stderr

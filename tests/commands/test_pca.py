@@ -20,11 +20,7 @@ from tkstudies.analysis.multivariate import components as analysis
 def notebook(rows, components=5, missing="zero", fit=None):
     """The notebook's cells in pandas and scikit-learn, without the row number among the features."""
     df = pd.DataFrame(rows)
-    names = [
-        c
-        for c in df
-        if (".rms" in c or "mean" in c or c == "recorded_lumi") and df[c].map(type).ne(str).all()
-    ]
+    names = [c for c in df if (".rms" in c or "mean" in c or c == "recorded_lumi") and df[c].map(type).ne(str).all()]
     X = df[names].apply(pd.to_numeric)
     keep = X.notna().any(axis=1)
     X = X[keep]
@@ -139,8 +135,7 @@ def test_a_row_with_only_a_luminosity_has_no_features(tkstudies):
 
 def test_labels_or_everything_beside_the_components(tkstudies):
     rows = [
-        {"run_number": n, "pixel": "GOOD", "note": "x", "is_bad": False, "a.mean": n, "b.mean": -n}
-        for n in range(9)
+        {"run_number": n, "pixel": "GOOD", "note": "x", "is_bad": False, "a.mean": n, "b.mean": -n} for n in range(9)
     ]
     labels = from_lines(tkstudies("pca", "-n", "1", input=rows).stdout)[0]
     assert list(labels)[:4] == ["run_number", "pixel", "is_bad", "pc1"]
@@ -210,9 +205,7 @@ class TestModels:
         assert tolerated.exit_code == 0
         assert from_lines(tolerated.stdout)[0]["missing_features"] == 1
 
-    @pytest.mark.parametrize(
-        "text", ["{}", '{"format":"tkstudies-pca-1"}', '{"format":"other"}', "", "[1]", "{}\n{}"]
-    )
+    @pytest.mark.parametrize("text", ["{}", '{"format":"tkstudies-pca-1"}', '{"format":"other"}', "", "[1]", "{}\n{}"])
     def test_other_files_are_no_models(self, text, tmp_path, tkstudies):
         (tmp_path / "model.json").write_text(text)
         result = tkstudies("pca", "--apply", tmp_path / "model.json", input=[{"a.mean": 1}])

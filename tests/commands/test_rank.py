@@ -49,10 +49,7 @@ def expected_ranks(rows, columns, top):
             other
             for other in distinct.values()
             if other["reco"] == row["reco"]
-            and (
-                other["is_bad"] is False
-                or (other["is_bad"] is None and (other["tracking"] or "").upper() == "GOOD")
-            )
+            and (other["is_bad"] is False or (other["is_bad"] is None and (other["tracking"] or "").upper() == "GOOD"))
         ]
         spreads = [expected_spread(good, column) for column in columns]
         found = []
@@ -253,13 +250,7 @@ def test_a_year_takes_seconds(tkstudies, tmp_path):
 
 def test_lumisections_are_ranked_among_lumisections_of_earlier_runs(tkstudies, tmp_path):
     rows = [
-        {
-            "run_number": run,
-            "reco": "express",
-            "lumisection_number": n,
-            "is_bad": False,
-            "pileup": 10 * run + n,
-        }
+        {"run_number": run, "reco": "express", "lumisection_number": n, "is_bad": False, "pileup": 10 * run + n}
         for run in (1, 2)
         for n in (1, 2, 3)
     ]
@@ -271,9 +262,7 @@ def test_lumisections_are_ranked_among_lumisections_of_earlier_runs(tkstudies, t
     ]
     assert "left out" not in result.stderr
     (tmp_path / "golden.json").write_text('{"1": [[1, 2]]}')
-    golden = tkstudies(
-        "rank", "--columns", "pileup", "--top", "1", "--golden", tmp_path / "golden.json", input=rows
-    )
+    golden = tkstudies("rank", "--columns", "pileup", "--top", "1", "--golden", tmp_path / "golden.json", input=rows)
     assert [r["candidate_lumisection_number"] for r in from_lines(golden.stdout)] == [2, 2, 2]
 
 

@@ -79,10 +79,7 @@ def test_every_seeded_row_has_the_words_of_the_mapping(live, tkstudies):
     }
     for run, name, *expected in SEEDED:
         row = found[run, name]
-        assert [row[key] for key in ("reco", "rda_state", "pixel", "strip", "tracking")] == expected, (
-            run,
-            name,
-        )
+        assert [row[key] for key in ("reco", "rda_state", "pixel", "strip", "tracking")] == expected, (run, name)
     assert found[317441, "/Test/OwnOms/DQM"]["strip_good_fraction"] == pytest.approx(4 / 7)
     assert found[317441, "/Test/OwnOms/DQM"]["pixel_good_fraction"] is None
     assert found[317292, PROMPT]["pixel_good_fraction"] == 35 / 40
@@ -143,10 +140,7 @@ def test_a_record_is_complete_and_in_order(live, tkstudies):
         "pixel_good_fraction": 1.0,
         "strip_good_fraction": 0.0,
         "tracking_good_fraction": 0.0,
-        "gui_datasets": [
-            "/ZeroBias/Run2018B-PromptReco-v1/DQMIO",
-            "/SingleMuon/Run2018B-PromptReco-v1/DQMIO",
-        ],
+        "gui_datasets": ["/ZeroBias/Run2018B-PromptReco-v1/DQMIO", "/SingleMuon/Run2018B-PromptReco-v1/DQMIO"],
     }
     assert list(row)[:4] == ["run_number", "reco", "run_type", "workspace"]
 
@@ -281,10 +275,7 @@ def test_recos(live, tkstudies):
     assert found == {"online", "express", "prompt", "rereco", "rerecoul", None}
     for reco in ("online", "express", "prompt", "rereco", "rerecoul"):
         assert {row["reco"] for row in rows(tkstudies(*base, "--reco", reco))} == {reco}
-    assert {row["reco"] for row in rows(tkstudies(*base, "--reco", "express,Online"))} == {
-        "express",
-        "online",
-    }
+    assert {row["reco"] for row in rows(tkstudies(*base, "--reco", "express,Online"))} == {"express", "online"}
 
 
 def test_the_state_of_an_online_row_is_the_runs(live, tkstudies):
@@ -357,9 +348,7 @@ def test_counts_are_numbers_and_absent_ones_are_zero(condition, holds, live, tks
     base = ["runreg", "--min", 317188, "--max", 317441, "--state", "all", "--raw"]
     everything = rows(tkstudies(*base))
     expected = [
-        row
-        for row in everything
-        if counts(row, "BAD") is not None and holds(counts(row, "BAD"), counts(row, "GOOD"))
+        row for row in everything if counts(row, "BAD") is not None and holds(counts(row, "BAD"), counts(row, "GOOD"))
     ]
     assert 0 < len(expected) < len(everything)
     assert rows(tkstudies(*base, "--filter", condition)) == expected
@@ -367,11 +356,7 @@ def test_counts_are_numbers_and_absent_ones_are_zero(condition, holds, live, tks
 
 def test_what_is_sent_is_one_and_list_with_numbers_as_numbers(live, tkstudies, sent):
     selected = ["--min", 317291, "--max", 317441, "--fill", 6757, "--type", "collisions", "--exclude-cosmics"]
-    conditions = [
-        "tracker-strip.GOOD__gt=9",
-        "oms_attributes.ls_duration__gt=5",
-        "rr_attributes.significant=true",
-    ]
+    conditions = ["tracker-strip.GOOD__gt=9", "oms_attributes.ls_duration__gt=5", "rr_attributes.significant=true"]
     filters = [word for condition in conditions for word in ("--filter", condition)]
     result = tkstudies("runreg", *selected, *filters, "--reco", "express", "--reco", "online")
     assert rows(result)
@@ -399,9 +384,7 @@ def fields(rule):
 
 def table(name):
     head = name.split(".")[0]
-    return {"rr_attributes": "run", "oms_attributes": "run", "triplet_summary": "summary"}.get(
-        head, "dataset"
-    )
+    return {"rr_attributes": "run", "oms_attributes": "run", "triplet_summary": "summary"}.get(head, "dataset")
 
 
 @pytest.mark.parametrize(
@@ -539,15 +522,11 @@ def test_lumisections(live, tkstudies):
     assert [row["lumisection_number"] for row in found] == list(range(1, 41))
     assert [row["lumisection_number"] for row in found if row["pixel"] == "BAD"] == [10, 11, 12, 13, 14]
     assert found[9]["pixel_cause"] == "Pixel LV" and found[0]["pixel_cause"] is None
-    assert {(row["run_number"], row["reco"], row["rda_name"]) for row in found} == {
-        (317292, "prompt", PROMPT)
-    }
+    assert {(row["run_number"], row["reco"], row["rda_name"]) for row in found} == {(317292, "prompt", PROMPT)}
 
 
 def test_nobodys_judgement_is_null_for_each_lumisection(live, tkstudies):
-    found = rows(
-        tkstudies("runreg", "--run", 317441, "--filter", "rda_name=/Test/OwnOms/DQM", "--lumisections")
-    )
+    found = rows(tkstudies("runreg", "--run", 317441, "--filter", "rda_name=/Test/OwnOms/DQM", "--lumisections"))
     assert [row["strip"] for row in found] == ["GOOD"] * 4 + [None] * 3 + ["BAD"] * 3
     assert {row["tracking"] for row in found} == {None}
 
@@ -555,12 +534,7 @@ def test_nobodys_judgement_is_null_for_each_lumisection(live, tkstudies):
 def test_luminosities_are_those_of_oms(live, tkstudies):
     result = tkstudies("runreg", "--run", 317297, "--reco", "prompt", "--add-lumis")
     (row,) = rows(result)
-    assert (row["lhc_fill"], row["run_lumi"], row["run_live_lumi"], row["lumisections"]) == (
-        6743,
-        26.8,
-        25.4,
-        50,
-    )
+    assert (row["lhc_fill"], row["run_lumi"], row["run_live_lumi"], row["lumisections"]) == (6743, 26.8, 25.4, 50)
     assert "OMS" in result.stderr
 
 
@@ -617,9 +591,7 @@ def test_a_dataset_made_while_pages_are_read_changes_nothing_else(changes, monke
 def test_answers_of_another_kind_are_asked_for_again(faulty, tkstudies):
     options = ["runreg", "--min", 317000, "--max", 317700, "--lumisections", "--class", "Cosmics18"]
     expected = rows(tkstudies(*options))
-    faults = faulty(
-        ["wrong_type", "bad_json", "500", "reset"], rate=0.5, retry_after=0, services=["runregistry"]
-    )
+    faults = faulty(["wrong_type", "bad_json", "500", "reset"], rate=0.5, retry_after=0, services=["runregistry"])
     assert rows(tkstudies(*options)) == expected != []
     assert faults.injected
 

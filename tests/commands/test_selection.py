@@ -93,8 +93,7 @@ def test_an_option_that_is_none_is_noticed_at_once():
 
 
 @pytest.mark.parametrize(
-    ("given", "names_each_run"),
-    [({"run": ["3"]}, True), ({}, True), ({"minimum": 0}, False), ({"fill": ["6"]}, False)],
+    ("given", "names_each_run"), [({"run": ["3"]}, True), ({}, True), ({"minimum": 0}, False), ({"fill": ["6"]}, False)]
 )
 def test_whether_runs_are_named_one_by_one(given, names_each_run):
     assert selection.RunOptions(**given).names_each_run == names_each_run

@@ -261,13 +261,7 @@ def test_empty_input(trackingmap):
 def test_lumisections_have_maps_of_their_own(tmp_path, tkstudies):
     def occupancy(run, content, **key):
         hist = {"type": "TH2", "bins": {"content": content}}
-        return {
-            "run_number": run,
-            "reco": "express",
-            **key,
-            "name": "TrackEtaPhi_ImpactPoint_GenTk",
-            "hist": hist,
-        }
+        return {"run_number": run, "reco": "express", **key, "name": "TrackEtaPhi_ImpactPoint_GenTk", "hist": hist}
 
     one, two, three = [[1, 2], [3, 4]], [[4, 2], [3, 1]], [[1, 9], [2, 4]]
     maps = [
@@ -282,12 +276,8 @@ def test_lumisections_have_maps_of_their_own(tmp_path, tkstudies):
         {"run_number": 5, "reco": "express", "reference_run_number": 4, **key}
         for key in ({"lumisection_number": 1}, {"lumisection_number": 2}, {"lumisection_number": 3}, {})
     ]
-    result = tkstudies(
-        "trackingmap", "--maps", tmp_path / "maps.jsonl", "--only", "reference_cost", input=rows
-    )
+    result = tkstudies("trackingmap", "--maps", tmp_path / "maps.jsonl", "--only", "reference_cost", input=rows)
     costs = [row["reference_cost"] for row in from_lines(result.stdout)]
-    assert costs[:2] == pytest.approx(
-        [0, 0], abs=1e-12
-    )  # the reference run's map; its own second lumisection
+    assert costs[:2] == pytest.approx([0, 0], abs=1e-12)  # the reference run's map; its own second lumisection
     assert costs[2] == costs[3] == pytest.approx(reference_cost(np.array(three), np.array(one)))
     assert result.stderr == ""

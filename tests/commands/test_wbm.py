@@ -59,17 +59,13 @@ def test_a_selection_is_needed(live, tkstudies):
     assert (result.exit_code, result.stdout) == (2, "") and "--min" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "text", ["", "<html>RunSummary</html>", "<cmsdb><runInfo><run>x</run></runInfo></cmsdb>", "x"]
-)
+@pytest.mark.parametrize("text", ["", "<html>RunSummary</html>", "<cmsdb><runInfo><run>x</run></runInfo></cmsdb>", "x"])
 def test_what_isnt_a_summary_is_worth_another_try(text):
     with pytest.raises(Unusable):
         parse_summaries(answer(text))
 
 
 def test_entities_are_refused():
-    bomb = (
-        '<!DOCTYPE c [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><cmsdb><runInfo><run>&b;</run></runInfo></cmsdb>'
-    )
+    bomb = '<!DOCTYPE c [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><cmsdb><runInfo><run>&b;</run></runInfo></cmsdb>'
     with pytest.raises(ServiceError, match="safe"):
         parse_summaries(answer(bomb))

@@ -41,9 +41,7 @@ def command(name):
 
 
 def python(code, *arguments):
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60
-    )
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
 
 
 def test_version_imports_nothing_heavy():
@@ -71,9 +69,7 @@ def test_a_command_imports_nothing_heavy_before_it_works(name):
 def test_streaming_commands_never_import_pandas_or_numpy(tmp_path):
     (tmp_path / "right.jsonl").write_text('{"run_number":1,"b":2}\n')
     for arguments in (["merge", "right.jsonl"], ["filter", "a = 1"], ["label"], ["features"]):
-        record = {"features": '{"run_number":1,"plot":"/p","hist":{}}'}.get(
-            arguments[0], '{"run_number":1,"a":1}'
-        )
+        record = {"features": '{"run_number":1,"plot":"/p","hist":{}}'}.get(arguments[0], '{"run_number":1,"a":1}')
         code = (
             f"import os, sys\nos.chdir({str(tmp_path)!r})\nsys.argv = ['tkstudies', *{arguments!r}]\n"
             "import io\nsys.stdin = io.TextIOWrapper(io.BytesIO(" + repr(record.encode()) + "))\n"
@@ -113,9 +109,7 @@ def test_every_command_takes_the_global_options(name):
     for path, leaf in leaves(command(name), name).items():
         options = {option for parameter in leaf.params for option in parameter.opts}
         assert {"-q", "--quiet", "-v", "--verbose", "--replay", "--record"} <= options, path
-        assert len([o for p in leaf.params for o in p.opts]) == len(options), (
-            f"{path}: an option is there twice"
-        )
+        assert len([o for p in leaf.params for o in p.opts]) == len(options), f"{path}: an option is there twice"
 
 
 def test_no_command_is_a_usage_error(shell):
@@ -142,12 +136,7 @@ def test_errors_of_the_command_line_are_left_to_typer(tkstudies):
     assert cli.CommandLineError.__name__ == "ClickException"
     assert issubclass(typer.BadParameter, cli.CommandLineError)
     assert not issubclass(typer.Exit, cli.CommandLineError)
-    for arguments in (
-        ["filter", "--nonsense"],
-        ["nonsense"],
-        ["rank", "--top", "x"],
-        ["oms", "runz"],
-    ):
+    for arguments in (["filter", "--nonsense"], ["nonsense"], ["rank", "--top", "x"], ["oms", "runz"]):
         result = tkstudies(*arguments, input="")
         assert (result.stdout, result.exit_code) == ("", 2), arguments
         assert result.stderr.startswith("Usage: "), result.stderr
@@ -158,8 +147,7 @@ def test_errors_of_the_command_line_are_left_to_typer(tkstudies):
 def test_a_global_option_does_the_same_before_and_behind_the_command(name, tkstudies, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "tkstudies.analysis.tables.expressions.parse",
-        lambda text: seen.append(getattr(settings.current, name)),
+        "tkstudies.analysis.tables.expressions.parse", lambda text: seen.append(getattr(settings.current, name))
     )
     given = {"replay": ["--replay", tmp_path], "record": ["--record", tmp_path]}.get(name, [f"--{name}"])
     tkstudies(*given, "filter", "a = 1", input="")
@@ -274,9 +262,7 @@ def test_python_dash_m(shell):
 
 def test_a_file_that_is_input_and_output_at_once_is_refused(shell):
     for appended in ("-i x.jsonl >> x.jsonl", "< x.jsonl >> x.jsonl"):
-        result = shell(
-            f"echo '{{\"a\":1}}' > x.jsonl; tkstudies filter 'a = 1' {appended}; echo $?; cat x.jsonl"
-        )
+        result = shell(f"echo '{{\"a\":1}}' > x.jsonl; tkstudies filter 'a = 1' {appended}; echo $?; cat x.jsonl")
         assert result.stdout == '1\n{"a":1}\n'
         assert "is also the output, which would never end: write it with -o" in result.stderr
 
@@ -292,9 +278,7 @@ def test_what_is_answered_at_once_can_fail_too(option, shell):
 
 
 def test_the_shell_completes_commands(shell):
-    result = shell(
-        "tkstudies", COMP_WORDS="tkstudies fi", COMP_CWORD="1", _TKSTUDIES_COMPLETE="complete_bash"
-    )
+    result = shell("tkstudies", COMP_WORDS="tkstudies fi", COMP_CWORD="1", _TKSTUDIES_COMPLETE="complete_bash")
     assert (result.stdout, result.returncode) == ("filter\n", 0)
 
 
@@ -314,9 +298,7 @@ def test_the_shell_completes_columns(typed, offered, shell, tmp_path):
     (tmp_path / "other.jsonl").write_text('{"run_number":1,"tracks.mean":7}\n')
     (tmp_path / "broken.jsonl").write_text("<html>\n")
     words = typed.split()
-    result = shell(
-        "tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash"
-    )
+    result = shell("tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash")
     assert (result.stdout.split(), result.stderr, result.returncode) == (offered, "", 0)
 
 

@@ -15,19 +15,7 @@ from tkstudies import jsonl
 from tkstudies.analysis.multivariate.matrix import MatrixBuilder, is_feature
 from tkstudies.jsonl.columns import LearnedColumns, NamedColumns
 
-NAMES = [
-    "run_number",
-    "reco",
-    "a.mean",
-    "b.rms",
-    "recorded_lumi",
-    "é ☃",
-    'quo"te',
-    "back\\slash",
-    "",
-    "c0",
-    "null",
-]
+NAMES = ["run_number", "reco", "a.mean", "b.rms", "recorded_lumi", "é ☃", 'quo"te', "back\\slash", "", "c0", "null"]
 ODD_LINES = [
     b'{"run\\u005fnumber":5}',
     b'{"run_number":1,"run_number":2}',
@@ -77,9 +65,7 @@ def test_learned_columns_are_those_of_all_records(some, names):
         assert list(learned.columns) == list(seen)
 
 
-@pytest.mark.parametrize(
-    "line", [b"[1]", b"7", b'{"a":', b'{"a":NaN}', b'{"a":01}', b"nonsense", b'{"a":1}x']
-)
+@pytest.mark.parametrize("line", [b"[1]", b"7", b'{"a":', b'{"a":NaN}', b'{"a":01}', b"nonsense", b'{"a":1}x'])
 def test_what_is_no_strict_record_is_refused(line):
     learned = LearnedColumns(["a"])
     for _ in range(60):
@@ -120,9 +106,7 @@ def test_the_matrix_of_lines_is_that_of_records(some, patterns, features):
     telling = [c for c in expected if patterns or c != "recorded_lumi"] or list(expected)
     kept = [any(column in row for column in telling) for row in rows]
     assert matrix.kept.tolist() == kept
-    reference = [
-        [float(row.get(c, math.nan)) for c in expected] for row, keep in zip(rows, kept, strict=True) if keep
-    ]
+    reference = [[float(row.get(c, math.nan)) for c in expected] for row, keep in zip(rows, kept, strict=True) if keep]
     chunks = list(matrix.chunks())
     stacked = np.vstack(chunks) if chunks else np.zeros((0, len(expected)))
     assert np.array_equal(stacked, np.array(reference).reshape(len(reference), len(expected)), equal_nan=True)

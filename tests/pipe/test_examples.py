@@ -58,9 +58,7 @@ def test_the_quick_start_leaves_every_stage(quickstart):
 
 def test_bad_rows_stand_out_as_the_readme_says(quickstart, world):
     pca = rows(quickstart, "pca.jsonl")
-    assert all(
-        {"pc1", "pc2", "pc3", "pc4", "pc5", "is_bad", "bad_reason", "fill__era"} <= row.keys() for row in pca
-    )
+    assert all({"pc1", "pc2", "pc3", "pc4", "pc5", "is_bad", "bad_reason", "fill__era"} <= row.keys() for row in pca)
     bad = [row["t2"] for row in pca if row["is_bad"]]
     good = sorted(row["t2"] for row in pca if row["is_bad"] is False)
     limit = statistics.quantiles(good, n=100, method="inclusive")[98]
@@ -72,9 +70,7 @@ def test_bad_rows_stand_out_as_the_readme_says(quickstart, world):
     assert found["medium"] > 0.5
     assert found["weak"] == 0
     bad_rows = [row for row in pca if row["is_bad"]]
-    weak = {
-        r["run_number"] for r in bad_rows if world.truth(r["run_number"], r["reco"])["strength"] == "weak"
-    }
+    weak = {r["run_number"] for r in bad_rows if world.truth(r["run_number"], r["reco"])["strength"] == "weak"}
     readme = (ROOT / "README.md").read_text()
     assert weak
     assert all(str(run) in readme for run in weak)
@@ -96,22 +92,15 @@ def test_the_short_pipe_in_the_study_folder(quickstart, shell):
 
 
 def test_real_measurements_only(tmp_path, shell):
-    result = shell(
-        f"{EXAMPLES}/real.sh", cwd=ROOT, TKSTUDIES_REPLAY="cassettes", STUDY=str(tmp_path / "real")
-    )
+    result = shell(f"{EXAMPLES}/real.sh", cwd=ROOT, TKSTUDIES_REPLAY="cassettes", STUDY=str(tmp_path / "real"))
     assert result.returncode == 0, result.stderr
     folder = tmp_path / "real"
     assert len(rows(folder, "oms_runs.jsonl")) == 9
     assert len(rows(folder, "lumisections.jsonl")) == len(rows(folder, "pca.jsonl")) == 63
-    real = [
-        json.loads(line)
-        for line in (ROOT / "tests/data/oms/lumisections_315265.jsonl").read_text().splitlines()
-    ]
+    real = [json.loads(line) for line in (ROOT / "tests/data/oms/lumisections_315265.jsonl").read_text().splitlines()]
     for record, original in zip(rows(folder, "lumisections.jsonl"), real, strict=True):
         assert {key: record[key] for key in original} == original
-    hist = json.loads((ROOT / "tests/data/dqm/321012_online_TrackEtaPhi_ImpactPoint_GenTk.json").read_text())[
-        "hist"
-    ]
+    hist = json.loads((ROOT / "tests/data/dqm/321012_online_TrackEtaPhi_ImpactPoint_GenTk.json").read_text())["hist"]
     assert rows(folder, "map.jsonl")[0]["hist"] == hist
     assert (folder / "pca.png").stat().st_size > 10_000
 
@@ -170,7 +159,5 @@ def test_the_notebook_runs_on_the_quick_start(quickstart, tmp_path, monkeypatch)
     assert shown.count("text/html") == 2  # tables
     assert shown.count("image/png") == 1
     by_t2 = sorted(rows(quickstart, "pca.jsonl"), key=lambda row: -row["t2"])
-    table = next(
-        output["data"]["text/plain"] for output in reversed(outputs) if "text/html" in output["data"]
-    )
+    table = next(output["data"]["text/plain"] for output in reversed(outputs) if "text/html" in output["data"])
     assert str(by_t2[0]["run_number"]) in table

@@ -67,14 +67,8 @@ def imports(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: a relative import"
             names = (f"{node.module}.{alias.name}" for alias in node.names)
-            found.update(
-                name if name.removeprefix("tkstudies.") in MODULES else node.module for name in names
-            )
-    ours = {
-        name.removeprefix("tkstudies").removeprefix(".")
-        for name in found
-        if name.split(".")[0] == "tkstudies"
-    }
+            found.update(name if name.removeprefix("tkstudies.") in MODULES else node.module for name in names)
+    ours = {name.removeprefix("tkstudies").removeprefix(".") for name in found if name.split(".")[0] == "tkstudies"}
     return {name for name in ours if name in MODULES} - {module}
 
 

@@ -28,8 +28,7 @@ FORMS = {
     "pretty array": b"\n " + json.dumps(ROWS, indent=2).encode(),
     "gzip": gzip.compress(LINES),
     "gzip array": gzip.compress(json.dumps(ROWS).encode()),
-    "several gzip members": gzip.compress(LINES[: LINES.index(b"\n") + 1])
-    + gzip.compress(to_lines(ROWS[1:]).encode()),
+    "several gzip members": gzip.compress(LINES[: LINES.index(b"\n") + 1]) + gzip.compress(to_lines(ROWS[1:]).encode()),
 }
 
 
@@ -103,10 +102,7 @@ def test_files_that_cannot_be_read(tmp_path, tkstudies):
     missing = tkstudies("filter", "a exists", "-i", tmp_path / "nope.jsonl")
     assert (missing.stderr, missing.exit_code) == (f"tkstudies: {tmp_path / 'nope.jsonl'}: no such file\n", 1)
     folder = tkstudies("filter", "a exists", "-i", tmp_path)
-    assert (folder.stderr, folder.exit_code) == (
-        f"tkstudies: {tmp_path}: is a folder, not a file of records\n",
-        1,
-    )
+    assert (folder.stderr, folder.exit_code) == (f"tkstudies: {tmp_path}: is a folder, not a file of records\n", 1)
 
 
 def test_standard_input_is_read_once():
@@ -120,9 +116,7 @@ def test_values_survive_to_the_last_digit(tkstudies):
 
 
 def test_numbers_that_are_not_finite_become_null(tkstudies):
-    result = tkstudies(
-        "filter", "a exists", input='{"a":1,"b":NaN,"c":[Infinity,2],"d":-Infinity,"e":1e999}\n'
-    )
+    result = tkstudies("filter", "a exists", input='{"a":1,"b":NaN,"c":[Infinity,2],"d":-Infinity,"e":1e999}\n')
     assert result.stdout == '{"a":1,"b":null,"c":[null,2],"d":null,"e":null}\n'
 
 
@@ -150,9 +144,7 @@ def test_no_bytes_make_anything_but_a_record_or_a_bad_line(line):
         assert isinstance(jsonl.decode(line), dict)
 
 
-@given(
-    st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=4), st.booleans(), st.booleans()
-)
+@given(st.lists(st.dictionaries(st.text(), json_values, max_size=3), max_size=4), st.booleans(), st.booleans())
 def test_reader_gives_back_what_was_written(tmp_path_factory, records, packed, array):
     file = tmp_path_factory.mktemp("read") / "records"
     text = (

@@ -28,9 +28,7 @@ ROWS = [
 
 
 def drawn(figure):
-    return sum(
-        len(c.get_offsets()) for ax in figure.axes for c in ax.collections if hasattr(c, "get_offsets")
-    )
+    return sum(len(c.get_offsets()) for ax in figure.axes for c in ax.collections if hasattr(c, "get_offsets"))
 
 
 def test_without_a_kind_a_scatter_of_pc1_and_pc2(tmp_path, tkstudies):
@@ -136,9 +134,7 @@ def test_each_word_has_a_colour_of_its_own_that_the_legend_tells(words):
     rows += [{"pc1": 0, "pc2": 0, "word": words[0]}]
     figure = scatter(rows, "pc1", "pc2", hue="word").figure
     legend = figure.legends[0]
-    told = {
-        to_hex(h.get_color()): t.get_text() for h, t in zip(legend.legend_handles, legend.texts, strict=True)
-    }
+    told = {to_hex(h.get_color()): t.get_text() for h, t in zip(legend.legend_handles, legend.texts, strict=True)}
     assert len(told) == len(words)
     drawn = {colour: f"({count})" for colour, count in colours_of(figure).items()}
     assert drawn == {colour: text[text.index("(") :] for colour, text in told.items()}
@@ -212,9 +208,7 @@ def test_one_point(tmp_path):
 
 
 def test_times_are_an_axis():
-    rows = [
-        {"start_time": f"2018-06-{day:02}T02:11:05{end}", "lumi": day} for day, end in ((1, "Z"), (21, ".5Z"))
-    ]
+    rows = [{"start_time": f"2018-06-{day:02}T02:11:05{end}", "lumi": day} for day, end in ((1, "Z"), (21, ".5Z"))]
     drawing = scatter([*rows, {"start_time": None, "lumi": 1}], "start_time", "lumi")
     figure, points = drawing.figure, drawing.number
     assert points == 2
@@ -322,14 +316,7 @@ def test_the_help_of_a_new_kind(box_kind, tkstudies):
     assert " plot box [OPTIONS] [FILE]...\n" in shown
     assert "Draw a box for each value of a column." in shown
     assert "tkstudies plot box --by reco -o boxes.png pca.jsonl" in shown
-    for words in (
-        "--column COLUMN",
-        "[default: pc1]",
-        "--width CM",
-        "--outliers ",
-        "--title",
-        "--output FILE",
-    ):
+    for words in ("--column COLUMN", "[default: pc1]", "--width CM", "--outliers ", "--title", "--output FILE"):
         assert words in shown
     assert "--hue" not in shown and "--replay DIR" in shown
     overview = tkstudies("plot", "--help").stdout
@@ -418,9 +405,7 @@ def test_a_file_may_be_called_like_a_kind(box_kind, tkstudies, tmp_path):
 def test_the_shell_completes_kinds_options_and_columns(typed, offered, shell, tmp_path):
     (tmp_path / "pca.jsonl").write_text('{"run_number":1,"pc1":1,"pc2":2,"t2":3}\n')
     words = typed.split()
-    result = shell(
-        "tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash"
-    )
+    result = shell("tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash")
     assert (result.stdout.split(), result.stderr, result.returncode) == (offered, "", 0)
 
 

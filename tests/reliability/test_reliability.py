@@ -34,25 +34,15 @@ class Case:
 
 
 CASES = {
-    "v4": Case(
-        "runregistry", "Run Registry", ("runreg --min 317280 --max 317400 --exclude-cosmics",), True, True
-    ),
-    "v4 lumisections": Case(
-        "runregistry", "Run Registry", ("runreg --lumisections --run 317291-317297",), True, True
-    ),
-    "v3": Case(
-        "resthub", "Run Registry v3", ("runreg --api v3 --min 317280 --max 317400 --add-lumis",), True
-    ),
+    "v4": Case("runregistry", "Run Registry", ("runreg --min 317280 --max 317400 --exclude-cosmics",), True, True),
+    "v4 lumisections": Case("runregistry", "Run Registry", ("runreg --lumisections --run 317291-317297",), True, True),
+    "v3": Case("resthub", "Run Registry v3", ("runreg --api v3 --min 317280 --max 317400 --add-lumis",), True),
     "oms runs": Case("oms", "OMS", ("oms runs --min 316900 --max 317400",), True, True),
     "oms fills": Case("oms", "OMS", ("oms fills --min 6700 --max 6900",), True, True),
     "oms lumisections": Case("oms", "OMS", ("oms lumisections --run 317327-317338",), True, True),
     "dqm": Case("dqm", "DQM GUI", ("dqm --collection tracking --run 317291 --reco express",)),
-    "dqm folders": Case(
-        "dqm", "DQM GUI", ("dqm --check-complete --ls /Tracking --run 317291,317297 --reco express",)
-    ),
-    "doctor": Case(
-        "doctor", "TkDQMDoctor", tuple(f"doctor {page}" for page in ("runs", "problem-runs", "problems"))
-    ),
+    "dqm folders": Case("dqm", "DQM GUI", ("dqm --check-complete --ls /Tracking --run 317291,317297 --reco express",)),
+    "doctor": Case("doctor", "TkDQMDoctor", tuple(f"doctor {page}" for page in ("runs", "problem-runs", "problems"))),
     "references": Case("certhelper", "Certification Helper", ("doctor references",)),
     "wbm": Case("wbm", "WBM", ("wbm --run 315257,315400,315600,316200,316700,317291,317500",)),
 }
@@ -154,9 +144,7 @@ def test_what_stays_is_named(faulty, tkstudies, monkeypatch, tmp_path, name, kin
     monkeypatch.setenv("TKSTUDIES_PATIENCE", "0.4")
     if kind == "hang":
         monkeypatch.setenv("TKSTUDIES_TIMEOUT", "0.1")
-    faulty.faults = Faults(
-        [kind], 1.0, services=[case.prefix], max_repeat=10**9, retry_after=0, hang_seconds=0.2
-    )
+    faulty.faults = Faults([kind], 1.0, services=[case.prefix], max_repeat=10**9, retry_after=0, hang_seconds=0.2)
     output = tmp_path / "records.jsonl"
     output.write_text("older\n")
     for command in case.commands:
@@ -175,13 +163,9 @@ def test_pages_that_go_on_repeating_rows(faulty, tkstudies, name):
     case = CASES[name]
     faulty.faults = Faults("repeated_rows", 1.0, services=[case.prefix], max_repeat=10**9)
     result = tkstudies(*case.commands[0].split())
-    kept, all_lines = (
-        text.splitlines() for text in (result.stdout, undisturbed(case.commands[0], faulty, tkstudies))
-    )
+    kept, all_lines = (text.splitlines() for text in (result.stdout, undisturbed(case.commands[0], faulty, tkstudies)))
     assert len(kept) == len(set(kept)) and set(kept) <= set(all_lines)
-    if len(kept) == len(
-        all_lines
-    ):  # shifted by the same rows throughout, and the last page had room for them
+    if len(kept) == len(all_lines):  # shifted by the same rows throughout, and the last page had room for them
         assert (result.exit_code, kept) == (0, all_lines)
     else:
         assert result.exit_code == 3 and "never came" in result.stderr

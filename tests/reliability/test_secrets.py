@@ -20,17 +20,7 @@ COMMANDS = {
     "runreg with cookies": "runreg --run 317291 --cookies cookies.txt",
     "check": "check --cookies cookies.txt",
 }
-FAULTS = [
-    "",
-    "500",
-    "429",
-    "reset",
-    "truncated",
-    "login_page",
-    "login_redirect",
-    "token_expiry",
-    "html_error",
-]
+FAULTS = ["", "500", "429", "reset", "truncated", "login_page", "login_redirect", "token_expiry", "html_error"]
 
 
 @pytest.fixture(scope="module")

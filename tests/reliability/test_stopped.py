@@ -150,9 +150,7 @@ def test_ctrl_c(start, tmp_path, name, to_file):
     assert b"Traceback" not in err and err.endswith(b"tkstudies: interrupted\n")
     assert not (tmp_path / "records.jsonl").exists()
     if name == "dqm":
-        assert (
-            b"go on with the same command and --resume " + (b"records.jsonl" if to_file else b"FILE") in err
-        )
+        assert b"go on with the same command and --resume " + (b"records.jsonl" if to_file else b"FILE") in err
         assert (tmp_path / "records.jsonl.part").exists() == to_file
     left = {file.name for file in tmp_path.iterdir()} - {"runs.jsonl", "records.jsonl.part"}
     assert left == set()

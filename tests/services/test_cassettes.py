@@ -21,11 +21,7 @@ HOSTS = {
 
 @pytest.fixture(scope="module")
 def vcr_config():
-    return {
-        "record_mode": "none",
-        "serializer": "json",
-        "match_on": ["method", "scheme", "host", "path", "query"],
-    }
+    return {"record_mode": "none", "serializer": "json", "match_on": ["method", "scheme", "host", "path", "query"]}
 
 
 @pytest.fixture
@@ -92,8 +88,5 @@ def test_a_subset_of_the_runs_still_replays(tkstudies, tmp_path):
     pairs = [{"run_number": 317626, "reco": "prompt"}, {"run_number": 317291, "reco": "express"}]
     plot = "/Tracking/TrackParameters/highPurityTracks/pt_1/GeneralProperties/NumberOfTracks_GenTk"
     result = tkstudies("dqm", "--plot", plot, "--replay", CASSETTES, input=pairs)
-    assert (result.exit_code, [row["run_number"] for row in from_lines(result.stdout)]) == (
-        0,
-        [317626, 317291],
-    )
+    assert (result.exit_code, [row["run_number"] for row in from_lines(result.stdout)]) == (0, [317626, 317291])
     finish()

@@ -16,12 +16,7 @@ from tkstudies.services.web.connection import Connection, finish
 from tkstudies.settings import current
 
 RUNS = {"sort": "run_number", "page[limit]": 20, "filter[sequence][EQ]": "GLOBAL-RUN"}
-DATASETS = {
-    "page": 0,
-    "page_size": 10,
-    "filter": {"run_number": {"=": 317297}},
-    "sortings": [["name", "ASC"]],
-}
+DATASETS = {"page": 0, "page_size": 10, "filter": {"run_number": {"=": 317297}}, "sortings": [["name", "ASC"]]}
 RETRIED = ["reset", "truncated", "slow", "429", "500", "502", "503", "bad_json", "empty", "html_error"]
 LOGINS = ["login_page", "login_redirect", "token_expiry"]
 
@@ -55,9 +50,7 @@ def ask(service):
     with Connection(service) as connection:
         if service is endpoints.OMS:
             return [row["attributes"]["run_number"] for row in connection.get_json("/runs", RUNS)["data"]]
-        return [
-            row["name"] for row in connection.post_json("/datasets_filtered_ordered", DATASETS)["datasets"]
-        ]
+        return [row["name"] for row in connection.post_json("/datasets_filtered_ordered", DATASETS)["datasets"]]
 
 
 @pytest.mark.parametrize("service", [endpoints.OMS, endpoints.RUNREG], ids=["oms", "runreg"])
@@ -217,9 +210,7 @@ def test_a_token_is_renewed_before_it_expires(serve):
 def test_connections_are_kept_and_bounded(serve):
     server = serve(latency=0.01)
     with Connection(endpoints.OMS, workers=4) as connection:
-        for _, result in concurrency.in_order(
-            lambda n: connection.get_json(f"/runs/{n}"), [315257] * 80, workers=4
-        ):
+        for _, result in concurrency.in_order(lambda n: connection.get_json(f"/runs/{n}"), [315257] * 80, workers=4):
             assert result["data"]
     assert len([entry for entry in server.log if entry.service == "oms"]) == 80
     assert server.connections <= 5  # four, and one for the token
@@ -334,15 +325,12 @@ def test_a_request_that_was_not_recorded_is_named(tmp_path):
     (tmp_path / "tape.json").write_text('{"version": 1, "interactions": []}')
     current.use_replay(str(tmp_path))
     with pytest.raises(
-        ServiceError,
-        match=r"not in the cassettes of .*: GET https://cmsoms\.cern\.ch/agg/api/v1/runs\?filter",
+        ServiceError, match=r"not in the cassettes of .*: GET https://cmsoms\.cern\.ch/agg/api/v1/runs\?filter"
     ):
         ask(endpoints.OMS)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"interactions": [1]}', "{", '{"interactions": [{"request": {}}]}']
-)
+@pytest.mark.parametrize("text", ["", "[]", '{"interactions": [1]}', "{", '{"interactions": [{"request": {}}]}'])
 def test_what_is_not_a_cassette_is_named(text, tmp_path, tkstudies):
     (tmp_path / "tape.json").write_text(text)
     result = tkstudies("oms", "runs", "--run", "315257", "--replay", tmp_path)
@@ -365,26 +353,15 @@ def test_yaml_cassettes_of_vcrpy_replay_too(tmp_path, serve, monkeypatch):
 def test_replay_is_safe_with_threads_and_order_of_repeats(tmp_path):
     def exchange(number, body):
         return {
-            "request": {
-                "method": "GET",
-                "uri": f"{endpoints.OMS.default}/runs/{number}",
-                "body": None,
-                "headers": {},
-            },
-            "response": {
-                "status": {"code": 200, "message": "OK"},
-                "headers": {},
-                "body": {"string": json.dumps(body)},
-            },
+            "request": {"method": "GET", "uri": f"{endpoints.OMS.default}/runs/{number}", "body": None, "headers": {}},
+            "response": {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": json.dumps(body)}},
         }
 
     tape = [exchange(n, {"n": n}) for n in range(500)] + [exchange(0, {"n": "second"})]
     (tmp_path / "tape.json").write_text(json.dumps({"version": 1, "interactions": tape}))
     current.use_replay(str(tmp_path))
     with Connection(endpoints.OMS, workers=16) as connection:
-        results = concurrency.in_order(
-            lambda n: connection.get_json(f"/runs/{n}")["n"], range(500), workers=16
-        )
+        results = concurrency.in_order(lambda n: connection.get_json(f"/runs/{n}")["n"], range(500), workers=16)
         assert [result for _, result in results] == list(range(500))
         assert connection.get_json("/runs/0")["n"] == "second"
         assert connection.get_json("/runs/0")["n"] == "second"

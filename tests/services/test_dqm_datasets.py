@@ -26,20 +26,12 @@ def chosen(names, reco, **known):
     [
         ("express", False, "/StreamExpress/Run2018D-Express-v1/DQMIO", []),
         ("prompt", True, "/Cosmics/Run2018E-PromptReco-v1/DQMIO", ["/ZeroBias/Run2018E-PromptReco-v1/DQMIO"]),
-        (
-            "prompt",
-            False,
-            "/ZeroBias/Run2018C-PromptReco-v3/DQMIO",
-            ["/Cosmics/Run2018C-PromptReco-v3/DQMIO"],
-        ),
+        ("prompt", False, "/ZeroBias/Run2018C-PromptReco-v3/DQMIO", ["/Cosmics/Run2018C-PromptReco-v3/DQMIO"]),
         (
             "prompt",
             False,
             "/HIMinimumBias1/HIRun2018A-PromptReco-v2/DQMIO",
-            [
-                "/HIMinimumBias0/HIRun2018A-PromptReco-v2/DQMIO",
-                "/HIMinimumBias1/HIRun2018A-PromptReco-v1/DQMIO",
-            ],
+            ["/HIMinimumBias0/HIRun2018A-PromptReco-v2/DQMIO", "/HIMinimumBias1/HIRun2018A-PromptReco-v1/DQMIO"],
         ),
         (
             "rereco",
@@ -110,19 +102,14 @@ def test_primary_datasets_in_their_order(reco, is_cosmics, primaries, best):
 def test_a_primary_dataset_that_only_begins_like_one_is_another():
     assert chosen(named("prompt", "ZeroBiasBunchTrains0", "ZeroBias_0T", "MinimumBiasX"), "prompt") is None
     assert (
-        chosen(
-            named("express", "StreamExpressAlignment", "StreamExpressCosmics"), "express", is_cosmics=False
-        )
-        is None
+        chosen(named("express", "StreamExpressAlignment", "StreamExpressCosmics"), "express", is_cosmics=False) is None
     )
 
 
 def test_the_express_stream_tells_cosmics_when_the_class_does_not():
     prompt = named("prompt", "ZeroBias", "Cosmics")
     assert chosen([*prompt, *named("express", "StreamExpressCosmics")], "prompt") == prompt[1]
-    assert (
-        chosen([*prompt, *named("express", "StreamExpressCosmics", "StreamExpress")], "prompt") == prompt[0]
-    )
+    assert chosen([*prompt, *named("express", "StreamExpressCosmics", "StreamExpress")], "prompt") == prompt[0]
     assert not looks_like_cosmics([])
 
 

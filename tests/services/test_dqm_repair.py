@@ -16,25 +16,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )  # fmt: skip
-PIECES = (
-    '"',
-    "{",
-    "}",
-    "[",
-    "]",
-    ":",
-    ",",
-    "nan",
-    "inf",
-    "-",
-    "\\",
-    "'",
-    '"error":"NaN}',
-    '"title":"',
-    " ",
-    "1",
-    "é",
-)
+PIECES = ('"', "{", "}", "[", "]", ":", ",", "nan", "inf", "-", "\\", "'", '"error":"NaN}', '"title":"', " ", "1", "é")
 
 
 @given(st.dictionaries(st.text(), JSON))
@@ -51,18 +33,13 @@ def test_any_bytes_give_an_object_or_the_one_error(content):
         assert str(error)
 
 
-@given(
-    st.binary()
-    | st.lists(st.sampled_from(PIECES)).map(lambda pieces: ('{"hist":' + "".join(pieces)).encode())
-)
+@given(st.binary() | st.lists(st.sampled_from(PIECES)).map(lambda pieces: ('{"hist":' + "".join(pieces)).encode()))
 def test_any_answer_gives_one_line_of_strict_json_or_the_one_error(content):
     try:
         line = histogram_json(content)
     except Unreadable:
         return
-    assert line is None or (
-        b"\n" not in line and isinstance(json.loads(line, parse_constant=pytest.fail), dict)
-    )
+    assert line is None or (b"\n" not in line and isinstance(json.loads(line, parse_constant=pytest.fail), dict))
 
 
 @pytest.mark.parametrize(
@@ -138,10 +115,7 @@ def test_texts_for_numbers_become_null_but_titles_and_labels_stay():
     clean = without_texts_for_numbers(hist)
     assert clean["title"] == "inf" and clean["stats"]["name"] == "nan" and clean["xaxis"]["title"] == "nan"
     assert clean["stats"]["mean"]["X"] == {"value": None, "error": None}
-    assert clean["xaxis"]["labels"] == hist["xaxis"]["labels"] and clean["xaxis"]["last"] == {
-        "id": 3,
-        "value": None,
-    }
+    assert clean["xaxis"]["labels"] == hist["xaxis"]["labels"] and clean["xaxis"]["last"] == {"id": 3, "value": None}
     assert clean["bins"] == {"content": [None, 1.5], "integral": None}
 
 
@@ -161,8 +135,7 @@ def test_an_answer_becomes_one_line(answer, hist):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [b'{"hist":{"title":"\xff"}}', b'{"hist":[1]}', b'{"hist":"no"}', b"{}", b"[]", b'{"hist":{"a":1}'],
+    "answer", [b'{"hist":{"title":"\xff"}}', b'{"hist":[1]}', b'{"hist":"no"}', b"{}", b"[]", b'{"hist":{"a":1}']
 )
 def test_an_answer_without_a_histogram_is_an_error(answer):
     with pytest.raises(Unreadable):

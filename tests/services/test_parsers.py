@@ -35,11 +35,7 @@ datasets = st.one_of(
 )
 
 
-@given(
-    st.one_of(
-        st.text(max_size=60), st.lists(scheme_parts, max_size=9).map("_".join), st.none(), st.integers()
-    )
-)
+@given(st.one_of(st.text(max_size=60), st.lists(scheme_parts, max_size=9).map("_".join), st.none(), st.integers()))
 def test_an_injection_scheme_gives_all_its_fields_or_nulls(name):
     assert set(split_scheme(name)) == set(FIELDS)
 
@@ -63,9 +59,7 @@ def test_a_dataset_tells_its_reco(name):
     assert reco_of(name) in RECOS
 
 
-@given(
-    st.one_of(st.text(max_size=30), st.from_regex(r"[a-z_.]{1,9}(__[a-z]{1,4})?(=.{0,9})?", fullmatch=True))
-)
+@given(st.one_of(st.text(max_size=30), st.from_regex(r"[a-z_.]{1,9}(__[a-z]{1,4})?(=.{0,9})?", fullmatch=True)))
 def test_a_filter_of_oms_is_three_texts_or_a_wrong_command_line(text):
     with suppress(UsageError):
         attribute, operator, value = oms.parse_filter(text)
@@ -74,8 +68,7 @@ def test_a_filter_of_oms_is_three_texts_or_a_wrong_command_line(text):
 
 @given(
     st.lists(
-        st.one_of(st.text(max_size=15), st.from_regex(r"\d{1,7}(-\d{1,7})?(,\d{1,7})*", fullmatch=True)),
-        max_size=4,
+        st.one_of(st.text(max_size=15), st.from_regex(r"\d{1,7}(-\d{1,7})?(,\d{1,7})*", fullmatch=True)), max_size=4
     )
 )
 def test_runs_are_ranges_or_a_wrong_command_line(values):
@@ -84,8 +77,7 @@ def test_runs_are_ranges_or_a_wrong_command_line(values):
 
 
 @given(
-    st.text(max_size=25),
-    st.one_of(st.none(), st.text(max_size=10), st.from_regex(r"\d{1,12}[hdwms]", fullmatch=True)),
+    st.text(max_size=25), st.one_of(st.none(), st.text(max_size=10), st.from_regex(r"\d{1,12}[hdwms]", fullmatch=True))
 )
 def test_times_are_iso_or_a_wrong_command_line(since, last):
     with suppress(UsageError):

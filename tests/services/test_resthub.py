@@ -105,9 +105,7 @@ def test_raw_has_all_columns_of_the_table(live, tkstudies):
     (row,) = rows(tkstudies("runreg", "--api", "v3", "--run", 317297, "--reco", "prompt", "--raw"))
     assert row["rda_last_shifter"].startswith("Shifter") and row["rda_cmp_strip"] == "BAD"
     (row,) = rows(
-        tkstudies(
-            "runreg", "--api", "v3", "--workspace", "global", "--run", 317297, "--reco", "prompt", "--raw"
-        )
+        tkstudies("runreg", "--api", "v3", "--workspace", "global", "--run", 317297, "--reco", "prompt", "--raw")
     )
     assert row["rda_cmp_track"] == "BAD"
 

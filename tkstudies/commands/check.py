@@ -26,17 +26,11 @@ _HEADINGS = ("service", "reachable", "logged in as", "valid until (UTC)", "what 
 def check(
     service: Annotated[
         list[str] | None,
-        typer.Option(
-            "--service",
-            metavar="NAME",
-            help="runreg, oms, dqm, doctor, certhelper, v3 or wbm (repeatable).",
-        ),
+        typer.Option("--service", metavar="NAME", help="runreg, oms, dqm, doctor, certhelper, v3 or wbm (repeatable)."),
     ] = None,
     cookies: Annotated[
         str | None,
-        typer.Option(
-            "--cookies", metavar="FILE", help="Cookie file for TkDQMDoctor (default: $TKSTUDIES_COOKIES)."
-        ),
+        typer.Option("--cookies", metavar="FILE", help="Cookie file for TkDQMDoctor (default: $TKSTUDIES_COOKIES)."),
     ] = None,
     output: options.Output = "-",
 ) -> None:

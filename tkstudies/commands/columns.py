@@ -17,9 +17,7 @@ app = options.application()
 @app.command()
 def columns(
     files: options.Files = None,
-    about: Annotated[
-        str, typer.Option("--about", metavar="COLUMN", help="Only what explains this column.")
-    ] = "",
+    about: Annotated[str, typer.Option("--about", metavar="COLUMN", help="Only what explains this column.")] = "",
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,

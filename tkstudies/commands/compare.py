@@ -24,17 +24,13 @@ def compare(
     reference: Annotated[
         str, typer.Option("--reference", metavar="FILE", help="Histograms of the reference run.")
     ] = "",
-    run: Annotated[
-        list[str] | None, typer.Option("--run", metavar="RUNS", help="Compare these runs only.")
-    ] = None,
+    run: Annotated[list[str] | None, typer.Option("--run", metavar="RUNS", help="Compare these runs only.")] = None,
     reference_run: Annotated[
         int | None, typer.Option("--reference-run", metavar="RUN", help="The reference of every run.")
     ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(
-            "--tolerance", min=0.0, max=1.0, help="Relative change of a bin that is no deviation [0.01]."
-        ),
+        typer.Option("--tolerance", min=0.0, max=1.0, help="Relative change of a bin that is no deviation [0.01]."),
     ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
@@ -67,10 +63,7 @@ def compare(
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
     options.check_stdin_once(records, [reference], "both sides: name a file for one of them")
     if reference:
-        readers = [
-            records,
-            jsonl.Reader([reference], skip_bad_lines=skip_bad_lines, expected="histogram records"),
-        ]
+        readers = [records, jsonl.Reader([reference], skip_bad_lines=skip_bad_lines, expected="histogram records")]
         references = References(_plots(readers[1]), reference_run)
         _require(references, reference, reference_run)
         default = references.only_run()
@@ -130,6 +123,4 @@ def _report(reasons: Counter[str | None], references: References) -> None:
     for text in not_compared:
         console.say(f"  not compared: {text}")
     if total and not reasons[None]:
-        console.warn(
-            "nothing could be compared: see the column reason, or name the reference with --reference-run"
-        )
+        console.warn("nothing could be compared: see the column reason, or name the reference with --reference-run")

@@ -42,10 +42,7 @@ def diff(
     right_where: Annotated[
         list[str] | None,
         typer.Option(
-            "--right-where",
-            metavar="EXPR",
-            autocompletion=completion.columns,
-            help="The same for right rows.",
+            "--right-where", metavar="EXPR", autocompletion=completion.columns, help="The same for right rows."
         ),
     ] = None,
     tolerance: Annotated[

@@ -26,19 +26,14 @@ From = Annotated[
 Cookies = Annotated[
     str | None,
     typer.Option(
-        "--cookies",
-        metavar="FILE",
-        help="Cookie file made with auth-get-sso-cookie (default: $TKSTUDIES_COOKIES).",
+        "--cookies", metavar="FILE", help="Cookie file made with auth-get-sso-cookie (default: $TKSTUDIES_COOKIES)."
     ),
 ]
 
 
 @app.command()
 def runs(
-    saved: From = None,
-    cookies: Cookies = None,
-    inputs: selection.Inputs = None,
-    output: options.Output = "-",
+    saved: From = None, cookies: Cookies = None, inputs: selection.Inputs = None, output: options.Output = "-"
 ) -> None:
     """Fetch the certified runs.
 
@@ -59,10 +54,7 @@ def runs(
 
 @app.command("problem-runs")
 def problem_runs(
-    saved: From = None,
-    cookies: Cookies = None,
-    inputs: selection.Inputs = None,
-    output: options.Output = "-",
+    saved: From = None, cookies: Cookies = None, inputs: selection.Inputs = None, output: options.Output = "-"
 ) -> None:
     """Fetch the certified runs with problems: the same with problem_names and problem_ids.
 
@@ -86,9 +78,7 @@ def problems(saved: From = None, cookies: Cookies = None, output: options.Output
     """
     from tkstudies.services import doctor
 
-    write_all(
-        doctor.problems(_source(saved, cookies, "full_display_name"), cookies=cookies), output, "category"
-    )
+    write_all(doctor.problems(_source(saved, cookies, "full_display_name"), cookies=cookies), output, "category")
 
 
 @app.command()

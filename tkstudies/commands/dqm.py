@@ -19,27 +19,20 @@ app = options.application()
 def dqm(
     files: options.Files = None,
     run: Annotated[
-        list[str] | None,
-        typer.Option("--run", metavar="RUNS", help="Runs, e.g. 355100,355205-355210 (repeatable)."),
+        list[str] | None, typer.Option("--run", metavar="RUNS", help="Runs, e.g. 355100,355205-355210 (repeatable).")
     ] = None,
     reco: Annotated[
         list[str] | None,
-        typer.Option(
-            "--reco", metavar="RECO", help="Reco of these runs; of a table only its rows (repeatable)."
-        ),
+        typer.Option("--reco", metavar="RECO", help="Reco of these runs; of a table only its rows (repeatable)."),
     ] = None,
     plot: Annotated[
         list[str] | None, typer.Option("--plot", metavar="PATH", help="Path of a plot (repeatable).")
     ] = None,
     collection: Annotated[
         list[str] | None,
-        typer.Option(
-            "--collection", metavar="NAME", help="tracking, pixel, strip, all, cosmics (repeatable)."
-        ),
+        typer.Option("--collection", metavar="NAME", help="tracking, pixel, strip, all, cosmics (repeatable)."),
     ] = None,
-    tracking_map: Annotated[
-        bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")
-    ] = False,
+    tracking_map: Annotated[bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")] = False,
     online: Annotated[
         bool, typer.Option("--online", help="One record per run from the online GUI, whatever its reco.")
     ] = False,
@@ -58,18 +51,11 @@ def dqm(
     check_complete: Annotated[
         bool, typer.Option("--check-complete", help="Add run_is_complete: has the harvesting finished?")
     ] = False,
-    datasets: Annotated[
-        bool, typer.Option("--datasets", help="Only tell which datasets would be taken.")
-    ] = False,
-    folder: Annotated[
-        str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")
-    ] = "",
+    datasets: Annotated[bool, typer.Option("--datasets", help="Only tell which datasets would be taken.")] = False,
+    folder: Annotated[str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")] = "",
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Requests at once.")] = 16,
     resume: Annotated[
-        str,
-        typer.Option(
-            "--resume", metavar="FILE", help="Take over what FILE or FILE.part holds, fetch the rest."
-        ),
+        str, typer.Option("--resume", metavar="FILE", help="Take over what FILE or FILE.part holds, fetch the rest.")
     ] = "",
     errors: Annotated[
         str, typer.Option("--errors", metavar="FILE", help="Write there what is missing or failed.")
@@ -116,19 +102,14 @@ def dqm(
             "--plot, --collection or --tracking-map": plot or collection or tracking_map,
         }
     )
-    _exclude_each_other(
-        {"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False
-    )
+    _exclude_each_other({"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False)
     _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
     _check_dataset(dataset)
     _check_files(resume, errors, output, is_crawl=not (datasets or folder))
     plots = WantedPlots(plot or [], collection or [], tracking_map)
 
     records = (options.named_reader if run else options.reader)(
-        inputs,
-        files,
-        skip_bad_lines=skip_bad_lines,
-        expected="run records or lines such as '321012 Express'",
+        inputs, files, skip_bad_lines=skip_bad_lines, expected="run records or lines such as '321012 Express'"
     )
     pairs = named_pairs(run, recos, online, dataset)
     if records:
@@ -152,9 +133,7 @@ def dqm(
             )
             samples = tally.watching(samples)
             if datasets or folder:
-                rows = (
-                    crawl.listings(gui, samples, folder, workers=workers) if folder else datasets_of(samples)
-                )
+                rows = crawl.listings(gui, samples, folder, workers=workers) if folder else datasets_of(samples)
                 write_rows(rows, output, tally, adds_completeness, len(pairs))
             else:
                 known = Resumed(resume, output) if resume else None
@@ -188,6 +167,4 @@ def _check_dataset(name: str) -> None:
     from tkstudies.services.dqm.datasets import ONLINE
 
     if name and (not name.startswith("/") or name.count("/") != 3 or name == ONLINE):
-        raise UsageError(
-            f"--dataset {name!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO"
-        )
+        raise UsageError(f"--dataset {name!r}: expected a name such as /ZeroBias/Run2018C-PromptReco-v3/DQMIO")

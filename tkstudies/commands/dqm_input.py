@@ -23,9 +23,7 @@ class WantedPlots:
 
         for path in named:
             if not path.startswith("/"):
-                raise UsageError(
-                    f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/..."
-                )
+                raise UsageError(f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/...")
         self._paths = {
             (is_online, is_cosmics): paths(named, collections, tracking_map, is_online, is_cosmics)
             for is_online in (False, True)
@@ -47,9 +45,7 @@ def named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, datas
 
     numbers = options.split_numbers(run, "run")
     if sum(last - first + 1 for first, last in numbers) > _MOST_RUNS:
-        raise UsageError(
-            f"--run: more than {_MOST_RUNS:,} runs: take those that exist from runreg or oms runs"
-        )
+        raise UsageError(f"--run: more than {_MOST_RUNS:,} runs: take those that exist from runreg or oms runs")
     if online:
         recos = ["online"]
     elif dataset and not recos:
@@ -80,9 +76,7 @@ def pairs_of(records: jsonl.Reader, recos: Sequence[str], online: bool, with_ref
             if with_references and (reference := reference_of(record)):
                 references.append(reference)
     for reco, count in unknown.items() if not online else ():
-        console.warn(
-            f"{console.counted(count, 'record')} of unknown reco {reco!r:.40}: known are {', '.join(RECOS)}"
-        )
+        console.warn(f"{console.counted(count, 'record')} of unknown reco {reco!r:.40}: known are {', '.join(RECOS)}")
     if without_reco:
         told = f"{console.counted(without_reco, 'record')} without a reco: name one with --reco, or take --online"
         if not pairs:

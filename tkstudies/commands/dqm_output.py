@@ -34,9 +34,7 @@ class Tally:
         """Count something that isn't there."""
         self._counts[problem.error] += 1
         if problem.error == "failed" and not self._first_failure:
-            self._first_failure = (
-                f"run {pair.run_number} {pair.reco} {plot or ''}".rstrip() + f": {problem.message}"
-            )
+            self._first_failure = f"run {pair.run_number} {pair.reco} {plot or ''}".rstrip() + f": {problem.message}"
         if self._errors:
             self._errors.write(
                 {
@@ -63,9 +61,7 @@ class Tally:
     def report(self, what: str, strict: bool) -> None:
         """Say at the end how it went."""
         for warning, runs in self._warnings.items():
-            console.warn(
-                f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})"
-            )
+            console.warn(f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})")
         failed = self._counts["failed"]
         absent = [
             f"{count:,} incomplete" if error == "incomplete" else console.counted(count, error)
@@ -142,13 +138,7 @@ def datasets_of(samples: Iterable[Sample]) -> Iterator[Entries]:
     return ((sample, [{}], sample.problem) for sample in samples)
 
 
-def write_rows(
-    rows: Iterable[Entries],
-    output: str,
-    tally: Tally,
-    adds_completeness: bool,
-    expected: int,
-) -> None:
+def write_rows(rows: Iterable[Entries], output: str, tally: Tally, adds_completeness: bool, expected: int) -> None:
     """One record per entry of each sample."""
     with jsonl.Writer(output, at_once=True) as writer, console.progress("runs", expected) as bar:
         for sample, entries, problem in rows:

@@ -22,8 +22,7 @@ def embed(
         float, typer.Option("--perplexity", help="Neighbours of a row, roughly; lowered when rows are few.")
     ] = 30.0,
     missing: Annotated[
-        options.Missing,
-        typer.Option("--missing", help="Fill gaps in a row, or leave it without a place (drop)."),
+        options.Missing, typer.Option("--missing", help="Fill gaps in a row, or leave it without a place (drop).")
     ] = options.Missing.zero,
     seed: Annotated[
         int,
@@ -68,16 +67,12 @@ def embed(
     placed = int(where.usable.sum())
     if placed < len(rows):
         why = "a gap" if missing is options.Missing.drop else "no value"
-        console.warn(
-            f"{console.counted(len(rows) - placed, 'row')} without a place (null): {why} in the columns"
-        )
+        console.warn(f"{console.counted(len(rows) - placed, 'row')} without a place (null): {why} in the columns")
     options.warn_of_gaps(where.filled, placed, missing.value, "--missing drop leaves them out")
     for text in mapped.warnings:
         console.warn(text)
     if mapped.perplexity < perplexity:
-        console.say(
-            f"perplexity lowered from {perplexity:g} to {mapped.perplexity:.4g}: only {placed:,} rows"
-        )
+        console.say(f"perplexity lowered from {perplexity:g} to {mapped.perplexity:.4g}: only {placed:,} rows")
     console.say(
         f"{placed:,} rows, {console.counted(len(where.columns), 'column')}; "
         f"Kullback-Leibler divergence {mapped.divergence:.3g}"

@@ -37,8 +37,7 @@ ENDINGS = {
 def export(
     files: options.Files = None,
     to: Annotated[
-        Format | None,
-        typer.Option("--to", help="Default: by the ending of -o; csv on standard output."),
+        Format | None, typer.Option("--to", help="Default: by the ending of -o; csv on standard output.")
     ] = None,
     drop_nulls: Annotated[
         bool, typer.Option("--drop-nulls", help="With --to jsonl: leave out columns that are null.")

@@ -20,16 +20,13 @@ def features(
     files: options.Files = None,
     stats: Annotated[
         list[str] | None,
-        typer.Option(
-            "--stats", metavar="NAME", help="Numbers per histogram (default: mean,rms,entries,integral)."
-        ),
+        typer.Option("--stats", metavar="NAME", help="Numbers per histogram (default: mean,rms,entries,integral)."),
     ] = None,
     content: Annotated[
         bool, typer.Option("--content", help="Add the bin contents as FEATURE_0, FEATURE_1, ...")
     ] = False,
     names: Annotated[
-        str,
-        typer.Option("--names", metavar="FILE", help='Feature names: records {"plot": ..., "feature": ...}.'),
+        str, typer.Option("--names", metavar="FILE", help='Feature names: records {"plot": ..., "feature": ...}.')
     ] = "",
     inputs: options.Inputs = None,
     output: options.Output = "-",

@@ -18,17 +18,12 @@ def filter_records(
     expressions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="EXPRESSION...",
-            autocompletion=completion.columns,
-            help="COLUMN OP VALUE",
-            show_default=False,
+            metavar="EXPRESSION...", autocompletion=completion.columns, help="COLUMN OP VALUE", show_default=False
         ),
     ] = None,
     golden: Annotated[
         str,
-        typer.Option(
-            "--golden", metavar="FILE", help="And in this certification JSON: run, or lumisection if any."
-        ),
+        typer.Option("--golden", metavar="FILE", help="And in this certification JSON: run, or lumisection if any."),
     ] = "",
     invert: Annotated[bool, typer.Option("--invert", help="Keep the other records.")] = False,
     inputs: options.Inputs = None,
@@ -50,9 +45,7 @@ def filter_records(
       tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
     """
     if not expressions and not golden:
-        raise UsageError(
-            "nothing to filter by: give an expression such as 'tracking = BAD', or --golden FILE"
-        )
+        raise UsageError("nothing to filter by: give an expression such as 'tracking = BAD', or --golden FILE")
     from tkstudies.analysis.tables.filter import Filter
 
     certified = options.certification(golden) if golden else None

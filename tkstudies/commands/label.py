@@ -16,18 +16,13 @@ app = options.application()
 def label(
     files: options.Files = None,
     only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="LABEL", help="Add only these (repeatable, or with commas)."),
+        list[str] | None, typer.Option("--only", metavar="LABEL", help="Add only these (repeatable, or with commas).")
     ] = None,
     exclude_commissioning: Annotated[
         bool, typer.Option("--exclude-commissioning", help="Drop all rows of a run with a commissioning row.")
     ] = False,
-    exclude_special: Annotated[
-        bool, typer.Option("--exclude-special", help="Drop rows of special runs.")
-    ] = False,
-    exclude_open: Annotated[
-        bool, typer.Option("--exclude-open", help="Drop rows whose state is OPEN.")
-    ] = False,
+    exclude_special: Annotated[bool, typer.Option("--exclude-special", help="Drop rows of special runs.")] = False,
+    exclude_open: Annotated[bool, typer.Option("--exclude-open", help="Drop rows whose state is OPEN.")] = False,
     in_order: Annotated[
         bool, typer.Option("--sorted", help="The rows of a run stand together: hand them on run by run.")
     ] = False,

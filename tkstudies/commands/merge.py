@@ -22,22 +22,14 @@ class How(str, Enum):
 
 @app.command()
 def merge(
-    right: Annotated[
-        list[str], typer.Argument(metavar="RIGHT...", help="Files to join, one after the other.")
-    ],
+    right: Annotated[list[str], typer.Argument(metavar="RIGHT...", help="Files to join, one after the other.")],
     on: options.On = None,
-    how: Annotated[
-        How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")
-    ] = How.left,
+    how: Annotated[How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")] = How.left,
     prefix: Annotated[
-        str,
-        typer.Option(
-            "--prefix", help="Keep colliding right columns under this prefix instead of dropping them."
-        ),
+        str, typer.Option("--prefix", help="Keep colliding right columns under this prefix instead of dropping them.")
     ] = "",
     many: Annotated[
-        bool,
-        typer.Option("--many", help="A right key that repeats repeats the left row; default: its first row."),
+        bool, typer.Option("--many", help="A right key that repeats repeats the left row; default: its first row.")
     ] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",

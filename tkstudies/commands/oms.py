@@ -23,14 +23,11 @@ Fields = Annotated[
 ]
 Filters = Annotated[
     list[str] | None,
-    typer.Option(
-        "--filter", metavar="ATTR[__OP]=VALUE", help="A condition for OMS (repeatable: all must hold)."
-    ),
+    typer.Option("--filter", metavar="ATTR[__OP]=VALUE", help="A condition for OMS (repeatable: all must hold)."),
 ]
 Sequence = Annotated[str, typer.Option("--sequence", metavar="NAME", help="Kind of data taking, or all.")]
 Paths = Annotated[
-    list[str] | None,
-    typer.Option("--path", metavar="PATH", help="Trigger path; * stands for any text (repeatable)."),
+    list[str] | None, typer.Option("--path", metavar="PATH", help="Trigger path; * stands for any text (repeatable).")
 ]
 SplitScheme = Annotated[
     bool, typer.Option("--split-filling-scheme", help="Add what the name of the injection scheme says.")
@@ -77,9 +74,7 @@ def fills(
     fill: selection.Fill = None,
     inputs: Annotated[
         list[str] | None,
-        typer.Option(
-            "-i", "--input", metavar="FILE", help="The fills of these records; - is standard input."
-        ),
+        typer.Option("-i", "--input", metavar="FILE", help="The fills of these records; - is standard input."),
     ] = None,
     since: selection.Since = None,
     until: selection.Until = None,
@@ -133,9 +128,7 @@ def lumisections(
     from tkstudies.services import oms
 
     selected = given.selection(cookies)
-    write_all(
-        oms.lumisections(selected, _wanted(filters, fields, workers, cookies)), output, "lumisection", "OMS"
-    )
+    write_all(oms.lumisections(selected, _wanted(filters, fields, workers, cookies)), output, "lumisection", "OMS")
 
 
 @app.command()
@@ -191,9 +184,7 @@ def hltrates(
 
 @app.command()
 def get(
-    resource: Annotated[
-        str, typer.Argument(metavar="RESOURCE", help="runs, fills, eras, l1triggerrates, ...")
-    ],
+    resource: Annotated[str, typer.Argument(metavar="RESOURCE", help="runs, fills, eras, l1triggerrates, ...")],
     filters: Filters = None,
     fields: Fields = None,
     sort: Annotated[
@@ -213,9 +204,7 @@ def get(
     """
     from tkstudies.services import oms
 
-    write_all(
-        oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row", "OMS"
-    )
+    write_all(oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row", "OMS")
 
 
 def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:
@@ -225,9 +214,7 @@ def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) 
     from tkstudies.services.runselection import Numbers
 
     if not selected.is_bounded:
-        raise UsageError(
-            "--type needs runs to choose among: --min, --max, --run, --fill, --since, --era, ..."
-        )
+        raise UsageError("--type needs runs to choose among: --min, --max, --run, --fill, --since, --era, ...")
     rows = v4.rows(Query(selected, states=None), workers=workers, cookies=cookies)
     return replace(
         selected,

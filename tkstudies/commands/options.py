@@ -38,17 +38,14 @@ Inputs = Annotated[
     typer.Option("-i", "--input", metavar="FILE", help="Records to read; - is standard input (repeatable)."),
 ]
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", show_default=False)]
-Output = Annotated[
-    str, typer.Option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")
-]
+Output = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")]
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave malformed lines out and count them (exit code 3).")
 ]
 
 
 Cookies = Annotated[
-    str | None,
-    typer.Option("--cookies", metavar="FILE", help="Log in with a cookie file made by auth-get-sso-cookie."),
+    str | None, typer.Option("--cookies", metavar="FILE", help="Log in with a cookie file made by auth-get-sso-cookie.")
 ]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=32, help="Requests under way at once.")]
 
@@ -56,10 +53,7 @@ Workers = Annotated[int, typer.Option("--workers", min=1, max=32, help="Requests
 On = Annotated[
     list[str] | None,
     typer.Option(
-        "--on",
-        metavar="COLUMN",
-        autocompletion=completion.columns,
-        help="Key column (repeatable; default: automatic).",
+        "--on", metavar="COLUMN", autocompletion=completion.columns, help="Key column (repeatable; default: automatic)."
     ),
 ]
 PointColumns = Annotated[
@@ -74,11 +68,7 @@ PointColumns = Annotated[
 
 
 def reader(
-    inputs: list[str] | None,
-    files: list[str] | None = None,
-    *,
-    skip_bad_lines: bool = False,
-    expected: str = "records",
+    inputs: list[str] | None, files: list[str] | None = None, *, skip_bad_lines: bool = False, expected: str = "records"
 ) -> jsonl.Reader:
     """The records that a command was given: by ``-i``, as arguments, else on standard input."""
     sources = [*(inputs or []), *(files or [])] or [jsonl.STDIN]
@@ -86,11 +76,7 @@ def reader(
 
 
 def named_reader(
-    inputs: list[str] | None,
-    files: list[str] | None = None,
-    *,
-    skip_bad_lines: bool = False,
-    expected: str = "records",
+    inputs: list[str] | None, files: list[str] | None = None, *, skip_bad_lines: bool = False, expected: str = "records"
 ) -> jsonl.Reader | None:
     """The same of a command that can do without records: None unless some are named."""
     if not (inputs or files):
@@ -120,18 +106,14 @@ def certification(file: str) -> Certification:
 def warn_of_gaps(incomplete: int, rows: int, missing: str, advice: str) -> None:
     """Say so if many rows were completed by something that nobody measured."""
     if missing != Missing.drop.value and incomplete > _MANY_INCOMPLETE * max(rows, 1):
-        console.warn(
-            f"{incomplete} of {console.counted(rows, 'row')} lack features, filled with {missing}: {advice}"
-        )
+        console.warn(f"{incomplete} of {console.counted(rows, 'row')} lack features, filled with {missing}: {advice}")
 
 
 def report_skipped(*readers: jsonl.Reader | None) -> None:
     """Tell at the end how many lines were left out, and where."""
     for records in readers:
         if records and records.skipped:
-            console.left_out(
-                f"{console.counted(records.skipped, 'malformed line')} skipped in {records.name}"
-            )
+            console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {records.name}")
 
 
 def conditions(expressions: list[str] | None) -> list[Condition]:

@@ -42,8 +42,7 @@ def outliers(
         ),
     ] = None,
     nu: Annotated[
-        float | None,
-        typer.Option("--nu", help="Part of the training rows left outside (one-class-svm) [0.07]."),
+        float | None, typer.Option("--nu", help="Part of the training rows left outside (one-class-svm) [0.07].")
     ] = None,
     columns: options.PointColumns = None,
     train_where: Annotated[
@@ -56,12 +55,10 @@ def outliers(
         ),
     ] = None,
     missing: Annotated[
-        options.Missing,
-        typer.Option("--missing", help="Fill gaps in a row, or leave it without a score (drop)."),
+        options.Missing, typer.Option("--missing", help="Fill gaps in a row, or leave it without a score (drop).")
     ] = options.Missing.zero,
     seed: Annotated[
-        int | None,
-        typer.Option("--seed", min=0, max=2**32 - 1, help="For envelope and isolation-forest [42]."),
+        int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="For envelope and isolation-forest [42].")
     ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
@@ -130,20 +127,14 @@ def _chosen(methods: list[Method] | None) -> list[str]:
     return list(METHODS) if "all" in names else list(dict.fromkeys(names))
 
 
-def _settings(
-    chosen: list[str], contamination: float | None, nu: float | None, seed: int | None
-) -> dict[str, Any]:
+def _settings(chosen: list[str], contamination: float | None, nu: float | None, seed: int | None) -> dict[str, Any]:
     from tkstudies.analysis.multivariate.outliers import CONTAMINATED, SEEDED
 
     if contamination is not None and not 0 < contamination <= 0.5:
         raise UsageError(f"--contamination {contamination:g}: expected a part above 0, and at most 0.5")
     if nu is not None and not 0 < nu <= 1:
         raise UsageError(f"--nu {nu:g}: expected a part above 0, and at most 1")
-    given = {
-        "contamination": (contamination, CONTAMINATED),
-        "nu": (nu, ("one-class-svm",)),
-        "seed": (seed, SEEDED),
-    }
+    given = {"contamination": (contamination, CONTAMINATED), "nu": (nu, ("one-class-svm",)), "seed": (seed, SEEDED)}
     for name, (value, users) in given.items():
         if value is not None and not set(users) & set(chosen):
             raise UsageError(f"--{name} is for --method {', '.join(users)}; chosen: {', '.join(chosen)}")

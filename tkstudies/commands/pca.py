@@ -41,8 +41,7 @@ def pca(
         ),
     ] = None,
     missing: Annotated[
-        options.Missing | None,
-        typer.Option("--missing", help="Fill gaps in a row, or drop it (default: zero)."),
+        options.Missing | None, typer.Option("--missing", help="Fill gaps in a row, or drop it (default: zero).")
     ] = None,
     fit_where: Annotated[
         list[str] | None,
@@ -53,17 +52,10 @@ def pca(
             help="Fit on the rows for which this holds, project all.",
         ),
     ] = None,
-    model_file: Annotated[
-        str, typer.Option("--model", metavar="FILE", help="Write the fitted model (JSON).")
-    ] = "",
-    apply_file: Annotated[
-        str, typer.Option("--apply", metavar="FILE", help="Project with that model, fit none.")
-    ] = "",
+    model_file: Annotated[str, typer.Option("--model", metavar="FILE", help="Write the fitted model (JSON).")] = "",
+    apply_file: Annotated[str, typer.Option("--apply", metavar="FILE", help="Project with that model, fit none.")] = "",
     tolerant: Annotated[
-        bool,
-        typer.Option(
-            "--tolerant", help="With --apply: accept missing features (filled) and extra ones (unused)."
-        ),
+        bool, typer.Option("--tolerant", help="With --apply: accept missing features (filled) and extra ones (unused).")
     ] = False,
     keep: Annotated[Keep, typer.Option("--keep", help="Columns beside the components.")] = Keep.labels,
     loadings_file: Annotated[
@@ -97,11 +89,7 @@ def pca(
     model = _read_model(apply_file, *fitting) if apply_file else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     table = ComponentTable(
-        records,
-        patterns=options.words(features),
-        model=model,
-        fit_where=fit_where or (),
-        keep_all=keep is Keep.all,
+        records, patterns=options.words(features), model=model, fit_where=fit_where or (), keep_all=keep is Keep.all
     )
     table.losses.tell()
     if model:

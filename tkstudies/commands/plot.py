@@ -114,8 +114,7 @@ def _drawing_command(draw: kinds.Draw) -> Callable[..., None]:
         show: Annotated[bool, typer.Option("--show", help="Open a window.")] = False,
         inputs: options.Inputs = None,
         output: Annotated[
-            str,
-            typer.Option("-o", "--output", metavar="FILE", help="Picture to write: .png, .pdf, .svg, ..."),
+            str, typer.Option("-o", "--output", metavar="FILE", help="Picture to write: .png, .pdf, .svg, ...")
         ] = "",
         skip_bad_lines: options.SkipBadLines = False,
     ) -> None:
@@ -152,9 +151,7 @@ def _typer_option(choice: kinds.Choice) -> inspect.Parameter:
         min=option.minimum,
         autocompletion=completion.columns if option.is_column else None,
     )
-    return inspect.Parameter(
-        choice.name, inspect.Parameter.KEYWORD_ONLY, annotation=choice.type, default=declared
-    )
+    return inspect.Parameter(choice.name, inspect.Parameter.KEYWORD_ONLY, annotation=choice.type, default=declared)
 
 
 def _check_files(files: list[str], kind_is_named: bool) -> None:
@@ -168,9 +165,7 @@ def _check_files(files: list[str], kind_is_named: bool) -> None:
         raise wrong(f"{files[0]}: neither a kind of plot ({', '.join(kinds.KINDS)}) nor a file")
 
 
-def _warn_of_unknown_columns(
-    choices: Iterable[kinds.Choice], chosen: dict[str, Any], rows: list[Record]
-) -> None:
+def _warn_of_unknown_columns(choices: Iterable[kinds.Choice], chosen: dict[str, Any], rows: list[Record]) -> None:
     """Tell the names that are columns of no record; those taken by default may be missing."""
     for choice in choices:
         value = chosen[choice.name]
@@ -179,6 +174,5 @@ def _warn_of_unknown_columns(
         for column in value if isinstance(value, list) else [value]:
             if column and not any(column in row for row in rows):
                 console.warn(
-                    f"{choice.option.name}: no record has a column {column}; "
-                    f"{console.alternatives(column, rows[0])}"
+                    f"{choice.option.name}: no record has a column {column}; {console.alternatives(column, rows[0])}"
                 )

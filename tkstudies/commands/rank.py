@@ -40,12 +40,9 @@ def rank(
         ),
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="Candidates for each run.")] = 3,
-    run: Annotated[
-        list[str] | None, typer.Option("--run", metavar="RUNS", help="Rank for these runs only.")
-    ] = None,
+    run: Annotated[list[str] | None, typer.Option("--run", metavar="RUNS", help="Rank for these runs only.")] = None,
     golden: Annotated[
-        str,
-        typer.Option("--golden", metavar="FILE", help="Good are the runs of this certification JSON."),
+        str, typer.Option("--golden", metavar="FILE", help="Good are the runs of this certification JSON.")
     ] = "",
     inputs: options.Inputs = None,
     output: options.Output = "-",
@@ -117,9 +114,7 @@ def _columns(rows: Sequence[Record], by: By, chosen: Sequence[str]) -> list[str]
         if choice.absent:
             console.warn(f"not compared, no row has it: {', '.join(choice.absent)}")
         for column, units in choice.mixed.items():
-            console.say(
-                f"{column} is in different units ({', '.join(units)}): {twin_of(column)} is compared instead"
-            )
+            console.say(f"{column} is in different units ({', '.join(units)}): {twin_of(column)} is compared instead")
     elif chosen:
         raise UsageError("--columns names conditions, which --by dqm doesn't compare")
     if by is not By.conditions:

@@ -41,9 +41,7 @@ def runreg(
     api: Annotated[Api, typer.Option("--api", help="Which Run Registry; v3 ends with 2018.")] = Api.v4,
     reco: Annotated[
         list[str] | None,
-        typer.Option(
-            "--reco", metavar="RECO", help="online, express, prompt, rereco, rerecoul (repeatable)."
-        ),
+        typer.Option("--reco", metavar="RECO", help="online, express, prompt, rereco, rerecoul (repeatable)."),
     ] = None,
     state: Annotated[
         list[str] | None,
@@ -58,15 +56,11 @@ def runreg(
     ] = False,
     exclude_non_regular: Annotated[
         bool,
-        typer.Option(
-            "--exclude-non-regular", help="Without any row of a run with a special or commissioning row."
-        ),
+        typer.Option("--exclude-non-regular", help="Without any row of a run with a special or commissioning row."),
     ] = False,
     filters: Annotated[
         list[str] | None,
-        typer.Option(
-            "--filter", metavar="FIELD[__OP]=VALUE", help="A condition (repeatable: all must hold)."
-        ),
+        typer.Option("--filter", metavar="FIELD[__OP]=VALUE", help="A condition (repeatable: all must hold)."),
     ] = None,
     rule: Annotated[
         str | None,
@@ -109,9 +103,7 @@ def runreg(
     from tkstudies.services.registry.query import COSMICS, NON_REGULAR, Query
     from tkstudies.services.registry.records import status_rule
 
-    _check_shape(
-        {"--runs-txt": runs_txt, "--raw": raw, "--lumisections": lumisections, "--add-lumis": add_lumis}
-    )
+    _check_shape({"--runs-txt": runs_txt, "--raw": raw, "--lumisections": lumisections, "--add-lumis": add_lumis})
     if api is Api.v3 and (rule or lumisections):
         option = "--status-rule" if rule else "--lumisections"
         raise UsageError(f"{option} needs --api v4: v3 has one status for a whole run")

@@ -11,13 +11,7 @@ from tkstudies.records import Record
 Row = tuple[Record, Record]
 """A row as the server sent it, and as we write it."""
 
-_RECO_WORDS = {
-    "online": "Online",
-    "express": "Express",
-    "prompt": "Prompt",
-    "rereco": "ReReco",
-    "rerecoul": "ReRecoUL",
-}
+_RECO_WORDS = {"online": "Online", "express": "Express", "prompt": "Prompt", "rereco": "ReReco", "rerecoul": "ReRecoUL"}
 
 
 def record_lines(rows: Iterable[Row]) -> Iterator[bytes]:
@@ -45,9 +39,7 @@ def runs_txt_lines(rows: Iterable[Row]) -> Iterator[bytes]:
         words = [str(record["run_number"]), _RECO_WORDS[record["reco"]], record["run_type"]]
         yield " ".join(word for word in words if word).encode()
     if without_reco:
-        console.say(
-            f"{console.counted(without_reco, 'row')} without a known reconstruction left out of the list"
-        )
+        console.say(f"{console.counted(without_reco, 'row')} without a known reconstruction left out of the list")
 
 
 class Census:

@@ -32,27 +32,19 @@ class RunType(str, Enum):
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Option(
-        "-i", "--input", metavar="FILE", help="The runs of these records; - is standard input (repeatable)."
-    ),
+    typer.Option("-i", "--input", metavar="FILE", help="The runs of these records; - is standard input (repeatable)."),
 ]
 Fill = Annotated[
-    list[str] | None,
-    typer.Option("--fill", metavar="FILLS", help="Fills and ranges: 6759,6761-6763 (repeatable)."),
+    list[str] | None, typer.Option("--fill", metavar="FILLS", help="Fills and ranges: 6759,6761-6763 (repeatable).")
 ]
 Since = Annotated[
-    str | None,
-    typer.Option("--since", "--start", metavar="TIME", help="Started at or after this UTC date or time."),
+    str | None, typer.Option("--since", "--start", metavar="TIME", help="Started at or after this UTC date or time.")
 ]
 Until = Annotated[
     str | None,
-    typer.Option(
-        "--until", "--end", metavar="TIME", help="Started at or before it; a date includes its day."
-    ),
+    typer.Option("--until", "--end", metavar="TIME", help="Started at or before it; a date includes its day."),
 ]
-Last = Annotated[
-    str | None, typer.Option("--last", metavar="TIME", help="Started in the last 90m, 24h, 7d, 2w.")
-]
+Last = Annotated[str | None, typer.Option("--last", metavar="TIME", help="Started in the last 90m, 24h, 7d, 2w.")]
 
 
 @dataclass(frozen=True)
@@ -67,9 +59,7 @@ class RunOptions:
     ] = None
     runs_from: Annotated[
         list[str] | None,
-        typer.Option(
-            "--runs-from", metavar="FILE", help="The runs of a record file or runs.txt (repeatable)."
-        ),
+        typer.Option("--runs-from", metavar="FILE", help="The runs of a record file or runs.txt (repeatable)."),
     ] = None
     inputs: Inputs = None
     fill: Fill = None
@@ -77,12 +67,10 @@ class RunOptions:
     until: Until = None
     last: Last = None
     era: Annotated[
-        str | None,
-        typer.Option("--era", metavar="ERA", help="An era, such as 2018B or Run2018B (asks OMS)."),
+        str | None, typer.Option("--era", metavar="ERA", help="An era, such as 2018B or Run2018B (asks OMS).")
     ] = None
     classes: Annotated[
-        list[str] | None,
-        typer.Option("--class", metavar="CLASS", help="Run class, such as Collisions18 (repeatable)."),
+        list[str] | None, typer.Option("--class", metavar="CLASS", help="Run class, such as Collisions18 (repeatable).")
     ] = None
     runtype: Annotated[
         RunType | None, typer.Option("--type", help="Only collisions or only cosmics, by run class.")
@@ -238,9 +226,7 @@ def _numbers_of_runs_txt(source: str) -> Iterator[int]:
         for number, line in enumerate(stream, start=1):
             words = line.split()
             if words and not words[0].isdecimal():
-                raise InputError(
-                    f"{source}, line {number}: expected a run number: {jsonl.quoted(line.encode())}"
-                )
+                raise InputError(f"{source}, line {number}: expected a run number: {jsonl.quoted(line.encode())}")
             if words:
                 yield int(words[0])
 
@@ -283,9 +269,7 @@ def _bound(option: str, text: str | None, is_end: bool) -> str | None:
             time += timedelta(days=1, seconds=-1)
         return _written(time if time.tzinfo else time.replace(tzinfo=timezone.utc))
     except (ValueError, OverflowError):
-        raise UsageError(
-            f"{option} {text!r}: expected a UTC date or time, such as 2018-06-21T12:00"
-        ) from None
+        raise UsageError(f"{option} {text!r}: expected a UTC date or time, such as 2018-06-21T12:00") from None
 
 
 def _written(time: datetime) -> str:

@@ -11,10 +11,7 @@ Command = Callable[..., None]
 
 
 def expanded(
-    command: Command,
-    name: str,
-    options: Sequence[inspect.Parameter],
-    gather: Callable[[dict[str, Any]], Any],
+    command: Command, name: str, options: Sequence[inspect.Parameter], gather: Callable[[dict[str, Any]], Any]
 ) -> Command:
     """A command that shows several options in place of its parameter ``name``.
 

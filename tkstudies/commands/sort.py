@@ -28,15 +28,10 @@ def sort(
     one_per: Annotated[
         str,
         typer.Option(
-            "--one-per",
-            metavar="COLUMN",
-            autocompletion=completion.columns,
-            help="Only the first row of each value.",
+            "--one-per", metavar="COLUMN", autocompletion=completion.columns, help="Only the first row of each value."
         ),
     ] = "",
-    top: Annotated[
-        int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N rows.")
-    ] = None,
+    top: Annotated[int | None, typer.Option("--top", metavar="N", min=0, help="Only the first N rows.")] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,

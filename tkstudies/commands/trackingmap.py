@@ -21,15 +21,13 @@ app = options.application()
 def trackingmap(
     files: options.Files = None,
     maps: Annotated[
-        list[str] | None,
-        typer.Option("--maps", metavar="FILE", help="Histogram records with the maps (repeatable)."),
+        list[str] | None, typer.Option("--maps", metavar="FILE", help="Histogram records with the maps (repeatable).")
     ] = None,
     plot: Annotated[
         str, typer.Option("--plot", metavar="NAME", help="Name or path of another 2-D plot to compare.")
     ] = TRACKING_MAP.name,
     only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="COLUMN", help="Add only these (repeatable, or with commas)."),
+        list[str] | None, typer.Option("--only", metavar="COLUMN", help="Add only these (repeatable, or with commas).")
     ] = None,
     periodic_phi: Annotated[
         bool, typer.Option("--periodic-phi", help="Measure angles the short way round in the entropy.")

@@ -3,16 +3,7 @@
 A stream of records is JSON Lines or one JSON array of objects, plain or gzip. Records come out as JSON Lines.
 """
 
-from tkstudies.jsonl.codec import (
-    NOT_STRICT,
-    BadRecord,
-    decode,
-    decode_strictly,
-    decode_value,
-    encode,
-    finite,
-    quoted,
-)
+from tkstudies.jsonl.codec import NOT_STRICT, BadRecord, decode, decode_strictly, decode_value, encode, finite, quoted
 from tkstudies.jsonl.output import STDOUT, OutputFile
 from tkstudies.jsonl.reader import Form, Given, Reader, Records, WholeRecords, read, records_of
 from tkstudies.jsonl.source import STDIN, opened, read_value, shown

@@ -19,18 +19,11 @@ from tkstudies.jsonl.codec import decode_strictly
 Values = tuple[Any, ...]
 
 _ROWS_TO_LEARN_FROM = 50  # to make a Struct costs as much as some ten dicts: short inputs go without
-_MOST_LESSONS = (
-    20  # rows that bring new columns again and again are read as dicts: a Struct of each would cost more
-)
+_MOST_LESSONS = 20  # rows that bring new columns again and again are read as dicts: a Struct of each would cost more
 
 
 def row_decoder(
-    types: Mapping[str, Any],
-    wanted: Sequence[str],
-    *,
-    only: bool = False,
-    unset: Container[str] = (),
-    rest: int = 0,
+    types: Mapping[str, Any], wanted: Sequence[str], *, only: bool = False, unset: Container[str] = (), rest: int = 0
 ) -> Callable[[bytes], Values] | None:
     """A decoder from a line to the values of the ``wanted`` columns.
 

@@ -65,9 +65,7 @@ class Reader:
         InputError: A source can't be read, or (while iterating) a line is malformed.
     """
 
-    def __init__(
-        self, sources: Iterable[str], *, skip_bad_lines: bool | None = None, expected: str = "records"
-    ):
+    def __init__(self, sources: Iterable[str], *, skip_bad_lines: bool | None = None, expected: str = "records"):
         self.sources = list(sources)
         self.skipped = 0
         self._skip = skip_bad_lines

@@ -32,9 +32,7 @@ class Axis:
     def __init__(self, column: str, records: Sequence[Record]):
         self._column = column
         kinds: tuple[Callable[[Any], float | None], ...] = (number, days)
-        read = next(
-            (read for read in kinds if any(read(row.get(column)) is not None for row in records)), None
-        )
+        read = next((read for read in kinds if any(read(row.get(column)) is not None for row in records)), None)
         if read is None:
             raise InputError(
                 f"no record has a number (or time) in {column}; "
@@ -103,9 +101,7 @@ def split_by(facet: str, points: Sequence[Point]) -> dict[str | None, list[Point
     for point in points:
         panels.setdefault(word(point.row.get(facet)), []).append(point)
     if len(panels) > _MOST_PANELS:
-        raise InputError(
-            f"--facet {facet} has {len(panels)} values: at most {_MOST_PANELS} panels can be drawn"
-        )
+        raise InputError(f"--facet {facet} has {len(panels)} values: at most {_MOST_PANELS} panels can be drawn")
     return dict(sorted(panels.items(), key=lambda item: str(item[0])))
 
 

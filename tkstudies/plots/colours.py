@@ -11,25 +11,8 @@ from tkstudies.records import Record, number
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STATUS_COLOURS = {
-    "GOOD": "#3f78b5",
-    "BAD": "#d1432f",
-    "EXCLUDED": "#8c6bb1",
-    "STANDBY": "#e6a019",
-    "NOTSET": "#5f5f5f",
-}
-COLOURS = (
-    "#3f78b5",
-    "#d1432f",
-    "#2a9d6f",
-    "#e6a019",
-    "#8c6bb1",
-    "#4bb3c4",
-    "#a65628",
-    "#d67ab1",
-    "#5f5f5f",
-    "#9aa62c",
-)
+STATUS_COLOURS = {"GOOD": "#3f78b5", "BAD": "#d1432f", "EXCLUDED": "#8c6bb1", "STANDBY": "#e6a019", "NOTSET": "#5f5f5f"}
+COLOURS = ("#3f78b5", "#d1432f", "#2a9d6f", "#e6a019", "#8c6bb1", "#4bb3c4", "#a65628", "#d67ab1", "#5f5f5f", "#9aa62c")
 UNKNOWN = "#b9b9b9"
 """The colour of what has no value, and of the words for which no colour is left."""
 
@@ -86,9 +69,7 @@ class Hue:
         others = sum(count for one, count in self._counts.items() if one not in self.words)
         if others:
             labels.append((UNKNOWN, f"others ({others})"))
-        handles = [
-            Line2D([], [], marker="o", linestyle="", color=colour, label=label) for colour, label in labels
-        ]
+        handles = [Line2D([], [], marker="o", linestyle="", color=colour, label=label) for colour, label in labels]
         figure.legend(handles=handles, title=self.column, loc="outside right upper")
 
 

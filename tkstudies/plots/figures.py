@@ -79,9 +79,7 @@ def show(figure: Figure) -> None:
     """
     from matplotlib import pyplot
 
-    if sys.platform.startswith("linux") and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UsageError("--show needs a display (ssh -X): write a picture with -o FILE.png instead")
     canvas = pyplot.figure().canvas
     canvas.figure = figure

@@ -34,11 +34,7 @@ class Kind(NamedTuple):
         return draw
 
 
-KINDS = {
-    "scatter": Kind(
-        "tkstudies.plots.scatter:scatter", "Draw a point for each record, at two of its columns."
-    ),
-}
+KINDS = {"scatter": Kind("tkstudies.plots.scatter:scatter", "Draw a point for each record, at two of its columns.")}
 DEFAULT = "scatter"
 
 

@@ -70,9 +70,7 @@ class Health(NamedTuple):
     advice: str = ""
 
 
-def examine(
-    names: Iterable[str] = (), *, cookies: str | None = None, seconds: float | None = None
-) -> list[Health]:
+def examine(names: Iterable[str] = (), *, cookies: str | None = None, seconds: float | None = None) -> list[Health]:
     """How it is with each service, all asked at the same time; with a replay none of them is.
 
     Args:
@@ -140,9 +138,7 @@ class _Examination(threading.Thread):
         if self._health:
             return self._health
         if not self._doing:
-            return self._unknown._replace(
-                advice=f"not asked: answers come from the cassettes in {current.replay}"
-            )
+            return self._unknown._replace(advice=f"not asked: answers come from the cassettes in {current.replay}")
         advice = f"no answer within {self._seconds:g} s while {self._doing}. {self._probe.service.route}"
         return self._unknown._replace(reachable=False, ok=False, advice=advice)
 

@@ -31,11 +31,7 @@ OPERATORS = {
 # Unwanted run (or fill) numbers between two wanted ones that cost less than one more request
 _GAPS = {"runs": 200, "fills": 100, "lumisections": 2}
 # Attributes that rows are sorted by, and that tell them apart
-_KEYS = {
-    "runs": ("run_number",),
-    "fills": ("fill_number",),
-    "lumisections": ("run_number", "lumisection_number"),
-}
+_KEYS = {"runs": ("run_number",), "fills": ("fill_number",), "lumisections": ("run_number", "lumisection_number")}
 # Attributes that tell rows apart, of resources that are left in OMS's own order
 _NAMES = {
     "hltpathinfo": ("run_number", "path_name"),
@@ -113,11 +109,7 @@ def lumisections(selection: RunSelection, wanted: Wanted | None = None) -> Itera
 
 
 def fills(
-    numbers: Numbers | None,
-    wanted: Wanted | None = None,
-    *,
-    since: str | None = None,
-    until: str | None = None,
+    numbers: Numbers | None, wanted: Wanted | None = None, *, since: str | None = None, until: str | None = None
 ) -> Iterator[Record]:
     """Yield the fills with these numbers, and that began between these times, by fill number."""
     wanted = wanted or Wanted()
@@ -128,16 +120,12 @@ def fills(
     return _rows("fills", [[*group, *_times(since, until)] for group in groups], wanted, keep)
 
 
-def hlt_paths(
-    run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None
-) -> Iterator[Record]:
+def hlt_paths(run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None) -> Iterator[Record]:
     """Yield the trigger paths of each run (resource hltpathinfo), all or those that ``paths`` name."""
     return _rows("hltpathinfo", _by_run_and_path(run_numbers, paths), wanted or Wanted())
 
 
-def hlt_rates(
-    run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None
-) -> Iterator[Record]:
+def hlt_rates(run_numbers: Iterable[int], paths: Iterable[str] = (), wanted: Wanted | None = None) -> Iterator[Record]:
     """Yield the rate of each trigger path in each lumisection of each run (resource hltpathrates).
 
     OMS wants the paths named: without ``paths`` those of each run are looked up first.
@@ -177,9 +165,7 @@ def era_runs(name: str, *, cookies: str | None = None) -> Range:
         UsageError: OMS has no such era.
     """
     access = Wanted(cookies=cookies)
-    eras = {
-        _era_key(title): era | {"title": title} for era in resource("eras", access) if (title := _title(era))
-    }
+    eras = {_era_key(title): era | {"title": title} for era in resource("eras", access) if (title := _title(era))}
     found = eras.get(_era_key(name))
     if eras and found is None:
         titles = ", ".join(era["title"] for era in eras.values())
@@ -209,9 +195,7 @@ def _era_key(name: str) -> str:
     return name.lower().replace("run", "", 1)
 
 
-def run_numbers(
-    selection: RunSelection, access: Wanted | None = None, *, sequence: str | None = None
-) -> Numbers:
+def run_numbers(selection: RunSelection, access: Wanted | None = None, *, sequence: str | None = None) -> Numbers:
     """The numbers of the selected runs, of all sequences unless one is named; ``access`` is for the login."""
     wanted = replace(access or Wanted(), filters=(), fields=("run_number",))
     found = runs(selection, wanted, sequence=sequence)
@@ -333,9 +317,7 @@ def _parameters(base: dict[str, str], filters: Iterable[Filter]) -> dict[str, st
 def _listing(connection: Connection, name: str, parameters: dict[str, str]) -> paging.Fetch:
     def fetch(page: int) -> paging.Page:
         window = {"page[offset]": page * PAGE_SIZE, "page[limit]": PAGE_SIZE}
-        return connection.get_json(
-            f"/{quote(name)}", {**parameters, **window}, expect=_page, refusal=_refusal
-        )
+        return connection.get_json(f"/{quote(name)}", {**parameters, **window}, expect=_page, refusal=_refusal)
 
     return fetch
 
@@ -365,11 +347,7 @@ def _refusal(response: Response) -> str | None:
 
 def _check_attributes(connection: Connection, name: str, wanted: Wanted) -> None:
     """Refuse attributes that the resource doesn't have, naming those that it has."""
-    used = [
-        *(attribute for attribute, _, _ in wanted.filters),
-        *wanted.fields,
-        *(s.lstrip("-") for s in wanted.sort),
-    ]
+    used = [*(attribute for attribute, _, _ in wanted.filters), *wanted.fields, *(s.lstrip("-") for s in wanted.sort)]
     if not used:
         return
     try:
@@ -383,6 +361,4 @@ def _check_attributes(connection: Connection, name: str, wanted: Wanted) -> None
         return
     unknown = [attribute for attribute in used if attribute not in fields]
     if unknown:
-        raise UsageError(
-            f"OMS {name} have no attribute {', '.join(unknown)}: known are {', '.join(sorted(fields))}"
-        )
+        raise UsageError(f"OMS {name} have no attribute {', '.join(unknown)}: known are {', '.join(sorted(fields))}")

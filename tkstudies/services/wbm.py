@@ -28,9 +28,7 @@ def runs(ranges: Iterable[Range]) -> Iterator[Record]:
     with Connection(endpoints.WBM) as connection:
         for first, last in coarse(wanted, _GAP):
             span = {"RUN": first} if first == last else {"RUN_BEGIN": first, "RUN_END": last}
-            found = connection.request(
-                "GET", "/RunSummary", params={**span, "FORMAT": "XML"}, parse=parse_summaries
-            )
+            found = connection.request("GET", "/RunSummary", params={**span, "FORMAT": "XML"}, parse=parse_summaries)
             for record in sorted(found, key=lambda record: record["run_number"]):
                 if any(low <= record["run_number"] <= high for low, high in wanted):
                     yield record
@@ -54,9 +52,7 @@ def parse_summaries(response: Response) -> list[Record]:
     except DefusedXmlException as error:
         raise ServiceError(f"WBM sent XML that is not safe to read ({type(error).__name__})") from None
     if root.tag != "cmsdb":
-        raise answers.Unusable(
-            f"sent <{root.tag}> instead of run summaries: {jsonl.quoted(response.content)}"
-        )
+        raise answers.Unusable(f"sent <{root.tag}> instead of run summaries: {jsonl.quoted(response.content)}")
     return [_record(info) for info in root.iter("runInfo")]
 
 

@@ -137,12 +137,7 @@ def _known_plots() -> Iterable[Plot]:
 
 @lru_cache(maxsize=1)
 def _by_path_or_name() -> dict[str, Plot]:
-    return {
-        key: plot
-        for plot in _known_plots()
-        for key in (plot.name, plot.offline, plot.online)
-        if key is not None
-    }
+    return {key: plot for plot in _known_plots() for key in (plot.name, plot.offline, plot.online) if key is not None}
 
 
 def members(collection: str, is_cosmics: bool) -> list[Plot]:

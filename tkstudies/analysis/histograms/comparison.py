@@ -270,10 +270,7 @@ def _error_pulls(data: Histogram, reference: Histogram, tolerance: float) -> tup
     if data.error is None or reference.error is None:
         raise Incomparable("no bin errors")
     values, errors = [], []
-    for histogram, error, name in (
-        (data, data.error, "empty"),
-        (reference, reference.error, "reference empty"),
-    ):
+    for histogram, error, name in ((data, data.error, "empty"), (reference, reference.error, "reference empty")):
         if not np.isfinite(error).all():
             raise Incomparable("errors that are not finite")
         if not error.any():

@@ -113,12 +113,7 @@ class References:
             reference_run: int | None = self._run_number
         else:
             reference_run = default if plot.reference_run_number is None else plot.reference_run_number
-        record = {
-            **plot.row.columns(),
-            "reference_run_number": reference_run,
-            "plot": plot.plot,
-            "name": plot.name,
-        }
+        record = {**plot.row.columns(), "reference_run_number": reference_run, "plot": plot.plot, "name": plot.name}
         try:
             data = _usable(plot.histogram)
             return record | comparison.compare(data, self._find(plot, reference_run), tolerance)

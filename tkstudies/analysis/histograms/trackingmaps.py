@@ -38,9 +38,7 @@ def map_array(hist: Any) -> NDArray[np.float64] | None:
 
 
 def compare_maps(
-    occupancy: NDArray[np.float64] | None,
-    reference: NDArray[np.float64] | None,
-    only: Collection[str] = COLUMNS,
+    occupancy: NDArray[np.float64] | None, reference: NDArray[np.float64] | None, only: Collection[str] = COLUMNS
 ) -> dict[str, float | bool | None]:
     """The columns that compare a run's map with its reference run's; either may be None (not available).
 

@@ -114,9 +114,7 @@ def choose_components(rows: Sequence[Record]) -> list[str]:
     return component_columns(_numeric(rows))
 
 
-def nearest(
-    rows: Sequence[Record], good: Sequence[Record], columns: Sequence[str], top: int
-) -> Iterator[list[Record]]:
+def nearest(rows: Sequence[Record], good: Sequence[Record], columns: Sequence[str], top: int) -> Iterator[list[Record]]:
     """The records of the ``top`` most similar candidates of each row, in the order of the rows.
 
     Args:
@@ -143,11 +141,7 @@ def nearest(
     for mine, candidates in kinds.values():
         if candidates:
             found = rank(
-                _values(mine, columns),
-                _numbers(mine),
-                _values(candidates, columns),
-                _numbers(candidates),
-                top,
+                _values(mine, columns), _numbers(mine), _values(candidates, columns), _numbers(candidates), top
             )
             for row, best in zip(mine, found, strict=True):
                 results[row_key(row)] = [
@@ -183,9 +177,7 @@ def _value(row: Record, column: str) -> float:
         raise InputError(f"{column}: a number too large to compute with in run {row['run_number']}") from None
 
 
-def _record(
-    row: Record, candidate_row: Record, place: int, candidate: Candidate, columns: Sequence[str]
-) -> Record:
+def _record(row: Record, candidate_row: Record, place: int, candidate: Candidate, columns: Sequence[str]) -> Record:
     contributions = zip(columns, candidate.contributions.tolist(), strict=True)
     key, other = row_key(row), row_key(candidate_row)
     of_lumisection = {} if key.is_run else {"candidate_lumisection_number": other.lumisection_number}

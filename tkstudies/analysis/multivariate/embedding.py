@@ -59,9 +59,7 @@ def embed(points: Points, dimensions: int = 2, perplexity: float = PERPLEXITY, s
     usable = points.usable
     rows = int(usable.sum())
     if rows < 4:
-        raise InputError(
-            f"{rows} rows with values in the columns are too few for a map: at least 4 are needed"
-        )
+        raise InputError(f"{rows} rows with values in the columns are too few for a map: at least 4 are needed")
     if len(points.columns) < dimensions:
         raise InputError(
             f"{len(points.columns)} columns ({', '.join(points.columns)}) don't make "

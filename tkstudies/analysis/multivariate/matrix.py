@@ -92,12 +92,7 @@ class MatrixBuilder(LearnedColumns):
         others: Other columns whose values ``add`` gives back.
     """
 
-    def __init__(
-        self,
-        patterns: Sequence[str] = (),
-        features: Sequence[str] | None = None,
-        others: Iterable[str] = (),
-    ):
+    def __init__(self, patterns: Sequence[str] = (), features: Sequence[str] | None = None, others: Iterable[str] = ()):
         super().__init__(dict.fromkeys(others))
         self.extra: dict[str, None] = {}
         self._patterns = patterns
@@ -195,8 +190,6 @@ def require_rows(rows: int, features: Sequence[str], needed: int) -> None:
         InputError: No row, no feature, or fewer rows than ``needed``.
     """
     if not features:
-        raise InputError(
-            "no record has a feature: join the features first, or choose columns with --features"
-        )
+        raise InputError("no record has a feature: join the features first, or choose columns with --features")
     if rows < needed:
         raise InputError(f"{rows} rows with features are too few: at least {needed} are needed")

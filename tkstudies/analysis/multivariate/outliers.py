@@ -118,9 +118,7 @@ def detect(
                 scores[usable] = -estimator.decision_function(values)
         except (ValueError, np.linalg.LinAlgError) as error:
             reason = " ".join(str(error).split())
-            raise InputError(
-                f"{method}: {int(chosen.sum())} rows of {len(points.columns)} columns: {reason}"
-            ) from None
+            raise InputError(f"{method}: {int(chosen.sum())} rows of {len(points.columns)} columns: {reason}") from None
     if method == "lof" and chosen.sum() <= NEIGHBORS:
         said = [f"{chosen.sum()} rows are few for {NEIGHBORS} neighbours: all others are neighbours", *said]
     return Findings(method, scores, int(chosen.sum()), said)
@@ -198,9 +196,9 @@ def _local_outlier_factor(values: Array, learned: Mask, contamination: float) ->
 
     neighbors = min(NEIGHBORS, int(learned.sum()) - 1)
     others = ~learned
-    estimator = LocalOutlierFactor(
-        n_neighbors=neighbors, contamination=contamination, novelty=bool(others.any())
-    ).fit(values[learned])
+    estimator = LocalOutlierFactor(n_neighbors=neighbors, contamination=contamination, novelty=bool(others.any())).fit(
+        values[learned]
+    )
     scores = np.empty(len(values))
     scores[learned] = estimator.offset_ - estimator.negative_outlier_factor_
     if others.any():

@@ -103,9 +103,7 @@ class ComponentTable:
                 raise InputError(f"--features {pattern}: no numbers in such a column{others}")
         if missing == "drop":
             if matrix.rows and matrix.gaps.all():
-                raise InputError(
-                    "every row lacks some feature: --missing drop leaves none (choose with --features)"
-                )
+                raise InputError("every row lacks some feature: --missing drop leaves none (choose with --features)")
             chosen = chosen & ~matrix.gaps
         require_rows(int(chosen.sum()), matrix.features, 2)
         values = filler(missing, matrix.chunks(chosen), len(matrix.features))
@@ -128,9 +126,7 @@ class ComponentTable:
             problems.append((lacking, "fills"))
         if extra:
             count = console.counted(len(extra), "feature")
-            problems.append(
-                (f"the rows have {count} that the model lacks ({console.listed(extra, 5)})", "ignores")
-            )
+            problems.append((f"the rows have {count} that the model lacks ({console.listed(extra, 5)})", "ignores"))
         if problems and not tolerant:
             what = "; ".join(problem for problem, _ in problems)
             raise InputError(f"{what}: --tolerant {' and '.join(verb for _, verb in problems)} such features")
@@ -148,9 +144,7 @@ class ComponentTable:
         for (column, what), found in zip(MIXTURES.items(), kinds, strict=True):
             if len(found) > 1:
                 words = ", ".join(sorted(map(str, found)))
-                self.losses.note(
-                    f"{what} are mixed ({column}: {words}): their differences will dominate; filter first"
-                )
+                self.losses.note(f"{what} are mixed ({column}: {words}): their differences will dominate; filter first")
 
     def lines(self, model: Model) -> Iterator[bytes]:
         """The rows with their scores: pc1, pc2, ..., t2, q and their limits, missing_features.

@@ -95,9 +95,7 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
     """
     if not rows:
         raise InputError("no records")
-    numeric = list(
-        dict.fromkeys(name for row in rows for name, value in row.items() if number(value) is not None)
-    )
+    numeric = list(dict.fromkeys(name for row in rows for name, value in row.items() if number(value) is not None))
     columns = _choose(numeric, patterns)
     values = np.array([[_float(row.get(name)) for name in columns] for row in rows], dtype=float)
     if np.isinf(values).any():
@@ -109,9 +107,7 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
 def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in numeric):
-            raise InputError(
-                f"--columns {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}"
-            )
+            raise InputError(f"--columns {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}")
     if patterns:
         return [name for name in numeric if any(fnmatchcase(name, pattern) for pattern in patterns)]
     columns = component_columns(numeric) or [name for name in numeric if is_feature(name)]

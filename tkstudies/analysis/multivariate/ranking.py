@@ -63,11 +63,7 @@ def spread(values: Array) -> Array:
 
 
 def rank(
-    rows: Array,
-    row_numbers: NDArray[np.int64],
-    candidates: Array,
-    candidate_numbers: NDArray[np.int64],
-    top: int,
+    rows: Array, row_numbers: NDArray[np.int64], candidates: Array, candidate_numbers: NDArray[np.int64], top: int
 ) -> Iterator[list[Candidate]]:
     """The ``top`` nearest earlier candidates of each row, nearest first.
 

@@ -88,9 +88,7 @@ def explain(columns: Iterable[str]) -> dict[str, Entry | None]:
     """
     found = {column: find(column) for column in columns}
     makers = [
-        set().union(*(entry.commands for entry in known))
-        for column, known in found.items()
-        if "__" not in column
+        set().union(*(entry.commands for entry in known)) for column, known in found.items() if "__" not in column
     ]
     return {column: _likeliest(known, makers) for column, known in found.items()}
 

@@ -121,11 +121,7 @@ def shared_keys(left: Side, right: Side, on: tuple[str, ...] = ()) -> tuple[str,
 
 
 def shared_columns(
-    left: Side,
-    right: Side,
-    keys: tuple[str, ...],
-    wanted: Iterable[str] = (),
-    without: Iterable[str] = (),
+    left: Side, right: Side, keys: tuple[str, ...], wanted: Iterable[str] = (), without: Iterable[str] = ()
 ) -> list[Column]:
     """The columns to compare: those wanted, else all that both sides have but the keys.
 

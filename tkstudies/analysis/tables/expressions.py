@@ -155,18 +155,14 @@ def _literal(text: str, value: str) -> _Literal:
     if value.lower() in _NULLS:
         raise _error(text, f"write COLUMN missing or COLUMN exists to ask for {value}")
     if _SECOND_CONDITION.search(value):
-        raise _error(
-            text, "one condition per expression: give the next one as an argument of its own, or quote"
-        )
+        raise _error(text, "one condition per expression: give the next one as an argument of its own, or quote")
     boolean = {"true": True, "false": False}.get(value.lower())
     return _Literal(value, number_in(value), boolean)
 
 
 def _list(text: str, value: str) -> list[_Literal]:
     if value[0] in "([{":
-        raise _error(
-            text, "write the list after in without brackets, or quote its members: in express,prompt"
-        )
+        raise _error(text, "write the list after in without brackets, or quote its members: in express,prompt")
     literals, position, separator = [], 0, ","
     while separator:
         item = _LIST_ITEM.match(value, position)
@@ -183,9 +179,7 @@ def _pattern(text: str, value: str) -> re.Pattern[str]:
     quoted = _QUOTED.fullmatch(value)
     source = quoted[2] if quoted else value
     if len(source) > MAX_PATTERN_LENGTH:
-        raise _error(
-            text, f"a regular expression may have {MAX_PATTERN_LENGTH} characters, this has {len(source)}"
-        )
+        raise _error(text, f"a regular expression may have {MAX_PATTERN_LENGTH} characters, this has {len(source)}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "possible nested set": no business of the user's

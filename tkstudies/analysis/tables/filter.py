@@ -27,9 +27,7 @@ class Filter:
         kept: Number of records so far.
     """
 
-    def __init__(
-        self, conditions: Sequence[Condition], certified: Certification | None = None, invert: bool = False
-    ):
+    def __init__(self, conditions: Sequence[Condition], certified: Certification | None = None, invert: bool = False):
         self.kept = 0
         self._conditions = conditions
         self._certified = certified
@@ -49,9 +47,7 @@ class Filter:
         for line, values in records.rows(self._form):
             self._last = line
             if self._unmet:
-                self._unmet = {
-                    column: place for column, place in self._unmet.items() if values[place] is None
-                }
+                self._unmet = {column: place for column, place in self._unmet.items() if values[place] is None}
             kept = certified is None or certified.contains(*[values[place] for place in places])
             for place, holds in tests:
                 if not holds(values[place]):

@@ -49,9 +49,7 @@ class KeyColumns(LearnedColumns):
     def getter(self, keys: tuple[str, ...]) -> Callable[[Values], Any]:
         """The function that makes the key of a row from its values, None where it has none."""
         places = [self.wanted.index(key) for key in keys] or [0]
-        usual = tuple(
-            int if key in WHOLE_KEYS else str for key in keys
-        )  # of these types a value is its own key
+        usual = tuple(int if key in WHOLE_KEYS else str for key in keys)  # of these types a value is its own key
         get = itemgetter(*places)
         if len(keys) < 2:
             name, kind = (keys or ("",))[0], (usual or (str,))[0]
@@ -155,12 +153,7 @@ class LeftSide:
 
 
 def load_table(
-    name: str,
-    records: Records,
-    left: LeftSide,
-    on: tuple[str, ...] = (),
-    many: bool = False,
-    prefix: str = "",
+    name: str, records: Records, left: LeftSide, on: tuple[str, ...] = (), many: bool = False, prefix: str = ""
 ) -> Table:
     """Read a right-hand side and index it by its key.
 
@@ -304,9 +297,7 @@ class Join:
         parts.append(b"}")
         return [b"".join(parts)]
 
-    def _extended(
-        self, parts: list[bytes], values: Values, ending: bytes, step: _Step
-    ) -> tuple[list[bytes], Values]:
+    def _extended(self, parts: list[bytes], values: Values, ending: bytes, step: _Step) -> tuple[list[bytes], Values]:
         """The row with the members of a right-hand one, and the values with the keys that it adds."""
         if step.names:
             ending = renamed(as_line(ending), step.names)
@@ -316,10 +307,7 @@ class Join:
                 self._last_ending = ending
                 self._added_keys = self._key_columns.decode(as_line(ending))
             values = tuple(
-                [
-                    new if value is None else value
-                    for value, new in zip(values, self._added_keys, strict=False)
-                ]
+                [new if value is None else value for value, new in zip(values, self._added_keys, strict=False)]
             )
         return parts, values
 

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from tkstudies.analysis.tables.labels import (
-    LABELS,
-    ROW_WISE,
-    SPREADING,
-    RunLabels,
-    is_special,
-    label_record,
-    run_of,
-)
+from tkstudies.analysis.tables.labels import LABELS, ROW_WISE, SPREADING, RunLabels, is_special, label_record, run_of
 from tkstudies.console import Losses
 from tkstudies.errors import InputError, UsageError
 from tkstudies.jsonl import Records, WholeRecords, decode, records_of
@@ -39,9 +31,7 @@ class Labelling:
         dropped: Number of rows that were left out.
     """
 
-    def __init__(
-        self, names: Collection[str] = tuple(LABELS), exclude: Collection[str] = (), in_order: bool = False
-    ):
+    def __init__(self, names: Collection[str] = tuple(LABELS), exclude: Collection[str] = (), in_order: bool = False):
         for name in exclude:
             if name not in EXCLUSIONS:
                 raise UsageError(f"no exclusion {name!r}; there are {', '.join(EXCLUSIONS)}")
@@ -74,9 +64,7 @@ class Labelling:
         """The row with its labels, None if it is left out."""
         of_run = of_runs.apply(record)
         if self._idle:
-            self._idle = {
-                name: columns for name, columns in self._idle.items() if not any(map(record.get, columns))
-            }
+            self._idle = {name: columns for name, columns in self._idle.items() if not any(map(record.get, columns))}
         if (
             ("commissioning" in self._exclude and of_run["is_commissioning"])
             or ("special" in self._exclude and is_special(record))
@@ -118,9 +106,7 @@ class Labelling:
 
 
 def label_rows(
-    records: Iterable[Mapping[str, Any]],
-    names: Collection[str] = tuple(LABELS),
-    exclude: Collection[str] = (),
+    records: Iterable[Mapping[str, Any]], names: Collection[str] = tuple(LABELS), exclude: Collection[str] = ()
 ) -> Iterator[Record]:
     """Add the labels of certification studies, as ``tkstudies label`` does.
 

@@ -97,9 +97,7 @@ def is_heavy_ion(record: Record) -> bool | None:
 
 def is_commissioning(record: Record) -> bool | None:
     """Whether the row itself is one of commissioning; `RunLabels` spreads it over the run."""
-    return _either(
-        _contains(record, "run_class_name", "Commissioning"), _contains(record, "rda_name", "Commiss")
-    )
+    return _either(_contains(record, "run_class_name", "Commissioning"), _contains(record, "rda_name", "Commiss"))
 
 
 def is_special(record: Record) -> bool | None:
@@ -204,9 +202,7 @@ def bad_reason(record: Record) -> str | None:
     """
     if status(tracking(record)) != "BAD":
         return None
-    comments = [
-        text.lower().replace("_", " ") for text in (_text(record, name) for name in _COMMENTS) if text
-    ]
+    comments = [text.lower().replace("_", " ") for text in (_text(record, name) for name in _COMMENTS) if text]
     for phrase, reason in BAD_REASONS:
         if any(_says(comment, phrase) for comment in comments):
             return reason
@@ -246,10 +242,7 @@ LABELS: dict[str, Callable[[Record], Any]] = {
 }
 """Name -> function of one record, in the order of the columns."""
 
-SPREADING = {
-    "is_commissioning": ("run_class_name", "rda_name"),
-    **dict.fromkeys(PROBLEMS, ("problem_names",)),
-}
+SPREADING = {"is_commissioning": ("run_class_name", "rda_name"), **dict.fromkeys(PROBLEMS, ("problem_names",))}
 """Labels that spread over a run -> the columns that they come from, besides run_number."""
 
 ROW_WISE = tuple(name for name in LABELS if name not in SPREADING)
@@ -336,11 +329,7 @@ def _is_derived_online(record: Record) -> bool:
     if _text(record, "rda_name") == "online":
         return True
     reco, workspace = _text(record, "reco"), _text(record, "workspace")
-    return (
-        reco is not None
-        and workspace is not None
-        and (reco.lower(), workspace.lower()) == ("online", "global")
-    )
+    return reco is not None and workspace is not None and (reco.lower(), workspace.lower()) == ("online", "global")
 
 
 def _contains(record: Record, column: str, part: str) -> bool | None:

@@ -36,9 +36,7 @@ def library() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise TkstudiesError(
-            "Parquet needs pyarrow, which isn't installed: pip install 'tkstudies[parquet]'"
-        ) from None
+        raise TkstudiesError("Parquet needs pyarrow, which isn't installed: pip install 'tkstudies[parquet]'") from None
     return pyarrow
 
 
@@ -98,12 +96,7 @@ class ColumnType:
         if kinds == {"integer", "float"}:
             exact = self.low >= -_EXACT_IN_FLOAT and self.high <= _EXACT_IN_FLOAT
             return arrow.float64() if exact else None
-        one = {
-            (): arrow.null(),
-            ("boolean",): arrow.bool_(),
-            ("float",): arrow.float64(),
-            ("text",): arrow.string(),
-        }
+        one = {(): arrow.null(), ("boolean",): arrow.bool_(), ("float",): arrow.float64(), ("text",): arrow.string()}
         return one.get(tuple(kinds))
 
 

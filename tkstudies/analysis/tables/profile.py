@@ -219,10 +219,7 @@ class _Column:
     def _commonest(self) -> list[str] | None:
         if self._texts is None or not (self._texts or self._truths):
             return None
-        return [
-            f"{_shown(text)} ({number})"
-            for text, number in (self._texts + self._truths).most_common(COMMONEST)
-        ]
+        return [f"{_shown(text)} ({number})" for text, number in (self._texts + self._truths).most_common(COMMONEST)]
 
 
 def _of(values: list[Any], kinds: set[type], *wanted: type) -> list[Any]:

@@ -50,9 +50,7 @@ class Selection:
         return losses
 
 
-def select_columns(
-    records: Iterable[Mapping[str, Any]], *patterns: str, drop: bool = False
-) -> Iterator[Record]:
+def select_columns(records: Iterable[Mapping[str, Any]], *patterns: str, drop: bool = False) -> Iterator[Record]:
     """Keep the columns that match shell patterns, as ``tkstudies select`` does.
 
     Args:

@@ -12,11 +12,7 @@ from tkstudies.records import ROW_KEYS, WHOLE_KEYS, Record, whole
 
 
 def sorted_lines(
-    records: Records,
-    by: Sequence[str] = (),
-    descending: bool = False,
-    one_per: str = "",
-    top: int | None = None,
+    records: Records, by: Sequence[str] = (), descending: bool = False, one_per: str = "", top: int | None = None
 ) -> Iterator[bytes]:
     """The lines of records in an order: numbers before texts, rows without a value last, ties as they came.
 
@@ -65,11 +61,7 @@ def _place(value: Any) -> tuple[int, Any]:
 
 
 def sort_rows(
-    records: Iterable[Mapping[str, Any]],
-    *by: str,
-    descending: bool = False,
-    one_per: str = "",
-    top: int | None = None,
+    records: Iterable[Mapping[str, Any]], *by: str, descending: bool = False, one_per: str = "", top: int | None = None
 ) -> Iterator[Record]:
     """Order records, as ``tkstudies sort`` does; all are held.
 

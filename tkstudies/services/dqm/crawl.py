@@ -136,9 +136,7 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
     choice = choose(pair.gui_datasets) or choose(gui.datasets(pair.run_number))
     if choice is None:
         wanted = f"{primary_dataset} dataset" if primary_dataset else "dataset"
-        problem = Problem(
-            "missing dataset", f"run {pair.run_number} has no {pair.reco} {wanted} in the DQM GUI"
-        )
+        problem = Problem("missing dataset", f"run {pair.run_number} has no {pair.reco} {wanted} in the DQM GUI")
         return Sample(pair, problem=problem)
     return Sample(pair, choice.dataset, choice.warning)
 

@@ -30,13 +30,7 @@ class Rule(NamedTuple):
 
 _EXPRESS = ("StreamExpress", "StreamHIExpress", "StreamHIExpressRawPrime", "StreamExpressPA")
 _EXPRESS_COSMICS = "StreamExpressCosmics"
-_PROMPT = (
-    "ZeroBias",
-    "ZeroBias<lowest>",
-    "MinimumBias",
-    "HIMinimumBias<highest>",
-    "HIPhysicsRawPrime<lowest>",
-)
+_PROMPT = ("ZeroBias", "ZeroBias<lowest>", "MinimumBias", "HIMinimumBias<highest>", "HIPhysicsRawPrime<lowest>")
 _RERECO = ("ZeroBias", "ZeroBias<lowest>")
 _FIRST_PASS = ("-PromptReco-", "-Express-")
 
@@ -72,12 +66,7 @@ class _Candidate(NamedTuple):
 
 
 def choose(
-    names: Iterable[str],
-    reco: str,
-    *,
-    is_cosmics: bool | None = None,
-    rda_name: str = "",
-    primary_dataset: str = "",
+    names: Iterable[str], reco: str, *, is_cosmics: bool | None = None, rda_name: str = "", primary_dataset: str = ""
 ) -> Choice | None:
     """The dataset of a reconstruction among those that a run has, or None.
 
@@ -100,9 +89,7 @@ def choose(
     if is_cosmics is None:
         is_cosmics = looks_like_cosmics(names)
     primaries = (primary_dataset,) if primary_dataset else rule.cosmics if is_cosmics else rule.collisions
-    candidates = [
-        c for name in names if (c := _candidate(name, rule, primaries, is_fixed=bool(primary_dataset)))
-    ]
+    candidates = [c for name in names if (c := _candidate(name, rule, primaries, is_fixed=bool(primary_dataset)))]
     if not candidates:
         return None
     warning = ""
@@ -147,9 +134,7 @@ def match_expression(primary_dataset: str = "") -> str:
 
 
 def _fits(processing: str, rule: Rule) -> bool:
-    return all(text in processing for text in rule.contains) and not any(
-        text in processing for text in rule.lacks
-    )
+    return all(text in processing for text in rule.contains) and not any(text in processing for text in rule.lacks)
 
 
 def _candidate(name: str, rule: Rule, primaries: tuple[str, ...], is_fixed: bool) -> _Candidate | None:
@@ -179,9 +164,7 @@ def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, int] | None:
 def _choose_campaign(campaigns: set[str], rda_name: str) -> tuple[str, str]:
     """The campaign that the registry names, else the latest; and a warning if that is a guess."""
     named = set(re.split(r"[/_-]", rda_name.lower().replace("sept", "sep").replace("rereco", "")))
-    parts_named = {
-        c: sum(part in named for part in c.lower().replace("sept", "sep").split("_")) for c in campaigns
-    }
+    parts_named = {c: sum(part in named for part in c.lower().replace("sept", "sep").split("_")) for c in campaigns}
     best = max(sorted(campaigns), key=lambda c: (parts_named[c], _date(c)))
     names_another = any(_DATE.fullmatch(part) for part in named)
     if parts_named[best] or (len(campaigns) == 1 and not names_another):

@@ -197,9 +197,7 @@ class _WebSession:
 
     def _get(self, action: str) -> Datasets | None:
         """The datasets in an answer of the session, None if the session has ended."""
-        return self._connection.request(
-            "GET", f"/offline/session/{self._name}/{action}", parse=_session_datasets
-        )
+        return self._connection.request("GET", f"/offline/session/{self._name}/{action}", parse=_session_datasets)
 
 
 # --- answers

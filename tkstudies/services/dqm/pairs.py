@@ -83,11 +83,7 @@ def reference_of(record: Record) -> Pair | None:
     if reference is None:
         return None
     is_cosmics = _is_cosmics([str(record.get("reference_runtype") or "")])
-    return Pair(
-        reference,
-        _reco(record.get("reco")),
-        pair_of(record).is_cosmics if is_cosmics is None else is_cosmics,
-    )
+    return Pair(reference, _reco(record.get("reco")), pair_of(record).is_cosmics if is_cosmics is None else is_cosmics)
 
 
 def distinct(pairs: Iterable[Pair]) -> list[Pair]:

@@ -114,10 +114,7 @@ def without_texts_for_numbers(value: Any) -> Any:
         {'title': 'nan', 'stats': {'mean': None}, 'content': [None, 1]}
     """
     if isinstance(value, dict):
-        return {
-            key: member if key in _TEXTS else without_texts_for_numbers(member)
-            for key, member in value.items()
-        }
+        return {key: member if key in _TEXTS else without_texts_for_numbers(member) for key, member in value.items()}
     if isinstance(value, list):
         return [without_texts_for_numbers(member) for member in value]
     if isinstance(value, str):

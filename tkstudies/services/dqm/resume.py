@@ -156,9 +156,7 @@ class Crawl:
 
     def _put_in_order(self, surplus: int) -> None:
         if surplus:
-            console.warn(
-                f"{console.counted(surplus, 'record')} of the earlier crawl weren't asked for: left out"
-            )
+            console.warn(f"{console.counted(surplus, 'record')} of the earlier crawl weren't asked for: left out")
         starts = array("q", (offset for _, _, offset in _complete_lines(self._output)))
         with open(self._output, "rb") as stream, Writer(self._output) as writer:
             for number in self._order:

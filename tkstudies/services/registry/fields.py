@@ -35,9 +35,7 @@ _COLUMNS_BY_WORKSPACE = {
     "rpc": "rpc", "tau": "tau", "btag": "btag", "ecal": "ecal es", "hcal": "hcal", "lumi": "lumi",
     "muon": "muon", "egamma": "egamma", "global": "", "jetmet": "jetmet", "tracker": "pixel strip track",
 }  # fmt: skip
-COLUMNS = [
-    f"{workspace}-{column}" for workspace, names in _COLUMNS_BY_WORKSPACE.items() for column in names.split()
-]
+COLUMNS = [f"{workspace}-{column}" for workspace, names in _COLUMNS_BY_WORKSPACE.items() for column in names.split()]
 """What has a status in each lumisection: a component in a workspace."""
 
 # The server's name of a field -> its type, a key of OPERATORS

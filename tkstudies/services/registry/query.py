@@ -46,12 +46,7 @@ class Query:
 
 def server_filter(query: Query) -> Rule:
     """The filter that v4 is sent for a query. It lets more rows pass than the query: Query.keeps decides."""
-    rules = [
-        *_run_rules(query.selection),
-        *_excluded_classes(query),
-        *_reco_rules(query.recos),
-        *_state_rules(query),
-    ]
+    rules = [*_run_rules(query.selection), *_excluded_classes(query), *_reco_rules(query.recos), *_state_rules(query)]
     rules += [rule for condition in query.conditions for rule in condition.rules]
     return {"and": rules}
 
@@ -109,9 +104,7 @@ def _state_rules(query: Query) -> list[Rule]:
     """The states of datasets. Online rows have the state of the run, in another table: Query.keeps decides."""
     if query.states is None:
         return []
-    in_state = {
-        f"dataset_attributes.{query.workspace}_state": {"or": [{"=": state} for state in query.states]}
-    }
+    in_state = {f"dataset_attributes.{query.workspace}_state": {"or": [{"=": state} for state in query.states]}}
     if query.recos and "online" not in query.recos:
         return [in_state]
     return [{"or": [{"name": {"=": "online"}}, in_state]}]

@@ -95,9 +95,7 @@ def _fraction_rule(value: str) -> StatusRule:
     except ValueError:
         least = -1.0
     if not 0 <= least < 1:
-        raise UsageError(
-            f"--status-rule fraction={value}: expected a number from 0 to below 1, such as fraction=0.95"
-        )
+        raise UsageError(f"--status-rule fraction={value}: expected a number from 0 to below 1, such as fraction=0.95")
 
     def rule(counts: Counts) -> str:
         if counts.get("GOOD", 0) / sum(counts.values()) > least:
@@ -161,9 +159,7 @@ def v4_record(dataset: dict[str, Any], workspace: str, rule: StatusRule) -> Reco
         record[component] = rule(counts) if counts else None
         record[f"{component}_cause"] = " | ".join(entry.get("causes") or ()) or None
         record[f"{component}_comment"] = " | ".join(entry.get("comments") or ()) or None
-        fractions[f"{component}_good_fraction"] = (
-            counts.get("GOOD", 0) / sum(counts.values()) if counts else None
-        )
+        fractions[f"{component}_good_fraction"] = counts.get("GOOD", 0) / sum(counts.values()) if counts else None
     duration = (cache.get("dcs_summary") or {}).get("ls_duration") or {}
     record["lumisections"] = duration.get("TRUE")
     return {**record, **fractions, "gui_datasets": dataset.get("datasets_in_gui") or []}

@@ -150,9 +150,7 @@ def rows(
         lumis = _luminosities(connection, found, workers) if add_lumis else None
         for run, members in found.items():
             records = [v3_record(row, query.workspace) for row in members]
-            if any(
-                part in (text or "") for part in query.excluded for row in members for text in _names(row)
-            ):
+            if any(part in (text or "") for part in query.excluded for row in members for text in _names(row)):
                 continue
             for row, record in zip(members, records, strict=True):
                 if query.keeps(record) and _is_selected(query, record):
@@ -200,8 +198,7 @@ def _rows_by_run(
     start = f"select {fields} from runreg_{query.workspace}.datasets r"  # noqa: S608 (names of ours)
     end = "order by r.run_number, r.rda_name"
     queries = [
-        _Query(connection, _sql(start, [*part, *conditions], end), parameters)
-        for part in _run_conditions(query)
+        _Query(connection, _sql(start, [*part, *conditions], end), parameters) for part in _run_conditions(query)
     ]
     key = columns.index("run_number"), columns.index("rda_name")
     listed = paging.read(
@@ -253,9 +250,7 @@ def _range_conditions(ranges: list[Range], column: str) -> list[list[str]]:
     return conditions
 
 
-def _luminosities(
-    connection: Connection, runs: dict[int, list[dict[str, Any]]], workers: int
-) -> dict[int, Record]:
+def _luminosities(connection: Connection, runs: dict[int, list[dict[str, Any]]], workers: int) -> dict[int, Record]:
     """Fill, number of lumisections, delivered and live luminosity by run."""
     known = _all_columns(connection, "runinfo", "lumi_sections")
     run = next((f"l.{name}" for name in ("run_number", "runnumber") if name in known), "l.run_number")
@@ -266,14 +261,9 @@ def _luminosities(
     end = f"group by {run} order by {run}"
     ranges = coarse(((run, run) for run in runs), _GAP)
     queries = [
-        _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), {})
-        for part in _range_conditions(ranges, run)
+        _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), {}) for part in _range_conditions(ranges, run)
     ]
     listed = paging.read(
-        [one.page for one in queries],
-        lambda row: row[0],
-        size=PAGE_SIZE,
-        workers=workers,
-        what="luminosities",
+        [one.page for one in queries], lambda row: row[0], size=PAGE_SIZE, workers=workers, what="luminosities"
     )
     return {row[0]: dict(zip(_NO_LUMIS, row[1:], strict=True)) for row in listed}

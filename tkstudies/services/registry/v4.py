@@ -106,9 +106,7 @@ def _refusal(response: Response) -> str | None:
 # --- lumisections
 
 
-def lumisections(
-    records: Iterable[Record], *, workers: int = WORKERS, cookies: str | None = None
-) -> Iterator[Record]:
+def lumisections(records: Iterable[Record], *, workers: int = WORKERS, cookies: str | None = None) -> Iterator[Record]:
     """Yield one record per lumisection of each dataset, out of records as ``rows`` gives them.
 
     Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with causes and comments:

@@ -106,11 +106,7 @@ def _exchanges(file: Path) -> Iterable[dict[str, Any]]:
         content = msgspec.json.decode(text) if file.suffix == ".json" else _yaml(text)
         exchanges = content["interactions"]
         for exchange in exchanges:
-            _ = (
-                exchange["request"]["method"],
-                exchange["request"]["uri"],
-                exchange["response"]["status"]["code"],
-            )
+            _ = (exchange["request"]["method"], exchange["request"]["uri"], exchange["response"]["status"]["code"])
     except OSError as error:
         raise InputError(f"--replay: {file} can't be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
@@ -172,9 +168,7 @@ class Recorder:
         self._exchanges: list[dict[str, Any]] = []
         self._files = 0
 
-    def add(
-        self, request: requests.PreparedRequest, response: requests.Response, base: str, default: str
-    ) -> None:
+    def add(self, request: requests.PreparedRequest, response: requests.Response, base: str, default: str) -> None:
         """Keep one exchange, with the service's ``default`` base URL wherever its ``base`` URL is."""
         url, body = request.url or "", request.body
         if not url.startswith(base):

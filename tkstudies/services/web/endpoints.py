@@ -62,42 +62,24 @@ class Service:
         return url.rstrip("/")
 
 
-_COOKIES = (
-    "log in in a browser and save the pages, or pass --cookies FILE (auth-get-sso-cookie -u {} -o FILE)"
-)
+_COOKIES = "log in in a browser and save the pages, or pass --cookies FILE (auth-get-sso-cookie -u {} -o FILE)"
 
 RUNREG = Service(
-    "Run Registry",
-    "TKSTUDIES_RUNREG_URL",
-    "https://cmsrunregistry.web.cern.ch/api",
-    "cmsrunregistry-sso-proxy",
+    "Run Registry", "TKSTUDIES_RUNREG_URL", "https://cmsrunregistry.web.cern.ch/api", "cmsrunregistry-sso-proxy"
 )
 RESTHUB = Service(
-    "Run Registry v3",
-    "TKSTUDIES_RESTHUB_URL",
-    "http://vocms00170:2113",
-    advice="",
-    route=_TUNNEL,
-    patience=900.0,
+    "Run Registry v3", "TKSTUDIES_RESTHUB_URL", "http://vocms00170:2113", advice="", route=_TUNNEL, patience=900.0
 )
 OMS = Service("OMS", "TKSTUDIES_OMS_URL", "https://cmsoms.cern.ch/agg/api/v1", "cmsoms-prod")
 _CERTIFICATE = "the grid certificate isn't accepted: renew it, or run voms-proxy-init"
-DQM = Service(
-    "DQM GUI",
-    "TKSTUDIES_DQM_URL",
-    "https://cmsweb.cern.ch/dqm",
-    certificate=True,
-    advice=_CERTIFICATE,
-)
+DQM = Service("DQM GUI", "TKSTUDIES_DQM_URL", "https://cmsweb.cern.ch/dqm", certificate=True, advice=_CERTIFICATE)
 DOCTOR = Service(
     "TkDQMDoctor",
     "TKSTUDIES_DOCTOR_URL",
     "https://tkdqmdoctor.web.cern.ch",
     advice=_COOKIES.format("https://tkdqmdoctor.web.cern.ch") + "; saved pages are read with --from FILE",
 )
-CERTHELPER = Service(
-    "Certification Helper", "TKSTUDIES_CERTHELPER_URL", "https://certhelper.web.cern.ch", advice=""
-)
+CERTHELPER = Service("Certification Helper", "TKSTUDIES_CERTHELPER_URL", "https://certhelper.web.cern.ch", advice="")
 WBM = Service(
     "WBM",
     "TKSTUDIES_WBM_URL",

@@ -44,9 +44,7 @@ def of_certificate(files: tuple[str, str] | str) -> Identity:
     except (ValueError, IndexError):
         raise LoginError(f"{certificate} holds no certificate in PEM format") from None
     if until <= datetime.now(timezone.utc):
-        raise LoginError(
-            f"{certificate} expired on {until:%Y-%m-%d %H:%M} UTC: renew it, or run voms-proxy-init"
-        )
+        raise LoginError(f"{certificate} expired on {until:%Y-%m-%d %H:%M} UTC: renew it, or run voms-proxy-init")
     _check_key(certificate, key)
     return Identity(subject, until)
 

@@ -79,9 +79,7 @@ def client_certificate() -> tuple[str, str] | str | None:
     proxy = os.environ.get("X509_USER_PROXY")
     if proxy:
         if not os.path.isfile(proxy):
-            raise LoginError(
-                f"X509_USER_PROXY names {proxy}, which doesn't exist: run voms-proxy-init or unset it"
-            )
+            raise LoginError(f"X509_USER_PROXY names {proxy}, which doesn't exist: run voms-proxy-init or unset it")
         return proxy
     certs = _cernrequests("certs")
     try:
@@ -187,13 +185,9 @@ class Tokens:
                 break
             time.sleep(delay)
         if answer is None:
-            raise LoginError(
-                f"no token for {audience}: {self._endpoint} didn't answer within {_TOKEN_SECONDS:.0f} s"
-            )
+            raise LoginError(f"no token for {audience}: {self._endpoint} didn't answer within {_TOKEN_SECONDS:.0f} s")
         if isinstance(answer, OSError):  # as requests' exceptions are
-            raise ServiceError(
-                f"no token for {audience}: {self._endpoint} can't be reached: check the network"
-            )
+            raise ServiceError(f"no token for {audience}: {self._endpoint} can't be reached: check the network")
         raise LoginError(
             f"no token for {audience}: {self._endpoint} refuses{_words_of(answer)}: "
             f"check SSO_CLIENT_ID and SSO_CLIENT_SECRET; {SSO_ADVICE}"

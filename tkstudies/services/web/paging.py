@@ -17,12 +17,7 @@ _SECOND_LOOKS = 3  # at a page
 
 
 def read(
-    listings: Iterable[Fetch],
-    key: Callable[[Row], Hashable],
-    *,
-    size: int,
-    workers: int,
-    what: str,
+    listings: Iterable[Fetch], key: Callable[[Row], Hashable], *, size: int, workers: int, what: str
 ) -> Iterator[Row]:
     """Yield the rows of one listing after the other, in the server's order.
 

@@ -78,9 +78,7 @@ class Tries:
         delay = min(policy.first_delay * 2**doublings, policy.longest_delay) * random.uniform(0.5, 1.0)  # noqa: S311
         delay = max(delay, failure.wait)
         is_late = time.monotonic() + delay > self._deadline
-        is_last = self._failed[kind] >= policy.most_tries[kind] and not (
-            kind == "busy" and self._is_unlimited
-        )
+        is_last = self._failed[kind] >= policy.most_tries[kind] and not (kind == "busy" and self._is_unlimited)
         return None if is_late or is_last else delay
 
 
