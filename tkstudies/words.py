@@ -28,6 +28,7 @@ WORDS: dict[str, str] = {
     "recorded_lumi_pb is always in inverse picobarns. All from OMS online, without normtag.",
     "lumisection": "The smallest unit of data taking, 2^18 orbits of the LHC or about 23 seconds. Counted from 1 in "
     "each run. Short: LS.",
+    "map": "Short for tracking map.",
     "map scale": "The most common ratio of a reference map to the tracking map over the bins: how much more tracks the "
     "reference has (map_scale of trackingmap).",
     "model": "What pca has learned and saved (--model FILE), to be applied to other rows (--apply FILE).",
@@ -40,6 +41,7 @@ WORDS: dict[str, str] = {
     "reco": "Reconstruction: one pass of the data through CMSSW. online, express, prompt, rereco, rerecoul.",
     "record": "One JSON object on one line, a row of a table. --record DIR is something else: it writes what the "
     "servers answer into cassettes.",
+    "reference": "Short for reference run; the reference of a plot is the same plot of that run.",
     "reference run": "A good run with similar conditions, with which a run is compared.",
     "replay": "To answer all requests from cassettes, without any network: --replay DIR.",
     "row": "One run in one reco (or one lumisection of a run): what is certified, and what one record describes.",
