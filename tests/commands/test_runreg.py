@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import from_lines, rows
 from tkstudies.errors import UsageError
-from tkstudies.services.registry import v4
+from tkstudies.services.registry import v3, v4
 from tkstudies.services.registry.conditions import parse
 from tkstudies.services.registry.records import status_rule, v4_record
 from tkstudies.services.runselection import Numbers, coarse, intersected
@@ -615,3 +615,161 @@ def test_cookies_are_another_way_in(live, monkeypatch, tkstudies, tmp_path):
     cookies = live.write_cookies(tmp_path / "cookies.txt")
     result = tkstudies("runreg", "--era", "2018B", "--run", 317292, "--lumisections", "--cookies", cookies)
     assert len(rows(result)) == 5 * 40
+
+
+# --- odd shapes
+
+
+@pytest.fixture
+def answering(changes, monkeypatch):
+    """A registry that answers every listing with these rows."""
+    from tests.cern.faults import Reply
+
+    def start(*elements, ranges=None):
+        def answer(request):
+            if "ranges" in request.path:
+                return Reply(200, json.dumps(ranges).encode())
+            return Reply(200, json.dumps({"datasets": elements, "pages": 1, "count": len(elements)}).encode())
+
+        monkeypatch.setitem(changes._services, "runregistry", answer)
+
+    return start
+
+
+def a_dataset(run, **members):
+    """A row of the registry as the server sends it, with some members replaced."""
+    counts = {"GOOD": 100, "BAD": 20, "EMPTY": 0, "comments": [], "causes": []}
+    dataset = {
+        "run_number": run,
+        "name": "/PromptReco/Collisions2025C/DQM",
+        "dataset_attributes": {"tracker_state": "SIGNOFF"},
+        "datasets_in_gui": ["/ZeroBias/Run2025C-PromptReco-v1/DQMIO"],
+        "Run": {"rr_attributes": {"class": "Collisions25", "state": "SIGNOFF"}, "oms_attributes": {"fill_number": 1}},
+        "DatasetTripletCache": {
+            "triplet_summary": {f"tracker-{name}": dict(counts) for name in ("pixel", "strip", "track")},
+            "dcs_summary": {"ls_duration": {"TRUE": 120}},
+        },
+    }
+    return {**dataset, **members}
+
+
+def with_strip(entry):
+    """A row whose summary of the strips is this."""
+    dataset = a_dataset(392001)
+    dataset["DatasetTripletCache"]["triplet_summary"]["tracker-strip"] = entry
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("comments", "text"),
+    [
+        (["HV ramp", None], "HV ramp"),
+        ([None], None),
+        ([None, "HV ramp", "", None, "noise"], "HV ramp | noise"),
+        (None, None),
+        ("HV ramp", "HV ramp"),
+        ([7, "HV ramp"], "7 | HV ramp"),
+        ([["HV", None]], '["HV",null]'),
+        ([{"text": "HV"}], '{"text":"HV"}'),
+        (0, "0"),
+    ],
+)
+@pytest.mark.parametrize("name", ["comment", "cause"])
+def test_comments_and_causes_of_any_shape(answering, tkstudies, comments, text, name):
+    answering(a_dataset(392000), with_strip({"GOOD": 100, "BAD": 20, f"{name}s": comments}), a_dataset(392002))
+    result = tkstudies("runreg", "--run", "392000-392002")
+    found = rows(result)
+    assert [row["run_number"] for row in found] == [392000, 392001, 392002]
+    assert (found[1][f"strip_{name}"], found[1]["strip"], found[1]["strip_good_fraction"]) == (text, "GOOD", 100 / 120)
+    assert "warning" not in result.stderr
+
+
+@pytest.mark.parametrize("element", [None, 7, "oops", [], {}, {"run_number": None, "name": "online"}, {"name": "x"}])
+@pytest.mark.parametrize("options", [[], ["--raw"]])
+def test_an_element_that_is_no_row_is_told_and_the_others_come(answering, tkstudies, element, options):
+    answering(a_dataset(392000), element, element, a_dataset(392002))
+    result = tkstudies("runreg", "--run", "392000-392002", *options)
+    assert [row["run_number"] for row in from_lines(result.stdout)] == [392000, 392002]
+    assert result.exit_code == 3
+    shown = json.dumps(element, separators=(",", ":"))
+    assert f"2 elements of the Run Registry's answer left out: not a row of a run (the first: {shown})" in result.stderr
+    assert "never came" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("odd", "row"),
+    [
+        ({"DatasetTripletCache": None}, {"strip": None, "lumisections": None}),
+        ({"DatasetTripletCache": {}}, {"strip": None, "lumisections": None}),
+        ({"DatasetTripletCache": {"triplet_summary": None, "dcs_summary": None}}, {"strip": None}),
+        ({"Run": None}, {"run_class_name": None, "run_type": None, "strip": "GOOD"}),
+        ({"Run": {"rr_attributes": None, "oms_attributes": None}}, {"run_class_name": None, "run_type": None}),
+        ({"datasets_in_gui": None}, {"gui_datasets": []}),
+        ({"datasets_in_gui": [None, "/A/Run2025C-PromptReco-v1/DQMIO"]},
+         {"gui_datasets": ["/A/Run2025C-PromptReco-v1/DQMIO"]}),
+        ({"name": None}, {"rda_name": None, "reco": None}),
+        ({"run_number": "392001"}, {"run_number": 392001}),
+        ({"Run": {"rr_attributes": {"class": 25}}}, {"run_class_name": "25", "run_type": None}),
+    ],
+)  # fmt: skip
+def test_what_is_absent_gives_nulls(answering, tkstudies, odd, row):
+    answering(a_dataset(392000), a_dataset(392001, **odd), a_dataset(392002))
+    result = tkstudies("runreg", "--run", "392000-392002")
+    found = rows(result)
+    assert len(found) == 3 and row.items() <= found[1].items()
+    assert "warning" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "words"),
+    [
+        (a_dataset(392001, DatasetTripletCache=[1]), "DatasetTripletCache is [1]"),
+        (a_dataset(392001, DatasetTripletCache={"triplet_summary": "no"}), 'triplet_summary is "no"'),
+        (a_dataset(392001, Run=7), "Run is 7"),
+        (with_strip("GOOD"), 'tracker-strip is "GOOD"'),
+        (with_strip([1, 2]), "tracker-strip is [1,2]"),
+        (with_strip({"GOOD": "many"}), 'the number of GOOD lumisections is "many"'),
+        (with_strip({"GOOD": -1}), "the number of GOOD lumisections is -1"),
+        (with_strip({"GOOD": {"1": 2}}), 'the number of GOOD lumisections is {"1":2}'),
+    ],
+)
+def test_members_of_another_shape_are_told(answering, tkstudies, dataset, words):
+    answering(a_dataset(392000), dataset, a_dataset(392002))
+    result = tkstudies("runreg", "--run", "392000-392002", "--add-lumis")
+    assert [row["run_number"] for row in from_lines(result.stdout)] == [392000, 392001, 392002]
+    assert from_lines(result.stdout)[1]["strip"] in (None, "GOOD") and result.exit_code == 3
+    assert "1 row of the Run Registry read in part: a member of an odd shape became null" in result.stderr
+    assert f"(the first: run 392001 /PromptReco/Collisions2025C/DQM: {words})" in result.stderr
+
+
+def test_counts_as_texts_and_nulls_are_counts(answering, tkstudies):
+    answering(with_strip({"GOOD": "30", "BAD": 10.0, "STANDBY": None, "EMPTY": 3}))
+    (row,) = rows(tkstudies("runreg", "--run", "392001"))
+    assert (row["strip"], row["strip_good_fraction"]) == ("GOOD", 0.75)
+
+
+def test_odd_ranges_of_lumisections_are_told(answering, tkstudies):
+    good = {"start": 1, "end": 2, "status": "GOOD", "cause": None, "comment": 5}
+    odd = [None, 7, {}, {"start": None, "end": 3}, {"start": 1, "end": 10**12}, {"start": "3", "end": 3.0}]
+    answering(a_dataset(392001), a_dataset(392002), ranges={"tracker-strip": [good, *odd], "tracker-pixel": None})
+    result = tkstudies("runreg", "--run", "392001,392002", "--lumisections")
+    found = from_lines(result.stdout)
+    assert [row["lumisection_number"] for row in found] == [*range(1, 121)] * 2
+    assert [(row["strip"], row["strip_comment"]) for row in found[:3]] == [("GOOD", "5"), ("GOOD", "5"), (None, None)]
+    assert result.exit_code == 3
+    assert "2 rows of the Run Registry read in part: a member of an odd shape" in result.stderr
+
+
+def test_odd_rows_of_v3_are_told(changes, monkeypatch, tkstudies):
+    data = v3._data
+
+    def odd(response):
+        found = data(response)
+        return [*found, [], [None] * len(found[0]), ["x"]] if len(found[0]) > 5 else found
+
+    monkeypatch.setattr(v3, "_data", odd)
+    monkeypatch.setattr(v3, "_whole_number", lambda response: int(response.text) + 3)
+    options = ("runreg", "--api", "v3", "--run", "317291", "--add-lumis")
+    result = tkstudies(*options)
+    assert result.exit_code == 3 and {row["run_number"] for row in from_lines(result.stdout)} == {317291}
+    assert "3 elements of the Run Registry's answer" in result.stderr

@@ -119,10 +119,11 @@ def runreg(
         )
     excluded = (*(COSMICS if exclude_cosmics else ()), *(NON_REGULAR if exclude_non_regular else ()))
     query = Query(selected, workspace.value, recos, states, conditions, excluded)
+    losses = console.Losses()
     if api is Api.v4:
         from tkstudies.services.registry import v4
 
-        rows = v4.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers, cookies=cookies)
+        rows = v4.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers, cookies=cookies, losses=losses)
         if add_lumis:
             console.say(
                 "v4 keeps no sums over active lumisections: lhc_fill, run_lumi and run_live_lumi are the "
@@ -132,7 +133,7 @@ def runreg(
     else:
         if cookies and not (selected.needs_oms or given.era):
             raise UsageError("--cookies needs --api v4: v3 asks for no login")
-        rows = _v3_rows(query, raw, add_lumis, workers, cookies)
+        rows = _v3_rows(query, raw, add_lumis, workers, cookies, losses)
     census = Census()
     passing = census.counting(rows)
     if raw:
@@ -140,10 +141,11 @@ def runreg(
     elif runs_txt:
         lines = runs_txt_lines(passing)
     elif lumisections:
-        lines = _lumisection_lines(passing, workers, cookies)
+        lines = _lumisection_lines(passing, workers, cookies, losses)
     else:
         lines = record_lines(passing)
     jsonl.write_lines(lines, output, at_once=True)
+    losses.tell()
     census.report(shows_statuses=not (raw or runs_txt or lumisections))
 
 
@@ -164,7 +166,9 @@ def _states(values: list[str] | None, is_filtered: bool) -> tuple[str, ...] | No
     return None if "all" in states else states
 
 
-def _v3_rows(query: Query, raw: bool, add_lumis: bool, workers: int, cookies: str | None) -> Iterator[Row]:
+def _v3_rows(
+    query: Query, raw: bool, add_lumis: bool, workers: int, cookies: str | None, losses: console.Losses
+) -> Iterator[Row]:
     """Rows of the old Run Registry, which can't be asked for fills and times: OMS says which runs these are."""
     from dataclasses import replace
 
@@ -174,11 +178,13 @@ def _v3_rows(query: Query, raw: bool, add_lumis: bool, workers: int, cookies: st
     if query.selection.needs_oms:
         access = oms.Wanted(workers=workers, cookies=cookies)
         query = replace(query, selection=oms.resolved(query.selection, access))
-    return v3.rows(query, raw=raw, add_lumis=add_lumis, workers=workers)
+    return v3.rows(query, raw=raw, add_lumis=add_lumis, workers=workers, losses=losses)
 
 
-def _lumisection_lines(rows: Iterator[Row], workers: int, cookies: str | None) -> Iterator[bytes]:
+def _lumisection_lines(
+    rows: Iterator[Row], workers: int, cookies: str | None, losses: console.Losses
+) -> Iterator[bytes]:
     from tkstudies.services.registry import v4
 
     records = (record for _, record in rows)
-    return map(jsonl.encode, v4.lumisections(records, workers=workers, cookies=cookies))
+    return map(jsonl.encode, v4.lumisections(records, workers=workers, cookies=cookies, losses=losses))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tkstudies.errors import UsageError
-from tkstudies.records import Record
+from tkstudies.records import Record, number, whole
+from tkstudies.services.registry import shapes
 from tkstudies.services.registry.fields import COMPONENTS, STATUSES
 
 Counts = dict[str, int]
@@ -112,76 +113,89 @@ def _rank(status: str) -> tuple[int, str]:
     return (len(_WORST_FIRST) + (status == "GOOD"), status)
 
 
-def status_word(status: str | None) -> str | None:
+def status_word(status: Any) -> str | None:
     """A status as records have it, in capitals: nobody's judgement is None, a missing value NOTSET."""
-    word = (status or "").upper()
+    word = (shapes.text(status) or "").strip().upper()
     return {"": None, "EMPTY": None, "NO VALUE FOUND": "NOTSET"}.get(word, word)
 
 
-def judged(entry: dict[str, Any] | None) -> Counts:
+def judged(entry: dict[str, Any] | None, odd: shapes.Odd | None = None) -> Counts:
     """How many lumisections have each status in an entry of ``triplet_summary``, but for those nobody judged.
+
+    A count that is no number counts nothing and is noted in ``odd``.
 
     >>> judged({"BAD": 3, "GOOD": 4, "EMPTY": 3, "causes": ["y"], "comments": ["x bad"]})
     {'BAD': 3, 'GOOD': 4}
     """
     counts: Counts = {}
-    for status, number in (entry or {}).items():
+    for status, value in (entry or {}).items():
         word = None if status in _TEXTS else status_word(status)
-        if word and number:
-            counts[word] = counts.get(word, 0) + number
+        count = whole(value)
+        if odd is not None and word and value is not None and (count is None or count < 0):
+            odd.note(f"the number of {status} lumisections", value)
+        if word and count and count > 0:
+            counts[word] = counts.get(word, 0) + count
     return counts
 
 
 # --- records
 
 
-def v4_record(dataset: dict[str, Any], workspace: str, rule: StatusRule) -> Record:
-    """One element of a v4 listing as a flat record (BASE_FIELDS and V4_FIELDS)."""
-    attributes = (dataset.get("Run") or {}).get("rr_attributes") or {}
-    cache = dataset.get("DatasetTripletCache") or {}
-    summary = cache.get("triplet_summary") or {}
-    run_class = attributes.get("class") or None
-    states = dataset.get("dataset_attributes") or {}
-    name = dataset["name"]
+def v4_record(dataset: dict[str, Any], workspace: str, rule: StatusRule, odd: shapes.Odd | None = None) -> Record:
+    """One element of a v4 listing as a flat record (BASE_FIELDS and V4_FIELDS).
+
+    Args:
+        dataset: As the server sends it; what is null or absent in it gives nulls.
+        workspace: Whose states: ``tracker`` or ``global``.
+        rule: How counts become one word (see status_rule).
+        odd: Takes note of members that have another shape than they should have, which give nulls too.
+    """
+    odd = shapes.Odd() if odd is None else odd
+    run = odd.members(dataset, "Run")
+    attributes = odd.members(run, "rr_attributes")
+    cache = odd.members(dataset, "DatasetTripletCache")
+    summary = odd.members(cache, "triplet_summary")
+    states = odd.members(dataset, "dataset_attributes")
+    run_class = shapes.text(attributes.get("class"))
+    name = shapes.text(dataset.get("name"))
+    state = attributes.get("state") if name == "online" else states.get(f"{workspace}_state")
     record: Record = {
-        "run_number": dataset["run_number"],
-        "reco": reco_of_name(name),
+        "run_number": whole(dataset.get("run_number")),
+        "reco": reco_of_name(name or ""),
         "run_type": run_type_of(run_class),
         "workspace": workspace,
         "rda_name": name,
-        "rda_state": attributes.get("state") if name == "online" else states.get(f"{workspace}_state"),
+        "rda_state": shapes.text(state),
         "run_class_name": run_class,
     }
     fractions: Record = {}
     for component, column in COMPONENTS.items():
-        entry = summary.get(column) or {}
-        counts = judged(entry)
+        entry = odd.members(summary, column)
+        counts = judged(entry, odd)
         record[component] = rule(counts) if counts else None
-        record[f"{component}_cause"] = " | ".join(entry.get("causes") or ()) or None
-        record[f"{component}_comment"] = " | ".join(entry.get("comments") or ()) or None
+        record[f"{component}_cause"] = " | ".join(shapes.texts(entry.get("causes"))) or None
+        record[f"{component}_comment"] = " | ".join(shapes.texts(entry.get("comments"))) or None
         fractions[f"{component}_good_fraction"] = counts.get("GOOD", 0) / sum(counts.values()) if counts else None
-    duration = (cache.get("dcs_summary") or {}).get("ls_duration") or {}
-    record["lumisections"] = duration.get("TRUE")
-    return {**record, **fractions, "gui_datasets": dataset.get("datasets_in_gui") or []}
+    record["lumisections"] = number(odd.members(odd.members(cache, "dcs_summary"), "ls_duration").get("TRUE"))
+    return {**record, **fractions, "gui_datasets": shapes.texts(dataset.get("datasets_in_gui"))}
 
 
 def v3_record(row: dict[str, Any], workspace: str) -> Record:
     """One row of v3's datasets table, by lower-case column names, as a flat record (BASE_FIELDS)."""
-    run_class = row["run_class_name"] or None
-    name = row["rda_name"] or ""
+    row = {**row, **{column: shapes.text(value) for column, value in row.items() if column != "run_number"}}
     record: Record = {
-        "run_number": row["run_number"],
-        "reco": reco_of_name(name),
-        "run_type": run_type_of(run_class),
+        "run_number": whole(row["run_number"]),
+        "reco": reco_of_name(row["rda_name"] or ""),
+        "run_type": run_type_of(row["run_class_name"]),
         "workspace": (row["rda_wor_name"] or workspace).lower(),
-        "rda_name": name or None,
-        "rda_state": row["rda_state"] or None,
-        "run_class_name": run_class,
+        "rda_name": row["rda_name"],
+        "rda_state": row["rda_state"],
+        "run_class_name": row["run_class_name"],
     }
     for component, column in v3_columns(workspace).items():
-        record[component] = row[column] or None
-        record[f"{component}_cause"] = row[f"{column}_cause"] or None
-        record[f"{component}_comment"] = row[f"{column}_comment"] or None
+        record[component] = row[column]
+        record[f"{component}_cause"] = row[f"{column}_cause"]
+        record[f"{component}_comment"] = row[f"{column}_comment"]
     return record
 
 

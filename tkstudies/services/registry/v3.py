@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import groupby
 from typing import Any
 
 from requests import Response
 
 from tkstudies import jsonl
+from tkstudies.console import Losses
 from tkstudies.errors import ServiceError, UsageError
-from tkstudies.records import Record
+from tkstudies.records import Record, whole
+from tkstudies.services.registry import shapes
 from tkstudies.services.registry.query import Query
 from tkstudies.services.registry.records import v3_columns, v3_record
 from tkstudies.services.runselection import Range, coarse
@@ -123,7 +125,7 @@ def _refusal_or_expired(response: Response) -> str | None:
 
 
 def rows(
-    query: Query, *, raw: bool = False, add_lumis: bool = False, workers: int = WORKERS
+    query: Query, *, raw: bool = False, add_lumis: bool = False, workers: int = WORKERS, losses: Losses | None = None
 ) -> Iterator[tuple[dict[str, Any], Record]]:
     """Yield (the table's row by lower-case column names, our flat record) by run number and dataset name.
 
@@ -131,6 +133,7 @@ def rows(
         query: Which rows; its selection must be one of run numbers, classes and run type.
         raw: Read all columns of the table, not only those of our record.
         add_lumis: Add lhc_fill, lumisections, run_lumi, run_live_lumi: of the lumisections with CMS active.
+        losses: Takes what of the answers was no row.
 
     Raises:
         UsageError: The query would read the whole registry, or asks for what v3 doesn't know.
@@ -146,8 +149,10 @@ def rows(
     with Connection(endpoints.RESTHUB, workers=workers) as connection:
         namespace = f"runreg_{query.workspace}"
         columns = _all_columns(connection, namespace, "datasets") if raw else _our_columns(query.workspace)
-        found = _rows_by_run(connection, query, columns, workers)
-        lumis = _luminosities(connection, found, workers) if add_lumis else None
+        odd_rows = shapes.OddRows(losses or Losses())
+        found = _rows_by_run(connection, query, columns, workers, odd_rows)
+        lumis = _luminosities(connection, found, workers, odd_rows) if add_lumis else None
+        odd_rows.end()
         for run, members in found.items():
             records = [v3_record(row, query.workspace) for row in members]
             if any(part in (text or "") for part in query.excluded for row in members for text in _names(row)):
@@ -163,7 +168,7 @@ def probe(connection: Connection) -> None:
 
 
 def _names(row: dict[str, Any]) -> tuple[str | None, str | None]:
-    return row["rda_name"], row["run_class_name"]
+    return shapes.text(row["rda_name"]), shapes.text(row["run_class_name"])
 
 
 def _is_selected(query: Query, record: Record) -> bool:
@@ -190,7 +195,7 @@ def _column_names(answer: Any) -> list[str]:
 
 
 def _rows_by_run(
-    connection: Connection, query: Query, columns: list[str], workers: int
+    connection: Connection, query: Query, columns: list[str], workers: int, odd_rows: shapes.OddRows
 ) -> dict[int, list[dict[str, Any]]]:
     """All rows of the runs that may be selected, by run: any row of a run may exclude it."""
     conditions, parameters = ([], {}) if query.excluded else _class_conditions(query)
@@ -200,20 +205,25 @@ def _rows_by_run(
     queries = [
         _Query(connection, _sql(start, [*part, *conditions], end), parameters) for part in _run_conditions(query)
     ]
-    key = columns.index("run_number"), columns.index("rda_name")
-    listed = paging.read(
-        [one.page for one in queries],
-        lambda row: (row[key[0]], row[key[1]]),
-        size=PAGE_SIZE,
-        workers=workers,
-        what="registry rows",
-    )
-    found = sorted((dict(zip(columns, row, strict=True)) for row in listed), key=_order)
-    return {run: list(members) for run, members in groupby(found, key=lambda row: row["run_number"])}
+    first, second = columns.index("run_number"), columns.index("rda_name")
+
+    def key(row: list[Any]) -> Hashable:
+        return repr((row[first], row[second]) if len(row) == len(columns) else row)
+
+    listed = paging.read([one.page for one in queries], key, size=PAGE_SIZE, workers=workers, what="registry rows")
+    rows = []
+    for values in listed:
+        run = whole(values[first]) if len(values) == len(columns) else None
+        if run is None:
+            odd_rows.unusable(values)
+        else:
+            rows.append({**dict(zip(columns, values, strict=True)), "run_number": run})
+    rows.sort(key=_order)
+    return {run: list(members) for run, members in groupby(rows, key=lambda row: row["run_number"])}
 
 
 def _order(row: dict[str, Any]) -> tuple[int, str]:
-    return row["run_number"], row["rda_name"] or ""
+    return row["run_number"], shapes.text(row["rda_name"]) or ""
 
 
 def _sql(start: str, conditions: list[str], end: str) -> str:
@@ -250,7 +260,9 @@ def _range_conditions(ranges: list[Range], column: str) -> list[list[str]]:
     return conditions
 
 
-def _luminosities(connection: Connection, runs: dict[int, list[dict[str, Any]]], workers: int) -> dict[int, Record]:
+def _luminosities(
+    connection: Connection, runs: dict[int, list[dict[str, Any]]], workers: int, odd_rows: shapes.OddRows
+) -> dict[int, Record]:
     """Fill, number of lumisections, delivered and live luminosity by run."""
     known = _all_columns(connection, "runinfo", "lumi_sections")
     run = next((f"l.{name}" for name in ("run_number", "runnumber") if name in known), "l.run_number")
@@ -266,4 +278,11 @@ def _luminosities(connection: Connection, runs: dict[int, list[dict[str, Any]]],
     listed = paging.read(
         [one.page for one in queries], lambda row: row[0], size=PAGE_SIZE, workers=workers, what="luminosities"
     )
-    return {row[0]: dict(zip(_NO_LUMIS, row[1:], strict=True)) for row in listed}
+    found: dict[int, Record] = {}
+    for row in listed:
+        run_number = whole(row[0]) if len(row) == 1 + len(_NO_LUMIS) else None
+        if run_number is None:
+            odd_rows.unusable(row)
+        else:
+            found[run_number] = dict(zip(_NO_LUMIS, row[1:], strict=True))
+    return found

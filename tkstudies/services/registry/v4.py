@@ -10,8 +10,10 @@ from typing import Any
 
 from requests import Response
 
+from tkstudies.console import Losses
 from tkstudies.errors import UsageError
-from tkstudies.records import Record
+from tkstudies.records import Record, number, whole
+from tkstudies.services.registry import shapes
 from tkstudies.services.registry.conditions import Rule
 from tkstudies.services.registry.fields import COMPONENTS
 from tkstudies.services.registry.query import Query, excluded_names_filter, server_filter
@@ -19,12 +21,14 @@ from tkstudies.services.registry.records import StatusRule, status_rule, status_
 from tkstudies.services.web import answers, concurrency, endpoints, paging
 from tkstudies.services.web.connection import Connection
 
-Ranges = dict[str, list[dict[str, Any]]]  # by component: start, end, status, cause, comment
+Ranges = dict[str, list[Any]]  # by component: start, end, status, cause, comment
 
 _DATASETS = "/datasets_filtered_ordered"
 PAGE_SIZE = 500  # one server process writes the JSON: larger pages gain nothing
 WORKERS = 4
 _ORDER = [["run_number", "ASC"], ["name", "ASC"]]  # total, and new runs come at the end
+_UNUSABLE = "\0unusable"  # in the place of an element of a listing that is no row, so that pages keep their length
+_MOST_LUMISECTIONS = 100_000  # more than any run has
 
 
 def rows(
@@ -34,6 +38,7 @@ def rows(
     add_lumis: bool = False,
     workers: int = WORKERS,
     cookies: str | None = None,
+    losses: Losses | None = None,
 ) -> Iterator[tuple[dict[str, Any], Record]]:
     """Yield (the server's own object, our flat record) by run number and dataset name.
 
@@ -43,6 +48,7 @@ def rows(
         add_lumis: Add OMS's numbers of the run: lhc_fill, run_lumi (delivered) and run_live_lumi (recorded).
         workers: Requests under way at once.
         cookies: A Netscape cookie file to log in with, instead of a token.
+        losses: Takes what of the answers was no row, or had an odd shape.
 
     Raises:
         UsageError: The query would read the whole registry.
@@ -54,18 +60,25 @@ def rows(
     if query.selection.is_empty:
         return
     rule = rule or status_rule("any-good")
+    odd_rows = shapes.OddRows(losses or Losses())
     with Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
         excluded = _excluded_runs(connection, query, workers) if query.excluded else set()
         for dataset in _datasets(connection, server_filter(query), workers):
-            record = v4_record(dataset, query.workspace, rule)
-            if dataset["run_number"] in excluded or not query.keeps(record):
+            if _UNUSABLE in dataset:
+                odd_rows.unusable(dataset[_UNUSABLE])
+                continue
+            odd = shapes.Odd()
+            record = v4_record(dataset, query.workspace, rule, odd)
+            if record["run_number"] in excluded or not query.keeps(record):
                 continue
             if add_lumis:
-                oms = (dataset.get("Run") or {}).get("oms_attributes") or {}
-                record["lhc_fill"] = oms.get("fill_number")
-                record["run_lumi"] = oms.get("delivered_lumi")
-                record["run_live_lumi"] = oms.get("recorded_lumi")
+                oms = odd.members(odd.members(dataset, "Run"), "oms_attributes")
+                record["lhc_fill"] = whole(oms.get("fill_number"))
+                record["run_lumi"] = number(oms.get("delivered_lumi"))
+                record["run_live_lumi"] = number(oms.get("recorded_lumi"))
+            odd_rows.add(record, odd)
             yield dataset, record
+    odd_rows.end()
 
 
 def probe(connection: Connection) -> None:
@@ -74,24 +87,27 @@ def probe(connection: Connection) -> None:
     connection.post_json(_DATASETS, body, expect=lambda answer: answer["datasets"])
 
 
-def _excluded_runs(connection: Connection, query: Query, workers: int) -> set[int]:
+def _excluded_runs(connection: Connection, query: Query, workers: int) -> set[int | None]:
     listed = _datasets(connection, excluded_names_filter(query), workers)
-    return {dataset["run_number"] for dataset in listed}
+    return {whole(dataset["run_number"]) for dataset in listed if _UNUSABLE not in dataset}
 
 
 def _datasets(connection: Connection, condition: Rule, workers: int) -> Iterator[dict[str, Any]]:
     def fetch(page: int) -> paging.Page:
         body = {"page": page, "page_size": PAGE_SIZE, "filter": condition, "sortings": _ORDER}
-        return connection.post_json(_DATASETS, body, expect=_listing, refusal=_refusal)
+        rows, count = connection.post_json(_DATASETS, body, expect=_listing, refusal=_refusal)
+        return [
+            row if shapes.is_row(row) else {_UNUSABLE: row, "place": (page, i)} for i, row in enumerate(rows)
+        ], count
 
-    def key(dataset: dict[str, Any]) -> tuple[int, str]:
-        return dataset["run_number"], dataset["name"]
+    def key(dataset: dict[str, Any]) -> tuple[Any, ...]:
+        return dataset["place"] if _UNUSABLE in dataset else (dataset["run_number"], str(dataset.get("name")))
 
     return paging.read([fetch], key, size=PAGE_SIZE, workers=workers, what="registry rows")
 
 
 def _listing(answer: Any) -> paging.Page:
-    return answers.list_of(dict, answer["datasets"]), int(answer["count"])
+    return _list(answer["datasets"]), int(answer["count"])
 
 
 def _refusal(response: Response) -> str | None:
@@ -106,15 +122,20 @@ def _refusal(response: Response) -> str | None:
 # --- lumisections
 
 
-def lumisections(records: Iterable[Record], *, workers: int = WORKERS, cookies: str | None = None) -> Iterator[Record]:
+def lumisections(
+    records: Iterable[Record], *, workers: int = WORKERS, cookies: str | None = None, losses: Losses | None = None
+) -> Iterator[Record]:
     """Yield one record per lumisection of each dataset, out of records as ``rows`` gives them.
 
     Keys: run_number, reco, rda_name, lumisection_number, and pixel, strip, tracking with causes and comments:
-    the statuses as they were set, None where nobody judged.
+    the statuses as they were set, None where nobody judged. What had an odd shape is noted in ``losses``.
     """
+    odd_rows = shapes.OddRows(losses or Losses())
     with Connection(endpoints.RUNREG, workers=workers, cookies=cookies) as connection:
 
         def fetch(record: Record) -> Ranges:
+            if record["rda_name"] is None:
+                return {}
             body = {"run_number": record["run_number"], "dataset_name": record["rda_name"]}
             path = "/lumisections/rr_lumisection_ranges_by_component"
             return connection.post_json(path, body, expect=_ranges, refusal=_refusal)
@@ -122,25 +143,46 @@ def lumisections(records: Iterable[Record], *, workers: int = WORKERS, cookies: 
         for record, ranges in concurrency.in_order(fetch, records, workers):
             if isinstance(ranges, Exception):
                 raise ranges
-            yield from _by_lumisection(record, ranges)
+            odd = shapes.Odd()
+            if record["rda_name"] is None:
+                odd.note("the name of its dataset", None)
+            else:
+                yield from _by_lumisection(record, ranges, odd)
+            odd_rows.add(record, odd)
+    odd_rows.end()
 
 
 def _ranges(answer: Any) -> Ranges:
-    return {name: answers.list_of(dict, answer.get(column) or []) for name, column in COMPONENTS.items()}
+    return {name: _list(answer.get(column) or []) for name, column in COMPONENTS.items()}
 
 
-def _by_lumisection(record: Record, ranges: Ranges) -> Iterator[Record]:
-    last = max([record["lumisections"] or 0, *(part["end"] for parts in ranges.values() for part in parts)])
-    at = {
-        component: {number: part for part in parts for number in range(part["start"], part["end"] + 1)}
-        for component, parts in ranges.items()
-    }
-    for number in range(1, last + 1):
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    raise TypeError("not a list")
+
+
+def _by_lumisection(record: Record, ranges: Ranges, odd: shapes.Odd) -> Iterator[Record]:
+    at = {component: _parts_by_number(parts, odd) for component, parts in ranges.items()}
+    last = max([whole(record["lumisections"]) or 0, *(number for parts in at.values() for number in parts)])
+    for n in range(1, last + 1):
         row = {key: record[key] for key in ("run_number", "reco", "rda_name")}
-        row["lumisection_number"] = number
+        row["lumisection_number"] = n
         for component in COMPONENTS:
-            part = at[component].get(number) or {}
+            part = at[component].get(n) or {}
             row[component] = status_word(part.get("status"))
-            row[f"{component}_cause"] = part.get("cause") or None
-            row[f"{component}_comment"] = part.get("comment") or None
+            row[f"{component}_cause"] = shapes.text(part.get("cause"))
+            row[f"{component}_comment"] = shapes.text(part.get("comment"))
         yield row
+
+
+def _parts_by_number(parts: list[Any], odd: shapes.Odd) -> dict[int, dict[str, Any]]:
+    """Each range by the lumisections that it covers."""
+    found: dict[int, dict[str, Any]] = {}
+    for part in parts:
+        start, end = (whole(part.get(key)) for key in ("start", "end")) if isinstance(part, dict) else (None, None)
+        if start is None or end is None or not 0 < start <= end <= _MOST_LUMISECTIONS:
+            odd.note("a range of lumisections", part)
+        else:
+            found.update(dict.fromkeys(range(start, end + 1), part))
+    return found
