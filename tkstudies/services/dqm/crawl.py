@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from tkstudies.console import listed
 from tkstudies.errors import LoginError, ServiceError, Unreachable
 from tkstudies.services.dqm import datasets
 from tkstudies.services.dqm.gui import DqmGui
@@ -133,12 +134,35 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
         rda_name=pair.rda_name,
         primary_dataset=primary_dataset,
     )
-    choice = choose(pair.gui_datasets) or choose(gui.datasets(pair.run_number))
-    if choice is None:
-        wanted = f"{primary_dataset} dataset" if primary_dataset else "dataset"
-        problem = Problem("missing dataset", f"run {pair.run_number} has no {pair.reco} {wanted} in the DQM GUI")
+
+    def found() -> Iterator[datasets.Choice | None]:
+        yield choose(pair.gui_datasets)
+        yield choose(gui.datasets(pair.run_number))
+        if not primary_dataset:
+            yield choose(pair.gui_datasets, any_primary=True)
+        yield choose(gui.all_datasets(pair.run_number))
+
+    makeshift = None
+    for choice in filter(None, found()):
+        if not (pair.is_cosmics is False and choice.dataset.startswith(_COSMICS_PRIMARIES)):
+            return Sample(pair, choice.dataset, choice.warning)
+        makeshift = makeshift or choice  # of a run with collisions: something better may be there
+    if makeshift:
+        return Sample(pair, makeshift.dataset, makeshift.warning)
+    return _without_dataset(pair, pair.reco, primary_dataset, gui.all_datasets(pair.run_number))
+
+
+def _without_dataset(pair: Pair, reco: str, primary_dataset: str, names: Collection[str]) -> Sample:
+    """A sample without a dataset, which says what the run does have."""
+    fitting = datasets.of_reco(names, reco)
+    wanted = f"{primary_dataset} dataset" if primary_dataset else "dataset"
+    has = f"; it has {listed(fitting or names, 5)}" if names else ""
+    problem = Problem("missing dataset", f"run {pair.run_number} has no {reco} {wanted} in the DQM GUI{has}")
+    if not fitting:
         return Sample(pair, problem=problem)
-    return Sample(pair, choice.dataset, choice.warning)
+    primaries = listed(dict.fromkeys(name.split("/")[1] for name in fitting), 5)
+    told = f"no {reco} dataset of {primary_dataset or 'the usual primary datasets'}, but of {primaries}"
+    return Sample(pair, warning=f"{told}: choose one with --primary-dataset", problem=problem)
 
 
 class _Failures:

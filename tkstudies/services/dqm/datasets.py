@@ -15,8 +15,8 @@ class Rule(NamedTuple):
     Attributes:
         contains: Texts that its processing string has, all of them.
         lacks: Texts that its processing string doesn't have.
-        collisions: Primary datasets, the best first; ``<lowest>`` and ``<highest>`` stand for a number, and
-            which of the numbers is taken.
+        collisions: Primary datasets, the best first; ``<lowest>`` and ``<highest>`` stand for a number, or none,
+            and which of the numbers is taken: none before all of them.
         cosmics: The same for cosmics runs.
         has_campaigns: Is the data processed again and again, in campaigns with a date?
     """
@@ -30,21 +30,39 @@ class Rule(NamedTuple):
 
 _EXPRESS = ("StreamExpress", "StreamHIExpress", "StreamHIExpressRawPrime", "StreamExpressPA")
 _EXPRESS_COSMICS = "StreamExpressCosmics"
-_PROMPT = ("ZeroBias", "ZeroBias<lowest>", "MinimumBias", "HIMinimumBias<highest>", "HIPhysicsRawPrime<lowest>")
-_RERECO = ("ZeroBias", "ZeroBias<lowest>")
+_COLLISIONS = (
+    "ZeroBias<lowest>",
+    "MinimumBias<lowest>",
+    "HIMinimumBias<highest>",
+    "HIPhysicsRawPrime<lowest>",
+    "IonPhysics<lowest>",
+    "PPRefZeroBiasPlusForward<lowest>",
+    "PAMinimumBias<lowest>",
+    "HIForward<lowest>",
+)
 _FIRST_PASS = ("-PromptReco-", "-Express-")
 
 RULES: dict[str, Rule] = {
     "express": Rule(("-Express-",), (), _EXPRESS, (_EXPRESS_COSMICS, *_EXPRESS)),
-    "prompt": Rule(("-PromptReco-",), (), (*_PROMPT, "Cosmics"), ("Cosmics", *_PROMPT)),
-    "rereco": Rule((), (*_FIRST_PASS, "UL"), _RERECO, _RERECO, has_campaigns=True),
-    "rerecoul": Rule(("UL",), _FIRST_PASS, _RERECO, _RERECO, has_campaigns=True),
+    "prompt": Rule(("-PromptReco-",), (), (*_COLLISIONS, "Cosmics"), ("Cosmics", *_COLLISIONS)),
+    "rereco": Rule((), (*_FIRST_PASS, "UL"), _COLLISIONS, ("Cosmics", *_COLLISIONS), has_campaigns=True),
+    "rerecoul": Rule(("UL",), _FIRST_PASS, _COLLISIONS, ("Cosmics", *_COLLISIONS), has_campaigns=True),
 }
 """By reconstruction. The data tier is always DQM or DQMIO, and of several versions the highest is taken."""
 
 ERA_PRIMARIES = {"Run2017G": ("SingleTrack",)}
 """Eras whose re-reconstructions are looked at in other primary datasets."""
 
+_USUAL = (
+    *_EXPRESS, _EXPRESS_COSMICS, "ZeroBias", "ZeroBias[0-9]+", "MinimumBias", "HIMinimumBias[0-9]+",
+    "HIPhysicsRawPrime[0-9]+", "Cosmics", "SingleTrack",
+)  # fmt: skip
+"""The primary datasets of nearly all runs, which are looked up first. Recordings hold these words: they stay."""
+
+ANY = "/DQM"
+"""A regular expression for all datasets that have histograms."""
+
+_LIKELY = ("ZeroBias", "MinimumBias", "MinBias", "Physics", "Forward")  # the most to the least inclusive
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _PROCESSING = re.compile(r"(?P<era>[^-]+)-(?P<campaign>.+)-v(?P<version>\d+)")
 _DATE = re.compile(r"(\d{1,2})([a-z]{3})(\d{4})")
@@ -60,13 +78,19 @@ class Choice(NamedTuple):
 
 class _Candidate(NamedTuple):
     name: str
-    rank: tuple[int, int]  # place of its primary dataset in the rule
+    rank: tuple[int, float]  # place of its primary dataset in the rule
     campaign: str
     version: int
 
 
 def choose(
-    names: Iterable[str], reco: str, *, is_cosmics: bool | None = None, rda_name: str = "", primary_dataset: str = ""
+    names: Iterable[str],
+    reco: str,
+    *,
+    is_cosmics: bool | None = None,
+    rda_name: str = "",
+    primary_dataset: str = "",
+    any_primary: bool = False,
 ) -> Choice | None:
     """The dataset of a reconstruction among those that a run has, or None.
 
@@ -76,6 +100,8 @@ def choose(
         is_cosmics: Was it a cosmics run? If nobody knows (None), its express streams tell.
         rda_name: The registry's name, which tells the campaign of a re-reconstruction.
         primary_dataset: Take this one instead of those of the rule.
+        any_primary: Take another one than those of the rule, with a warning: the name that promises the most events
+            without a selection, else the first.
 
     Example:
         >>> versions = [f"/ZeroBias/Run2018C-PromptReco-v{version}/DQMIO" for version in (2, 10, 9)]
@@ -89,7 +115,10 @@ def choose(
     if is_cosmics is None:
         is_cosmics = looks_like_cosmics(names)
     primaries = (primary_dataset,) if primary_dataset else rule.cosmics if is_cosmics else rule.collisions
-    candidates = [c for name in names if (c := _candidate(name, rule, primaries, is_fixed=bool(primary_dataset)))]
+    if any_primary:
+        primaries = _likely_first(names)
+    is_fixed = bool(primary_dataset) or any_primary
+    candidates = [c for name in names if (c := _candidate(name, rule, primaries, is_fixed))]
     if not candidates:
         return None
     warning = ""
@@ -97,7 +126,33 @@ def choose(
         campaign, warning = _choose_campaign({c.campaign for c in candidates}, rda_name)
         candidates = [c for c in candidates if c.campaign == campaign]
     best = min(candidates, key=lambda c: (c.rank, -c.version, c.name))
+    if any_primary:
+        told = f"none of the usual primary datasets: took {best.name.split('/')[1]} of the record's gui_datasets"
+        warning = f"{warning}; {told}" if warning else told
     return Choice(best.name, warning)
+
+
+def of_reco(names: Iterable[str], reco: str) -> list[str]:
+    """Those datasets that are of a reconstruction, whatever their primary dataset.
+
+    >>> of_reco(["/JetHT/Run2018C-PromptReco-v1/DQMIO", "/JetHT/Run2018C-17Sep2018-v1/DQMIO", "x"], "prompt")
+    ['/JetHT/Run2018C-PromptReco-v1/DQMIO']
+    """
+    parts = [(name, name.split("/")) for name in names]
+    return [
+        name for name, part in parts
+        if len(part) == 4 and part[3].startswith("DQM") and reco in RULES and _fits(part[2], RULES[reco])
+    ]  # fmt: skip
+
+
+def _likely_first(names: Iterable[str]) -> tuple[str, ...]:
+    """The primary datasets of some datasets, those first that select the fewest events."""
+    primaries = dict.fromkeys(name.split("/")[1] for name in names if name.count("/") == 3)
+
+    def place(primary: str) -> int:
+        return next((i for i, word in enumerate(_LIKELY) if word.lower() in primary.lower()), len(_LIKELY))
+
+    return tuple(sorted(primaries, key=place))
 
 
 def looks_like_cosmics(names: Iterable[str]) -> bool:
@@ -125,12 +180,8 @@ def reco_of(dataset: str) -> str:
 
 
 def match_expression(primary_dataset: str = "") -> str:
-    """A regular expression for the datasets among which ``choose`` may choose; the same for all runs."""
-    if primary_dataset:
-        return f"^/{re.escape(primary_dataset)}/"
-    rules = [rule.collisions + rule.cosmics for rule in RULES.values()]
-    primaries = dict.fromkeys(primary for some in (*rules, *ERA_PRIMARIES.values()) for primary in some)
-    return f"^/({'|'.join(re.sub('<.*>', '[0-9]+', primary) for primary in primaries)})/"
+    """A regular expression for the datasets that are looked up first; the same for all runs."""
+    return f"^/{re.escape(primary_dataset)}/" if primary_dataset else f"^/({'|'.join(_USUAL)})/"
 
 
 def _fits(processing: str, rule: Rule) -> bool:
@@ -149,12 +200,12 @@ def _candidate(name: str, rule: Rule, primaries: tuple[str, ...], is_fixed: bool
     return None if rank is None else _Candidate(name, rank, campaign, int(version))
 
 
-def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, int] | None:
+def _rank(primary: str, primaries: tuple[str, ...]) -> tuple[int, float] | None:
     """Place of a primary dataset in a list of the rules, or None: the smaller, the better."""
     for place, wanted in enumerate(primaries):
         stem, _, which = wanted.partition("<")
-        if primary == wanted:
-            return place, 0
+        if primary == stem:
+            return place, float("-inf")
         number = primary.removeprefix(stem)
         if which and primary.startswith(stem) and re.fullmatch(r"[0-9]+", number):
             return place, -int(number) if which == "highest>" else int(number)

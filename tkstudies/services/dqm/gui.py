@@ -22,6 +22,7 @@ from tkstudies.services.dqm import datasets, repair
 from tkstudies.services.web.answers import Unusable, list_of
 from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import DQM
+from tkstudies.settings import current
 
 _SAMPLES = "/offline/data/json/samples"
 BLOCK = 50
@@ -55,7 +56,7 @@ class DqmGui:
     def __init__(self, *, workers: int = 16, primary_dataset: str = ""):
         self._connection = Connection(DQM, workers=workers)
         self._match = datasets.match_expression(primary_dataset)
-        self._blocks: dict[int, _MadeOnce] = {}
+        self._blocks: dict[tuple[int, str], _MadeOnce] = {}
         self._lock = threading.Lock()
         self._session = _WebSession(self._connection)
         self._uses_session = False
@@ -100,12 +101,26 @@ class DqmGui:
         """
         if not self._uses_session:
             try:
-                return self._block(run_number // BLOCK).get(run_number, ())
+                return self._block(run_number // BLOCK, self._match).get(run_number, ())
             except LoginError:
                 raise
             except ServiceError as error:
                 return self._ask_session(run_number, error)
         return self._session.datasets(run_number)
+
+    def all_datasets(self, run_number: int) -> tuple[str, ...]:
+        """All offline datasets of a run that have histograms, for runs that have none of the usual ones.
+
+        A recording that wasn't asked for them has none.
+        """
+        if self._uses_session:
+            return self._session.datasets(run_number)
+        try:
+            return self._block(run_number // BLOCK, datasets.ANY).get(run_number, ())
+        except ServiceError:
+            if current.replay is None:
+                raise
+            return ()
 
     def _ask_session(self, run_number: int, error: ServiceError) -> tuple[str, ...]:
         try:
@@ -118,14 +133,14 @@ class DqmGui:
                 console.warn(f"datasets are looked up run by run, which is slow: {error}")
         return found
 
-    def _block(self, number: int) -> Datasets:
+    def _block(self, number: int, match: str) -> Datasets:
         with self._lock:
-            block = self._blocks.setdefault(number, _MadeOnce(lambda: self._look_up(number)))
+            block = self._blocks.setdefault((number, match), _MadeOnce(lambda: self._look_up(number, match)))
         return block.get()
 
-    def _look_up(self, number: int) -> Datasets:
+    def _look_up(self, number: int, match: str) -> Datasets:
         runs = "|".join(str(run) for run in range(number * BLOCK, (number + 1) * BLOCK))
-        parameters = {"match": self._match, "run": f"^({runs})$"}
+        parameters = {"match": match, "run": f"^({runs})$"}
         return self._connection.request("GET", _SAMPLES, params=parameters, parse=_parser(_samples))
 
 
