@@ -31,6 +31,9 @@ ERAS = (
     (352499, "2022A"),
     (374300, "HIRun2023A"),
     (379412, "2024C"),
+    (387474, "2024J"),
+    (394050, "OORun2025"),
+    (399000, "HIRun2025A"),
 )
 
 # (run, fill) between which fills are interpolated; inside a flat piece all runs share the fill.
@@ -55,6 +58,7 @@ INVENTED = {
     317585: "Collisions18", 318700: "Collisions18",
     326900: "Collisions18", 326901: "Collisions18",
     353001: "Collisions22", 374810: "Collisions23", 379415: "Collisions24",
+    387500: "Collisions24", 394154: "Collisions25", 399100: "Collisions25", 399200: "Collisions25",
 }  # fmt: skip
 # Real run numbers that the DCS-only file does not hold but the documents speak of.
 OUTSIDE_DCS = {306631: "Collisions17", 325680: "Cosmics18", 327489: "Collisions18"}

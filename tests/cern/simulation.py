@@ -69,6 +69,24 @@ EXTRA_DATASETS = {
         "/HIPhysicsRawPrime0/HIRun2023A-PromptReco-v2/DQMIO",
     ),
     379415: ("/StreamExpress/Run2024C-Express-v1/DQMIO", "/ZeroBias/Run2024C-PromptReco-v1/DQMIO"),
+    387500: (
+        "/StreamExpress/Run2024J-Express-v1/DQMIO",
+        "/PPRefZeroBiasPlusForward1/Run2024J-PromptReco-v1/DQMIO",
+        "/PPRefZeroBiasPlusForward0/Run2024J-PromptReco-v1/DQMIO",
+    ),
+    394154: (
+        "/StreamExpress/OORun2025-Express-v1/DQMIO",
+        "/IonPhysics10/OORun2025-PromptReco-v1/DQMIO",
+        "/IonPhysics2/OORun2025-PromptReco-v1/DQMIO",
+        "/Cosmics/OORun2025-PromptReco-v1/DQMIO",
+    ),
+    399100: (
+        "/StreamHIExpressRawPrime/HIRun2025A-Express-v1/DQMIO",
+        "/HIForward0/HIRun2025A-PromptReco-v1/DQMIO",
+        "/HIPhysicsRawPrime3/HIRun2025A-PromptReco-v1/DQMIO",
+        "/SpecialHLTPhysics0/HIRun2025A-PromptReco-v1/DQMIO",
+    ),
+    399200: ("/StreamHIExpressRawPrime/HIRun2025A-Express-v1/DQMIO", "/JetHT/HIRun2025A-PromptReco-v1/DQMIO"),
 }
 
 

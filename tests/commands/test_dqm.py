@@ -33,6 +33,9 @@ KNOWN_ANSWERS = {
     (379415, "express"): "/StreamExpress/Run2024C-Express-v1/DQMIO",
     (374810, "express"): "/StreamHIExpressRawPrime/HIRun2023A-Express-v2/DQMIO",
     (374810, "prompt"): "/HIPhysicsRawPrime0/HIRun2023A-PromptReco-v2/DQMIO",
+    (387500, "prompt"): "/PPRefZeroBiasPlusForward0/Run2024J-PromptReco-v1/DQMIO",
+    (394154, "express"): "/StreamExpress/OORun2025-Express-v1/DQMIO",
+    (399100, "prompt"): "/HIPhysicsRawPrime3/HIRun2025A-PromptReco-v1/DQMIO",
     (321012, "online"): "/Global/Online/ALL",
 }
 
@@ -241,6 +244,51 @@ def test_the_datasets_of_the_record_come_first(live, tkstudies):
     for nothing in ([], None, ["/JetHT/Run2018B-PromptReco-v1/DQMIO"]):
         result = tkstudies("dqm", "--datasets", input=rows(317291, reco="prompt", gui_datasets=nothing))
         assert from_lines(result.stdout)[0]["dataset"] == own[0]
+
+
+def test_datasets_that_are_rare_are_looked_up_too(live, tkstudies):
+    ions = rows(394154, reco="prompt", run_class_name="Collisions25")
+    result, requests = asked(live, lambda: tkstudies("dqm", "--datasets", input=ions), "samples")
+    assert from_lines(result.stdout)[0]["dataset"] == "/IonPhysics2/OORun2025-PromptReco-v1/DQMIO"
+    assert len(requests) == 2 and "warning" not in result.stderr
+
+
+def test_a_dataset_of_the_record_is_believed_whatever_its_name(live, tkstudies):
+    own = ["/JetHT/HIRun2025A-PromptReco-v1/DQMIO", "/BigNewMinBias/HIRun2025A-PromptReco-v1/DQMIO"]
+    result = tkstudies("dqm", "--datasets", input=rows(399200, reco="prompt", gui_datasets=own))
+    assert (result.exit_code, from_lines(result.stdout)[0]["dataset"]) == (0, own[1])
+    assert "took BigNewMinBias of the record's gui_datasets (1 run: 399200)" in result.stderr
+    named = tkstudies("dqm", "--datasets", "--primary-dataset", "JetHT", input=rows(399200, reco="prompt"))
+    assert from_lines(named.stdout)[0]["dataset"] == own[0]
+
+
+def test_missing_names_what_the_run_has(live, tkstudies, tmp_path):
+    errors = tmp_path / "errors.jsonl"
+    table = [*rows(399200, 317382, reco="prompt"), *rows(1)]
+    result = tkstudies("dqm", "--datasets", "--errors", errors, input=table)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert [error["message"] for error in from_lines(errors.read_text())] == [
+        "run 399200 has no prompt dataset in the DQM GUI; it has /JetHT/HIRun2025A-PromptReco-v1/DQMIO",
+        "run 317382 has no prompt dataset in the DQM GUI; it has /StreamExpress/Run2018B-Express-v1/DQMIO",
+        "run 1 has no express dataset in the DQM GUI",
+    ]
+    assert result.stderr == (
+        "warning: no prompt dataset of the usual primary datasets, but of JetHT: choose one with --primary-dataset "
+        "(1 run: 399200)\n0 records fetched, 3 missing datasets\n"
+    )
+    user = tkstudies("dqm", "--datasets", "--primary-dataset", "EGamma", input=rows(317291, reco="prompt"))
+    assert "no prompt dataset of EGamma, but of ZeroBias, SingleMuon, JetHT" in user.stderr
+
+
+def test_a_recording_without_the_second_look_up_still_answers(live, tkstudies, tmp_path, monkeypatch):
+    from tkstudies.services.dqm import gui
+
+    table = rows(1, 317291)
+    monkeypatch.setattr(gui.DqmGui, "all_datasets", lambda *_: ())
+    recorded = tkstudies("dqm", "--datasets", "--record", tmp_path, input=table)
+    monkeypatch.undo()
+    replayed = tkstudies("dqm", "--datasets", "--replay", tmp_path, input=table)
+    assert (replayed.exit_code, replayed.stdout, replayed.stderr) == (0, recorded.stdout, recorded.stderr)
 
 
 def test_datasets_of_the_user(live, tkstudies):

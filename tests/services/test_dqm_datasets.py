@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tkstudies.services.dqm.datasets import choose, looks_like_cosmics, match_expression, reco_of
+from tkstudies.services.dqm.datasets import choose, looks_like_cosmics, match_expression, of_reco, reco_of
 
 SPECTATORS = [
     "/JetHT/Run2018C-PromptReco-v9/DQMIO",
@@ -88,6 +88,14 @@ def named(reco, *primaries, processing=""):
         ("prompt", False, ("Cosmics",), 0),
         ("prompt", True, ("ZeroBias", "Cosmics"), 1),
         ("prompt", True, ("ZeroBias",), 0),
+        ("prompt", False, ("Cosmics", "IonPhysics10", "IonPhysics9"), 2),
+        ("prompt", False, ("Cosmics", "PPRefZeroBiasPlusForward1", "PPRefZeroBiasPlusForward0"), 2),
+        ("prompt", False, ("HIForward0", "HIPhysicsRawPrime7"), 1),
+        ("prompt", False, ("Cosmics", "HIForward3", "HIForward12"), 1),
+        ("prompt", False, ("HIMinimumBias0", "HIMinimumBias"), 1),
+        ("prompt", False, ("PAMinimumBias12", "PAMinimumBias2"), 1),
+        ("prompt", False, ("MinimumBias3", "HIMinimumBias4"), 0),
+        ("prompt", True, ("IonPhysics0", "Cosmics"), 1),
         ("express", False, ("StreamHIExpress", "StreamExpress"), 1),
         ("express", False, ("StreamExpressPA",), 0),
         ("express", True, ("StreamExpress", "StreamExpressCosmics"), 1),
@@ -195,3 +203,26 @@ def test_the_look_up_asks_for_all_that_the_rules_know():
     assert not found.search("/JetHT/Run2018D-PromptReco-v1/DQMIO")
     assert not found.search("/StreamExpressAlignment/Run2018D-Express-v1/ALCAPROMPT")
     assert re.search(match_expression("JetHT"), "/JetHT/Run2018D-PromptReco-v1/DQMIO")
+
+
+@pytest.mark.parametrize("primary", ["ZeroBias", "ZeroBias0", "ZeroBias11", "HIMinimumBias3", "IonPhysics4", "Cosmics"])
+def test_rereconstructions_have_the_same_primary_datasets(primary):
+    names = [f"/{primary}/HIRun2018A-04Apr2019-v1/DQMIO"]
+    assert chosen(names, "rereco", is_cosmics=primary == "Cosmics") == names[0]
+    assert chosen([names[0].replace("04Apr", "UL")], "rerecoul", is_cosmics=primary == "Cosmics")
+
+
+@pytest.mark.parametrize("primary", ["ZeroBiasScouting", "ZeroBias8b4e10", "ZeroBias_0T", "ZeroBias1x", "HIForwardX"])
+def test_what_follows_the_name_is_digits_only(primary):
+    for processing, reco in (("Run2018D-PromptReco-v1", "prompt"), ("Run2018D-17Sep2018-v1", "rereco")):
+        assert chosen([f"/{primary}/{processing}/DQMIO"], reco, is_cosmics=False) is None
+
+
+def test_any_primary_dataset_is_a_guess_that_is_told():
+    names = named("prompt", "HIHardProbes0", "HINewMinBias", "SpecialZeroBias1")
+    assert choose(names, "prompt") is None
+    choice = choose(names, "prompt", any_primary=True)
+    assert choice.dataset == names[2] and "took SpecialZeroBias1 of the record's gui_datasets" in choice.warning
+    assert choose(names[:1], "prompt", any_primary=True).dataset == names[0]
+    assert choose(names, "express", any_primary=True) is None
+    assert of_reco([*SPECTATORS, *names], "prompt") == [SPECTATORS[0], *names]
