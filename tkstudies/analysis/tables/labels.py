@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from tkstudies.analysis.tables.eras import run_era
 from tkstudies.errors import UsageError
 from tkstudies.records import number, status, whole
 
@@ -230,6 +231,7 @@ def _has_problem(phrase: str) -> Callable[[Record], bool | None]:
 
 LABELS: dict[str, Callable[[Record], Any]] = {
     "runtype": runtype,
+    "run_era": run_era,
     "is_heavy_ion": is_heavy_ion,
     "is_commissioning": is_commissioning,
     "is_special": is_special,
