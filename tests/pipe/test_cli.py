@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import os
+import re
 import subprocess
 import sys
 
@@ -300,6 +304,70 @@ def test_the_shell_completes_columns(typed, offered, shell, tmp_path):
     words = typed.split()
     result = shell("tkstudies", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1), _TKSTUDIES_COMPLETE="complete_bash")
     assert (result.stdout.split(), result.stderr, result.returncode) == (offered, "", 0)
+
+
+PLAIN = ["a:b/c-d", "charge.PXDisk_+1.mean", "later"]
+
+
+def complete(shell, typed, kind="bash", script="tkstudies", **options):
+    words = {"COMP_WORDS": typed.replace(" ", "\n"), "COMP_CWORD": str(typed.count(" ")), "_TYPER_COMPLETE_ARGS": typed}
+    return shell(script, _TKSTUDIES_COMPLETE=f"complete_{kind}", **words, **options)
+
+
+@pytest.mark.parametrize("kind", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("file", ["evil.jsonl", "evil.jsonl.gz", "evil.json"])
+def test_only_plain_names_are_offered(kind, file, shell, tmp_path):
+    names = [
+        "$(touch X)",
+        "`touch X`",
+        "two words",
+        "\x1b[31mred",
+        "x'y",
+        'q"r',
+        "*",
+        "-rf",
+        "naïve",
+        ";",
+        "~",
+        "",
+        *PLAIN,
+    ]
+    rows = [dict.fromkeys(names[:-1], {"inner": {"deep": 1}}), {"text": 'a "b": {'}, {"later": ["x", {"member": 1}]}]
+    text = json.dumps(rows, indent=1) if file == "evil.json" else "".join(f"{json.dumps(row)}\n" for row in rows)
+    data = text.encode()
+    (tmp_path / file).write_bytes(gzip.compress(data) if file.endswith("gz") else data)
+    environment = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    result = complete(shell, f"tkstudies select -i {file} ", kind, **environment)
+    separated = result.stdout.replace("\\\\:", ":")
+    offered = re.findall(r'"(.*?)"', separated) if kind == "zsh" else separated.splitlines()
+    assert (sorted(offered), result.stderr) == (sorted([*PLAIN, "text"]), "")
+    assert not (tmp_path / "X").exists()
+
+
+def test_a_name_is_found_in_a_record_that_is_cut(shell, tmp_path):
+    (tmp_path / "wide.jsonl").write_text('{"first":1,"long":"' + "x" * 100_000 + '","last":2}\n')
+    (tmp_path / "torn.jsonl").write_text('{"a":{"b":\n{"c":1}\n')
+    assert complete(shell, "tkstudies select -i wide.jsonl ").stdout.split() == ["first", "long"]
+    assert complete(shell, "tkstudies select -i torn.jsonl ").stdout.split() == ["a", "c"]
+
+
+def test_the_name_before_a_comma_is_plain_too(shell, tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"pc1":1}\n')
+    for before, offered in {"pc2,": ["pc2,pc1"], "$(touch&X),": [], "`touch`,": [], "a,b,": ["a,b,pc1"]}.items():
+        result = complete(shell, f"tkstudies select -i x.jsonl {before}p", "zsh")
+        assert re.findall(r'"(.*?)"', result.stdout) == offered
+
+
+def test_pipes_and_bombs_do_not_stop_the_shell(shell, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "folder.jsonl").mkdir()
+    (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(b'{"bomb":"' + bytes(200_000_000), 1))
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b'{"cut":1}\n' * 9)[:20])
+    (tmp_path / "good.jsonl").write_text('{"good":1}\n')
+    command = "select -i pipe.jsonl -i folder.jsonl -i bomb.jsonl.gz -i cut.jsonl.gz -i good.jsonl -i /dev/zero"
+    result = complete(shell, f"tkstudies {command} ", script="ulimit -v 1000000; exec timeout 20 tkstudies")
+    assert (result.stdout.split(), result.stderr, result.returncode) == (["bomb", "cut", "good"], "", 0)
+    assert complete(shell, "tkstudies select go", timeout=20).stdout == "good\n"
 
 
 def test_global_options_stand_before_a_subcommand_too(tkstudies):

@@ -1,14 +1,22 @@
-"""What the shell offers when a column name is being typed."""
+"""What the shell offers when a column name is being typed.
+
+Shells evaluate what is offered (zsh) or insert it as it is (bash), and whoever presses TAB hasn't chosen the files that
+lie in the folder: only plain names are offered, of plain files, from their first bytes.
+"""
 
 from __future__ import annotations
 
 import os
-from itertools import islice
+import re
+import stat
 
 import typer
 
 _MOST_FILES = 30
-_MOST_LINES = 200  # of a file: the first rows of a join may lack columns
+_MOST_BYTES = 1 << 16  # of a file, and of what is packed in it
+_PLAIN = re.compile(r"[A-Za-z0-9._:+/][A-Za-z0-9._:+/-]*")  # with a - in front it would be an option
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_TOKEN = re.compile(rb'"((?:[^"\\\n]|\\.)*)"([ \t\r\n]*:)?|[{}\n]')
 
 
 def columns(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -17,6 +25,8 @@ def columns(ctx: typer.Context, incomplete: str) -> list[str]:
     In a list such as ``pixel,str`` the last name is completed.
     """
     before, comma, name = incomplete.rpartition(",")
+    if not all(map(_PLAIN.fullmatch, filter(None, before.split(",")))):
+        return []
     found = dict.fromkeys(column for file in _files(ctx) for column in _columns(file))
     if not found:
         import glob
@@ -30,18 +40,41 @@ def columns(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _files(ctx: typer.Context) -> list[str]:
-    named = [*(ctx.params.get("inputs") or ()), *(ctx.params.get("files") or ()), *ctx.args]
-    return [name for name in named if os.path.isfile(name)]
+    return [*(ctx.params.get("inputs") or ()), *(ctx.params.get("files") or ()), *ctx.args]
 
 
 def _columns(file: str) -> list[str]:
-    from tkstudies import jsonl
-    from tkstudies.errors import TkstudiesError
-
+    """The plain ones among the names at the top of the records, also of a record that is cut."""
     found: dict[str, None] = {}
+    depth, start = 0, _beginning(file)
+    one_a_line = b"[" not in start.lstrip(_BLANK)[:1]
+    for token in _TOKEN.finditer(start):
+        text = token[0]
+        if text == b"{":
+            depth += 1
+        elif text == b"}":
+            depth = max(depth - 1, 0)
+        elif text == b"\n":
+            depth = 0 if one_a_line else depth
+        elif depth == 1 and token[2]:
+            found[token[1].decode("ascii", "replace")] = None
+    return [name for name in found if _PLAIN.fullmatch(name)]
+
+
+def _beginning(file: str) -> bytes:
+    """The first bytes of a plain file, unpacked; nothing of a pipe, a device, or what can't be read."""
+    import zlib
+
     try:
-        for record in islice(jsonl.read(file, skip_bad_lines=True), _MOST_LINES):
-            found.update(dict.fromkeys(record))
-    except TkstudiesError:
-        pass  # not a file of records: nothing to offer
-    return list(found)
+        number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)  # opening a pipe must not wait for a writer
+    except (OSError, ValueError):
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            return b""
+        start = os.read(number, _MOST_BYTES)
+        return zlib.decompressobj(wbits=31).decompress(start, _MOST_BYTES) if start[:1] == b"\x1f" else start
+    except (OSError, zlib.error):
+        return b""
+    finally:
+        os.close(number)
