@@ -47,7 +47,7 @@ def _columns(file: str) -> list[str]:
     """The plain ones among the names at the top of the records, also of a record that is cut."""
     found: dict[str, None] = {}
     depth, start = 0, _beginning(file)
-    one_a_line = b"[" not in start.lstrip(_BLANK)[:1]
+    one_a_line = start.lstrip(_BLANK)[:1] != b"["
     for token in _TOKEN.finditer(start):
         text = token[0]
         if text == b"{":

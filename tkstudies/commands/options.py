@@ -98,9 +98,9 @@ def check_stdin_once(
 
 def certification(file: str) -> Certification:
     """The good runs and lumisections of a certification JSON."""
-    from tkstudies.analysis.tables.certification import Certification
+    from tkstudies.analysis.tables.certification import read_certification
 
-    return Certification(jsonl.read_value(file, "a certification file"), file)
+    return read_certification(file)
 
 
 def warn_of_gaps(incomplete: int, rows: int, missing: str, advice: str) -> None:

@@ -9,7 +9,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tkstudies.errors import InputError, UsageError
-from tkstudies.jsonl.codec import BadRecord, decode_value, encode, finite
+from tkstudies.jsonl.codec import decode_value, encode, finite
 from tkstudies.jsonl.output import flush_outputs, reason
 
 if TYPE_CHECKING:
@@ -157,9 +157,18 @@ def read_value(file: str, expected: str = "JSON") -> Any:
     Raises:
         InputError: The file can't be read, or holds something else.
     """
+    return value_in(file, expected, decode_value)
+
+
+def value_in(file: str, expected: str, decoder: Callable[[bytes], Any]) -> Any:
+    """What a decoder makes of the whole text of a file, otherwise as `read_value`.
+
+    Args:
+        decoder: Raises ValueError for what it doesn't take.
+    """
     check_source(file, expected)
     with opened(file) as stream:
         try:
-            return decode_value(stream.read().removeprefix(_BOM))
-        except (OSError, EOFError, BadRecord) as error:
+            return decoder(stream.read().removeprefix(_BOM))
+        except (OSError, EOFError, ValueError, RecursionError) as error:
             raise InputError(f"{shown(file)} is not {expected}: {reason(error)}") from None
