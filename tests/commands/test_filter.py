@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.analysis import studies
 from tests.conftest import ROOT, from_lines, to_lines
 from tests.pipe.test_columns import NAMES, ODD_LINES, lines
-from tkstudies import jsonl
+from tkstudies import console, jsonl
 from tkstudies.analysis.tables.expressions import parse
 from tkstudies.commands.filter import filter_records
 
@@ -34,8 +34,11 @@ def test_a_study_equals_the_definition(expressions, invert, tkstudies):
     result = tkstudies("filter", *expressions, *["--invert"] * invert, input=rows)
     assert (result.stdout, result.exit_code) == (to_lines(kept), 0)
     unknown = expressions == ["no_such_column !~ x"]
-    assert ("warning: no record has a value in no_such_column" in result.stderr) == unknown
-    assert bool(result.stderr) == unknown
+    *warnings, counted = result.stderr.splitlines()
+    assert counted.startswith(f"{len(kept):,} of {len(rows):,} records kept")
+    assert any("warning: no record has a value in no_such_column" in line for line in warnings) == unknown
+    assert bool(warnings) == unknown
+    assert tkstudies("-q", "filter", *expressions, input=rows).stderr.count("\n") == unknown
     assert kept or unknown
 
 
@@ -56,13 +59,112 @@ def test_a_column_that_is_nowhere_is_told(expression, words, tkstudies):
     assert result.exit_code == 0
 
 
-def test_what_the_conditions_met_when_nothing_is_kept(tkstudies):
-    rows = [{"run_number": 1, "tracking": "GOOD"}, {"run_number": 2, "tracking": "GOOD", "pixel": "GOOD"}]
-    result = tkstudies("filter", "tracking = good", "run_number in 1-5", "pixel = GOOD", input=rows)
+STATUSES = [{"tracking": status} for status in ["GOOD"] * 60 + ["BAD"] * 28 + ["NOTSET"] * 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expressions", "why"),
+    [
+        (STATUSES, ["tracking = good"], "tracking is GOOD (60), BAD (28), NOTSET (2); good differs in case only"),
+        (STATUSES, ["tracking = EXCLUDED"], "tracking is GOOD (60), BAD (28), NOTSET (2)"),
+        (STATUSES, ["tracking in Bad,x"], "tracking is GOOD (60), BAD (28), NOTSET (2); Bad differs in case only"),
+        (
+            STATUSES,
+            ["tracking ~ notset"],
+            "tracking is GOOD (60), BAD (28), NOTSET (2); notset differs in case only: (?i)notset finds it",
+        ),
+        (
+            STATUSES,
+            ["tracking = GOOD,BAD"],
+            "tracking is GOOD (60), BAD (28), NOTSET (2); a list goes with in: tracking in GOOD,BAD",
+        ),
+        (STATUSES, ["tracking != BAD", "tracking = x"], "tracking is GOOD (60), NOTSET (2) in the 62 that satisfy "),
+        ([{"a": "x ", "b": 1}], ["a = x"], 'a is "x " (1); x differs in blanks only'),
+        ([{"run": 5}, {"run": 7}], ['run = "5"'], 'run is 5 (1), 7 (1); "5" in quotes is a text, run is a number'),
+        ([{"run": 5}, {"run": 7}], ['run > "5"'], 'run is 5 (1), 7 (1); "5" in quotes is a text, run is a number'),
+        ([{"run": 5}], ["run = 1-9"], "run is 5 (1); a range goes with in: run in 1-9"),
+        ([{"run": 5}], ["run in 9-1"], "run is 5 (1); the range 9-1 is reversed"),
+        ([{"x": n / 8} for n in range(9)], ["x > 5"], "x is 0 to 1 (9)"),
+        ([{"x": n / 8} for n in range(99)], ["x = 50"], "x is 0 to 12.25 (99)"),
+        ([{"x": str(n)} for n in range(25)], ["x = 50"], 'x is "0" (1), "1" (1), '),
+        ([{"x": None}, {"x": "5"}, {}, {"x": True}], ["x = 6"], 'x is null (2), "5" (1), true (1)'),
+        ([{"x": ["a", "b"]}, {"x": []}, {"x": {"y": 1}}], ["x = c"], "x is a (1), b (1), [] (1), {...} (1)"),
+        ([{"x": "\x1b[31m"}], ["x = 6"], "x is '\\x1b[31m' (1)"),
+        ([{"x": "y" * 99}], ["x = 6"], f"x is {'y' * 37}... (1)"),
+        ([{"t": 5, "lim": 9}], ["t > lim or u = 2"], "t is 5 (1), lim is 9 (1)"),
+        ([{"tracking": "GOOD"}], ["--invert", "tracking = GOOD"], "all of them satisfy the conditions, and --invert"),
+    ],
+)
+def test_why_nothing_was_kept(rows, expressions, why, tkstudies):
+    result = tkstudies("filter", *expressions, input=rows)
     assert (result.stdout, result.exit_code) == ("", 0)
-    assert result.stderr == 'no record kept; the last one has "tracking":"GOOD","run_number":2\n'
-    assert tkstudies("filter", "tracking = good", input=[]).stderr == ""
-    assert tkstudies("filter", "--invert", "tracking = GOOD", input=rows).stderr == ""
+    counted = f"0 of {len(rows)} record{'s' if len(rows) > 1 else ''} kept: "
+    assert result.stderr.splitlines()[-1].startswith(counted + why)
+    assert "--invert" in expressions or "in the" in why or len(rows) == 25 or result.stderr.endswith(why + "\n")
+    assert tkstudies("filter", "-q", *expressions, input=rows).stderr.count(" kept") == 0
+
+
+def test_at_most_twenty_values_are_told(tkstudies):
+    result = tkstudies("filter", "x = no", input=[{"x": f"v{n}"} for n in range(30)] + [{"x": "v0"}])
+    assert result.stderr.startswith("0 of 31 records kept: x is v0 (2), v1 (1), ")
+    assert result.stderr.endswith(", v19 (1) and others (10)\n")
+
+
+def test_the_count_is_always_told(tkstudies):
+    assert tkstudies("filter", "tracking = GOOD", input=STATUSES).stderr == "60 of 90 records kept\n"
+    assert tkstudies("filter", "--invert", "tracking = GOOD", input=STATUSES).stderr == "30 of 90 records kept\n"
+    assert tkstudies("-q", "filter", "tracking = GOOD", input=STATUSES).stderr == ""
+
+
+GOLDEN = {"317435": [[1, 50]], "317436": [[1, 9]], "317440": []}
+
+
+@pytest.mark.parametrize(
+    ("rows", "arguments", "why"),
+    [
+        ([{"run_number": 317434}] * 260, [], "run 317434 isn't in it"),
+        ([{"run_number": 317434}, {"run_number": "317433.0"}], [], "runs 317434, 317433 aren't in it"),
+        ([{"run_number": 317440}], [], "run 317440 isn't in it"),
+        ([{"run_number": n} for n in range(300, 330)], [], "runs 300, 301, 302, 303, 304 and others aren't in it"),
+        (
+            [{"run_number": 317435, "lumisection_number": n} for n in (51, 52)],
+            [],
+            "run 317435 is in it, but not lumisections 51, 52",
+        ),
+        ([{"run_number": 317434, "x": 1}], ["x = 1"], "run 317434 isn't in it"),
+    ],
+)
+def test_why_nothing_is_certified(rows, arguments, why, tkstudies, tmp_path):
+    (tmp_path / "golden.json").write_text(json.dumps(GOLDEN))
+    result = tkstudies("filter", "--golden", tmp_path / "golden.json", *arguments, input=rows)
+    assert (result.stdout, result.exit_code) == ("", 0)
+    assert result.stderr == f"0 of {console.counted(len(rows), 'record')} kept: {tmp_path}/golden.json: {why}\n"
+
+
+def test_what_a_certified_run_lacks(tkstudies, tmp_path):
+    (tmp_path / "golden.json").write_text(json.dumps(GOLDEN))
+    rows = [{"run_number": 317435, "x": 2}, {"run_number": 317434, "x": 1}]
+    result = tkstudies("filter", "--golden", tmp_path / "golden.json", "x = 1", input=rows)
+    assert (result.stdout, result.stderr) == ("", "0 of 2 records kept: x is 2 (1)\n")
+    (tmp_path / "empty.json").write_text("{}")
+    result = tkstudies("filter", "--golden", tmp_path / "empty.json", input=rows)
+    assert result.stderr.endswith("empty.json names no run\n")
+    rows = [{"run_number": 317435}, {"run_number": None}, {"run_number": "run 317435"}]
+    result = tkstudies("filter", "--golden", tmp_path / "golden.json", input=rows)
+    assert result.stderr.splitlines() == [
+        f"warning: 2 records without a run number can't be in {tmp_path}/golden.json",
+        "1 of 3 records kept",
+    ]
+
+
+def test_keys_of_records_in_other_clothes(tkstudies, tmp_path):
+    (tmp_path / "golden.json").write_text('{"392001": [[1, 50]], "392002": [[5, 9]]}')
+    good = [{"run_number": run} for run in (392001, 392001.0, "392002", " 392002.0 ")]
+    good += [{"run_number": 392001, "lumisection_number": number} for number in (12, 12.0, "12")]
+    bad = [{"run_number": 392003.0}, {"run_number": 392002, "lumisection_number": 12.0}]
+    result = tkstudies("filter", "--golden", tmp_path / "golden.json", input=[*good, *bad])
+    assert from_lines(result.stdout) == good
+    assert result.stderr == "7 of 9 records kept\n"
 
 
 def test_certified_runs_need_a_run_number(tkstudies, tmp_path):

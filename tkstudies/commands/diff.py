@@ -11,8 +11,8 @@ from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
+    from tkstudies.analysis.tables.conditions import Conditions
     from tkstudies.analysis.tables.differences import Side, Summary
-    from tkstudies.analysis.tables.expressions import Condition
 
 app = options.application()
 
@@ -85,7 +85,7 @@ def diff(
     left_side = _load("the left side", left_reader, left_conditions)
     right_side = _load(jsonl.shown(right), right_reader, right_conditions)
     keys = analysis.shared_keys(left_side, right_side, options.words(on))
-    chosen = {c.column for c in left_conditions} & {c.column for c in right_conditions}
+    chosen = set(left_conditions.columns) & set(right_conditions.columns)
     compared = analysis.shared_columns(left_side, right_side, keys, options.words(columns), chosen)
     if left_side.lines and right_side.lines and not compared:
         console.warn(f"no column in common but {', '.join(keys)}: only rows on one side are found")
@@ -98,14 +98,17 @@ def diff(
     options.report_skipped(left_reader, right_reader)
 
 
-def _load(name: str, reader: jsonl.Reader, conditions: list[Condition]) -> Side:
+def _load(name: str, reader: jsonl.Reader, conditions: Conditions) -> Side:
     from tkstudies.analysis.tables.differences import Side
 
     side = Side(name)
     for line, record in reader.lines():
-        side.add(line, record, wanted=all(condition(record) for condition in conditions))
+        side.add(line, record, wanted=conditions.hold(record))
+    losses = console.Losses()
+    conditions.check(side.columns, losses)
+    losses.tell()
     if side.columns and not side.lines:
-        console.warn(f"{name}: no row satisfies the conditions")
+        console.warn(f"{name}: no row satisfies the conditions{conditions.why_nothing(side.columns)}")
     return side
 
 

@@ -36,11 +36,16 @@ def filter_records(
     OP is one of  =  !=  <  <=  >  >=  in  ~  !~  exists  missing
     ~ searches for a regular expression; in takes a list; nothing is ever
     evaluated. Absent and null values satisfy only missing, != and !~.
+    Behind < <= > >= a word that is a column is that column; in a list N-M is
+    the numbers from N to M. or joins two conditions of one expression. If
+    nothing is kept, the values that there are say why.
 
     \b
     Examples:
       tkstudies filter 'tracking = BAD' < study.jsonl
       tkstudies filter 'reco in express,prompt' 'Hits.Pixel.mean > 0' -i study.jsonl
+      tkstudies filter 'pixel = BAD or strip = BAD' 'run_number in 317434-317440' -i study.jsonl
+      tkstudies filter 't2 > t2_limit_99 or q > q_limit_99' -i pca.jsonl
       tkstudies filter --invert 'bad_reason missing' -i study.jsonl | head
       tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
     """
@@ -49,10 +54,10 @@ def filter_records(
     from tkstudies.analysis.tables.filter import Filter
 
     certified = options.certification(golden) if golden else None
-    chosen = Filter(options.conditions(expressions), certified, invert)
+    chosen = Filter(expressions or (), certified, invert)
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
     jsonl.write_lines(chosen.lines(records), output)
     chosen.losses().tell()
-    if why := chosen.why_nothing():
-        console.say(why)
+    if chosen.records:
+        console.say(chosen.summary())
     options.report_skipped(records)

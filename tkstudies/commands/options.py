@@ -14,7 +14,7 @@ from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
     from tkstudies.analysis.tables.certification import Certification
-    from tkstudies.analysis.tables.expressions import Condition
+    from tkstudies.analysis.tables.conditions import Conditions
 
 
 def application(**settings: Any) -> typer.Typer:
@@ -116,13 +116,11 @@ def report_skipped(*readers: jsonl.Reader | None) -> None:
             console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {records.name}")
 
 
-def conditions(expressions: list[str] | None) -> list[Condition]:
+def conditions(expressions: list[str] | None) -> Conditions:
     """The conditions of a repeatable option that takes filter expressions."""
-    if not expressions:
-        return []
-    from tkstudies.analysis.tables.expressions import parse
+    from tkstudies.analysis.tables.conditions import Conditions
 
-    return [parse(text) for text in expressions]
+    return Conditions(expressions or ())
 
 
 def words(values: list[str] | None) -> tuple[str, ...]:

@@ -105,9 +105,13 @@ def outliers(
     where = points(rows, options.words(columns), missing.value)
     training = None
     if conditions:
-        training = np.array([all(condition(row) for condition in conditions) for row in rows], dtype=bool)
+        training = np.array([conditions.hold(row) for row in rows], dtype=bool)
+        known, losses = dict.fromkeys(column for row in rows for column in row), console.Losses()
+        conditions.check(known, losses)
+        losses.tell()
         if not training.any():
-            raise InputError(f"--train-where {' '.join(train_where or [])}: no row to learn from")
+            why = conditions.why_nothing(known)
+            raise InputError(f"--train-where {' '.join(train_where or [])}: no row to learn from{why}")
     findings = [analysis.detect(method, where, rows, training, **settings) for method in chosen]
     with jsonl.Writer(output) as writer:
         for number, row in enumerate(rows):

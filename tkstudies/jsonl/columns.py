@@ -67,11 +67,17 @@ def row_decoder(
 
 
 class NamedColumns:
-    """The values of a few columns whose names are known beforehand."""
+    """The values of a few columns whose names are known beforehand.
 
-    def __init__(self, columns: Iterable[str]):
+    Args:
+        unset: Those of the columns whose value is ``msgspec.UNSET`` where a record doesn't have them; the others are
+            None then.
+    """
+
+    def __init__(self, columns: Iterable[str], unset: Container[str] = ()):
         self.columns = tuple(dict.fromkeys(columns))
-        self._decode = row_decoder(dict.fromkeys(self.columns, Any), self.columns)
+        self._absent = [(column, msgspec.UNSET if column in unset else None) for column in self.columns]
+        self._decode = row_decoder(dict.fromkeys(self.columns, Any), self.columns, unset=unset)
 
     def decode(self, line: bytes) -> Values:
         """One value for each of ``columns``.
@@ -83,7 +89,7 @@ class NamedColumns:
 
     def from_record(self, record: Mapping[str, Any]) -> Values:
         """The same of a decoded record."""
-        return tuple([record.get(column) for column in self.columns])
+        return tuple([record.get(column, absent) for column, absent in self._absent])
 
 
 class LearnedColumns:

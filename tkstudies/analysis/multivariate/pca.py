@@ -15,7 +15,7 @@ from tkstudies import console
 from tkstudies.analysis.multivariate import components
 from tkstudies.analysis.multivariate.components import CONFIDENCES, Model
 from tkstudies.analysis.multivariate.matrix import FeatureMatrix, MatrixBuilder, filler, require_rows
-from tkstudies.analysis.tables.expressions import Condition, parse
+from tkstudies.analysis.tables.conditions import ALL_HOLD, Conditions
 from tkstudies.analysis.tables.labels import LABELS
 from tkstudies.errors import InputError
 from tkstudies.jsonl import Records, decode, encode, records_of
@@ -67,21 +67,24 @@ class ComponentTable:
         self._beside = LineStore()
         self._fitted = bytearray()  # whether a model is fitted to a row, a byte each
         self._fit_where = fit_where
-        conditions = [parse(text) for text in fit_where]
-        tested = [condition.column for condition in conditions]
-        self._builder = MatrixBuilder(self._patterns, model.features if model else None, [*KEPT, *tested])
-        self._read(records, conditions, [self._builder.wanted.index(column) for column in tested])
+        self._chosen = Conditions(fit_where)
+        wanted = [*KEPT, *self._chosen.columns]
+        self._builder = MatrixBuilder(self._patterns, model.features if model else None, wanted)
+        self._read(records, self._chosen)
         self.matrix: FeatureMatrix = self._builder.matrix()
         left_out = len(self._fitted) - self.matrix.rows
         self.losses.add(left_out, "row", f"had no features and {'is' if left_out == 1 else 'are'} left out")
 
-    def _read(self, records: Records, conditions: Sequence[Condition], places: list[int]) -> None:
+    def _read(self, records: Records, chosen: Conditions) -> None:
+        places = [self._builder.wanted.index(column) for column in chosen.columns]
         for line, row in records.rows(self._builder):
             values = self._builder.add(row)
-            tested = [None if values[place] is UNSET else values[place] for place in places]
-            holds = all(condition.holds(value) for condition, value in zip(conditions, tested, strict=True))
-            self._fitted.append(holds)
+            tested = [values[place] for place in places]
+            failed = chosen.failing(tested)
+            chosen.reasons.add(failed, tested)
+            self._fitted.append(failed == ALL_HOLD)
             self._beside.add(line if self._keep_all else _labels(values))
+        chosen.check(self._builder.columns, self.losses)
 
     def fit(self, count: int = COMPONENTS, missing: str = "zero") -> Model:
         """Fit principal components to the chosen rows.
@@ -96,7 +99,8 @@ class ComponentTable:
         matrix = self.matrix
         chosen = np.frombuffer(self._fitted, dtype=bool)[matrix.kept]
         if matrix.rows and not chosen.any():
-            raise InputError(f"--fit-where {' '.join(self._fit_where)}: no row to fit")
+            why = self._chosen.why_nothing(self._builder.columns)
+            raise InputError(f"--fit-where {' '.join(self._fit_where)}: no row to fit{why}")
         for pattern in self._patterns:
             if not fnmatch.filter(matrix.features, pattern):
                 others = f"; there are {console.listed(matrix.features)}" if matrix.features else ""

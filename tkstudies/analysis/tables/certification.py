@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from tkstudies.errors import InputError
@@ -107,7 +108,7 @@ def _checked(ranges: Any) -> Ranges:
         raise ValueError(f"{_quoted(ranges)} is no list of ranges")
     found = [_range(bounds) for bounds in ranges]
     in_order = sorted(found)
-    for before, after in zip(in_order, in_order[1:], strict=False):
+    for before, after in pairwise(in_order):
         if after[0] <= before[1]:
             raise ValueError(f"{_quoted(before)} and {_quoted(after)} overlap")
     return found

@@ -4,7 +4,7 @@
 operator                  holds when
 ========================  ==============================================================
 ``=``  ``!=``             the value equals VALUE; doesn't
-``<`` ``<=`` ``>`` ``>=``  the value is less, ... than VALUE
+``<`` ``<=`` ``>`` ``>=``  the value is less, ... than VALUE, or than that of another column
 ``in``                    the value equals one of a comma-separated list
 ``~``  ``!~``             the regular expression VALUE is found in the value; isn't
 ``exists`` ``missing``    the column is there and not null; isn't (no VALUE)
@@ -13,12 +13,16 @@ operator                  holds when
 - Numbers compare as numbers, also with a text that holds a number; ``true`` and ``false`` with booleans; two
   texts as text, so that ISO dates and eras sort as one expects. A number and a word have no order. Quotes
   force text: ``comment = "1"``.
+- Behind ``<`` ``<=`` ``>`` ``>=`` a word without quotes that is a column of the records is that column (``t2 >
+  t2_limit_99``); null on either side satisfies none of them. Everywhere else a word is a word.
+- In a list N-M, with N not above M, is all whole numbers from N to M: ``run_number in 317434-317440``.
 - Null, NaN and an absent column are the same: they satisfy only ``missing``, ``!=`` and ``!~``. The last two
   are the exact negations of ``=`` and ``~``: a row with an unknown status never gets lost in ``pixel !=
   BAD``.
 - For a list (``problem_names``) ``=``, ``in`` and ``~`` ask whether any member satisfies them.
-- A column name with spaces is quoted. One expression is one condition; several expressions are joined by
-  "and".
+- A column name with spaces is quoted. ``or`` between two conditions of one expression is "or"; several
+  expressions are joined by "and". Quotes keep an ``or`` in a text; behind ``~`` it is part of the pattern if
+  what follows is no condition.
 
 Nothing is ever evaluated as code.
 """
@@ -27,55 +31,87 @@ from __future__ import annotations
 
 import operator
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tkstudies.analysis.tables import connectives, literals
+from tkstudies.analysis.tables.literals import Problem
 from tkstudies.errors import UsageError
-from tkstudies.records import number_in
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "~", "!~", "exists", "missing")
-MAX_PATTERN_LENGTH = 1000
 
 _ORDERINGS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _EXPRESSION = re.compile(
-    r"""\s*(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)'|(?P<bare>[^\s=<>!~"'][^\s=<>!~]*))
+    r"""\s*(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)'|(?P<bare>[^\s=<>!~"'(][^\s=<>!~]*))
         (?:\s*(?P<symbol>!=|<=|>=|!~|=|<|>|~)|\s+(?P<word>in|exists|missing)(?=\s|$))
         \s*(?P<value>.*?)\s*""",
     re.VERBOSE | re.DOTALL,
 )
-_QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
-_LIST_ITEM = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(,|$)""", re.DOTALL)
-_SECOND_CONDITION = re.compile(r"\s(?:and|or|&&|\|\|)\s.*(?:[=<>~]|\b(?:in|exists|missing)\b)", re.DOTALL)
-_NULLS = ("null", "none", "nan")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One parsed expression: call it with a record, or `holds` with the value of its column.
+    """One parsed condition: call it with a record, or `holds` with the value of its column.
 
     Attributes:
         column: Name of the column. operator: One of `OPERATORS`. value: Number, boolean or text; for ``in`` a
         tuple of them; for ``~`` and ``!~`` the pattern; else None.
+        word: The value of an order where it may be the name of a column, else None; `holds` compares with its text.
+        text: As it was written.
     """
 
     column: str
     operator: str
     value: Any
     holds: Callable[[Any], bool] = field(repr=False, compare=False)
+    word: str | None = None
+    text: str = field(default="", compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that the condition reads."""
-        return (self.column,)
+        """The columns that the condition reads: the one of its word only if the records have it."""
+        return (self.column,) if self.word is None else (self.column, self.word)
+
+    @property
+    def alternatives(self) -> tuple[Condition, ...]:
+        """The condition alone (see `Either`)."""
+        return (self,)
 
     def __call__(self, record: Mapping[str, Any]) -> bool:
+        if self.word is not None and self.word in record:
+            return self.holds_between(record.get(self.column), record[self.word])
         return self.holds(record.get(self.column))
 
+    def holds_between(self, value: Any, other: Any) -> bool:
+        """Of an order: does it hold between the values of two columns?"""
+        return literals.ordered(_ORDERINGS[self.operator], value, other)
 
-def parse(text: str) -> Condition:
-    """Turn ``COLUMN OP VALUE`` into a condition.
+
+@dataclass(frozen=True)
+class Either:
+    """Conditions of which one must hold, in one expression."""
+
+    alternatives: tuple[Condition, ...]
+    text: str = field(default="", compare=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the conditions read."""
+        return tuple(dict.fromkeys(column for condition in self.alternatives for column in condition.columns))
+
+    def __call__(self, record: Mapping[str, Any]) -> bool:
+        return any(condition(record) for condition in self.alternatives)
+
+
+Expression = Condition | Either
+
+Meaning = tuple[Any, literals.Test, str | None]
+"""The value of a condition, the test of its column's values, and the word that may be a column."""
+
+
+def parse(text: str) -> Expression:
+    """Turn ``COLUMN OP VALUE``, or several of them with ``or`` between them, into a condition.
 
     Raises:
         UsageError: The expression can't be understood; says what was expected.
@@ -86,133 +122,112 @@ def parse(text: str) -> Condition:
         (True, False, False)
         >>> parse("reco in express,prompt").value
         ('express', 'prompt')
+        >>> parse("pixel = BAD or strip = BAD")({"pixel": "GOOD", "strip": "BAD"})
+        True
     """
+    parts, words = connectives.split(text, _is_condition)
+    if not parts or any(word.lower() != "or" for word in words):
+        shown = text if len(text) <= 80 else text[:77] + "..."
+        problem = _rewritten(text) if parts else _problem(text)
+        raise UsageError(f"filter expression {shown!r}: {problem}; operators are {' '.join(OPERATORS)}")
+    conditions = tuple(map(_condition, parts))
+    return conditions[0] if len(conditions) == 1 else Either(conditions, text.strip())
+
+
+def _condition(text: str) -> Condition:
     match = _EXPRESSION.fullmatch(text)
     if match is None:
-        raise _error(text, "expected COLUMN OP VALUE (quote a column that holds spaces)")
-    column = match["double"] or match["single"] or match["bare"]
+        raise Problem("expected COLUMN OP VALUE (quote a column that holds spaces)")
     name, value = match["symbol"] or match["word"], match["value"]
     if name in ("exists", "missing"):
         if value:
-            raise _error(text, f"{name} takes no value")
-        return Condition(column, name, None, _exists if name == "exists" else _missing)
-    if not value:
-        raise _error(text, f'expected a value after {name} ("" is the empty text)')
-    if value[0] in "=<>~!" and name not in ("in", "!~"):
-        raise _error(text, f"{name}{value[0]} is no operator; quote a value that begins with {value[0]}")
-    if name in ("~", "!~"):
-        pattern = _pattern(text, value)
-        found = _any_member(lambda item: _found(pattern, item))
-        return Condition(column, name, pattern.pattern, found if name == "~" else _negation(found))
-    if name == "in":
-        literals = _list(text, value)
-        within = _any_member(lambda item: any(literal.equals(item) for literal in literals))
-        return Condition(column, name, tuple(literal.value for literal in literals), within)
-    literal = _literal(text, value)
-    if name in _ORDERINGS:
-        order = _ORDERINGS[name]
-        return Condition(column, name, literal.value, lambda item: literal.compares(order, item))
-    equal = _any_member(literal.equals)
-    return Condition(column, name, literal.value, equal if name == "=" else _negation(equal))
+            raise Problem(f"{name} takes no value")
+    elif not value:
+        raise Problem(f'expected a value after {name} ("" is the empty text)')
+    elif value[0] in "=<>~!" and name not in ("in", "!~"):
+        raise Problem(f"{name}{value[0]} is no operator; quote a value that begins with {value[0]}")
+    column = match["double"] or match["single"] or match["bare"]
+    meaning, holds, word = _MEANINGS[name](name, value)
+    return Condition(column, name, meaning, holds, word, text.strip())
 
 
-@dataclass(frozen=True)
-class _Literal:
-    """A value of an expression: its text, and the number or boolean that it stands for unless quoted."""
+def _existence(name: str, _: str) -> Meaning:
+    return None, literals.exists if name == "exists" else literals.missing, None
 
-    text: str
-    number: int | float | None = None
-    boolean: bool | None = None
 
-    @property
-    def value(self) -> Any:
-        if self.number is not None:
-            return self.number
-        return self.text if self.boolean is None else self.boolean
+def _search(name: str, value: str) -> Meaning:
+    pattern = literals.pattern(value)
+    found = literals.any_member(lambda item: literals.found(pattern, item))
+    return pattern.pattern, found if name == "~" else literals.negation(found), None
 
-    def equals(self, item: Any) -> bool:
-        if isinstance(item, bool):
-            return item is self.boolean
-        return self.compares(operator.eq, item)
 
-    def compares(self, order: Callable[[Any, Any], bool], item: Any) -> bool:
-        if isinstance(item, str) and self.number is None:
-            return order(item, self.text)
-        if isinstance(item, str):
-            number = number_in(item)
-            return number is not None and order(number, self.number)
-        if isinstance(item, (int, float)) and not isinstance(item, bool) and self.number is not None:
-            return order(item, self.number)
+def _membership(_: str, value: str) -> Meaning:
+    members = literals.members(value)
+    within = literals.any_member(lambda item: any(member.covers(item) for member in members))
+    return tuple(member.value for member in members), within, None
+
+
+def _equality(name: str, value: str) -> Meaning:
+    literal = literals.literal(value)
+    equal = literals.any_member(literal.equals)
+    return literal.value, equal if name == "=" else literals.negation(equal), None
+
+
+def _ordering(name: str, value: str) -> Meaning:
+    """A word without quotes may be a column; true and false have no order and are words here."""
+    literal, order = literals.literal(value), _ORDERINGS[name]
+    word = literal.text if literal.number is None and not literal.quoted else None
+    return literal.value if word is None else word, lambda item: literal.compares(order, item), word
+
+
+_MEANINGS: dict[str, Callable[[str, str], Meaning]] = {
+    **dict.fromkeys(("exists", "missing"), _existence),
+    **dict.fromkeys(("~", "!~"), _search),
+    **dict.fromkeys(("=", "!="), _equality),
+    **dict.fromkeys(_ORDERINGS, _ordering),
+    "in": _membership,
+}
+
+
+def _is_condition(text: str) -> bool:
+    try:
+        return bool(_condition(text))
+    except Problem:
         return False
 
 
-def _literal(text: str, value: str) -> _Literal:
-    quoted = _QUOTED.fullmatch(value)
-    if quoted and quoted[1] not in quoted[2]:
-        return _Literal(quoted[2])
-    if value[:1] in ("'", '"'):
-        raise _error(text, f"a quoted value must end with its quote: {value}")
-    if value.lower() in _NULLS:
-        raise _error(text, f"write COLUMN missing or COLUMN exists to ask for {value}")
-    if _SECOND_CONDITION.search(value):
-        raise _error(text, "one condition per expression: give the next one as an argument of its own, or quote")
-    boolean = {"true": True, "false": False}.get(value.lower())
-    return _Literal(value, number_in(value), boolean)
-
-
-def _list(text: str, value: str) -> list[_Literal]:
-    if value[0] in "([{":
-        raise _error(text, "write the list after in without brackets, or quote its members: in express,prompt")
-    literals, position, separator = [], 0, ","
-    while separator:
-        item = _LIST_ITEM.match(value, position)
-        if item is None:
-            raise _error(text, "expected a comma between the members of the list")
-        if not item[1]:
-            raise _error(text, 'a member of the list is empty ("" is the empty text)')
-        literals.append(_literal(text, item[1]))
-        position, separator = item.end(), item[2]
-    return literals
-
-
-def _pattern(text: str, value: str) -> re.Pattern[str]:
-    quoted = _QUOTED.fullmatch(value)
-    source = quoted[2] if quoted else value
-    if len(source) > MAX_PATTERN_LENGTH:
-        raise _error(text, f"a regular expression may have {MAX_PATTERN_LENGTH} characters, this has {len(source)}")
+def _problem(text: str) -> str:
+    """What is wrong with an expression that isn't one: with its first part that is no condition."""
+    if connectives.CONNECTIVE.fullmatch(f" {text.strip()} "):
+        return f"both conditions and the {text.strip()} between them are one argument: 'pixel = BAD or strip = BAD'"
+    part, start = text, 0
+    for match in connectives.CONNECTIVE.finditer(text):
+        before = text[start : match.start()]
+        if _is_condition(before):
+            start, part = match.end(), text[match.end() :]
+            if _EXPRESSION.fullmatch(part) is None and part[:1] != "(":
+                return _half(_condition(before), match[1] or match[2], part)
+    if "(" in (text.strip()[:1], part.strip()[:1]):
+        return _rewritten(text)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "possible nested set": no business of the user's
-            return re.compile(source)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise _error(text, f"bad regular expression {source!r}: {error}") from None
+        _condition(part)
+    except Problem as problem:
+        return str(problem)
+    return "expected COLUMN OP VALUE"
 
 
-def _exists(value: Any) -> bool:
-    return value is not None and value == value  # NaN differs from itself
+def _half(before: Condition, word: str, rest: str) -> str:
+    """``pixel = BAD or EXCLUDED``."""
+    values = f"{before.text.rpartition(before.operator)[2].strip()},{rest.strip()}"
+    several = f"for several values write {before.column} in {values}; " if before.operator in ("=", "in") else ""
+    return f"behind {word} a whole condition is expected: {several}quote a text that holds {word}"
 
 
-def _missing(value: Any) -> bool:
-    return not _exists(value)
+def _rewritten(text: str) -> str:
+    import shlex
 
-
-def _found(pattern: re.Pattern[str], item: Any) -> bool:
-    """Search texts as they are, numbers and booleans as JSON writes them."""
-    if isinstance(item, bool):
-        item = "true" if item else "false"
-    elif isinstance(item, (int, float)) and _exists(item):
-        item = repr(item)
-    return isinstance(item, str) and pattern.search(item) is not None
-
-
-def _any_member(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: any(map(test, value)) if isinstance(value, list) else test(value)
-
-
-def _negation(test: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: not test(value)
-
-
-def _error(text: str, problem: str) -> UsageError:
-    shown = text if len(text) <= 80 else text[:77] + "..."
-    return UsageError(f"filter expression {shown!r}: {problem}; operators are {' '.join(OPERATORS)}")
+    rule = "one condition per expression, or several joined by or, without brackets"
+    clauses = connectives.rewritten(text, _is_condition)
+    arguments = " ".join(map(shlex.quote, clauses))
+    together = {0: "all expressions must hold", 1: ""}.get(len(clauses), " (all expressions must hold)")
+    return f"{rule}: {f'write {arguments}' if clauses else ''}{together}"
