@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from tkstudies import console
 from tkstudies.analysis.tables.expressions import Condition, Expression, parse
-from tkstudies.analysis.tables.reasons import Reasons
+from tkstudies.analysis.tables.unmet import Reasons
 from tkstudies.errors import InputError
 
 Values = Sequence[Any]
