@@ -6,6 +6,8 @@ from tkstudies.analysis.tables import labels
 from tkstudies.analysis.tables.labels import LABELS, PROBLEMS, ROW_WISE, SPREADING, RunLabels, label_record, select
 from tkstudies.errors import UsageError
 
+PARTIES = ("fill_type_party1", "fill_type_party2")
+
 
 def statuses(pixel, strip, tracking, **others):
     return {"pixel": pixel, "strip": strip, "tracking": tracking, **others}
@@ -55,6 +57,41 @@ def test_flags_of_the_names(name, record, expected):
     assert LABELS[name](record) is expected
 
 
+LEAD, PROTONS = dict.fromkeys(PARTIES, "PB82"), dict.fromkeys(PARTIES, "PROTON")
+PLAIN = {"rda_name": "/PromptReco/Collisions2025OO/DQM", "run_class_name": "Collisions25"}
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (PLAIN, None),
+        *(({**PLAIN, **dict.fromkeys(PARTIES, ion)}, True) for ion in ("O8", "NE10", "XE54", "PB82", "OXYGEN")),
+        ({**PLAIN, "fill__fill_type_runtime": "IONS"}, True),
+        ({**PLAIN, "fill_type_runtime": "PROTONS"}, False),
+        ({**PLAIN, "fill_type_runtime": "PROTON-PROTON"}, False),
+        ({**PLAIN, "fill_type_runtime": "PROTON_ION"}, True),
+        ({**PLAIN, **PROTONS}, False),
+        ({**PLAIN, "fill__fill_type_party1": "PROTON", "fill__fill_type_party2": "PB82"}, True),
+        ({**PLAIN, "fill_type_party1": "PROTON"}, None),
+        ({**PLAIN, **dict.fromkeys(PARTIES, "UNKNOWN")}, None),
+        ({"rda_name": "/PromptReco/HICollisions2023A/DQM", **PROTONS}, False),
+        ({"rda_name": "/PromptReco/Collisions2018B/DQM", **LEAD}, True),
+        ({"rda_name": "/Express/Cosmics18/DQM", "run_class_name": "Cosmics18", **LEAD}, False),
+        ({"rda_name": "/ReReco/Run2018_UL_CHIc/DQM", "run_class_name": "Collisions18"}, None),
+        ({"rda_name": "/ReReco/Run2016B_HIPM_UL2016/DQM", "run_class_name": "Collisions16"}, False),
+        ({"rda_name": "/ReReco/Run2018B_17Sep2018/DQM"}, False),
+        ({"rda_name": "/PromptReco/HIRun2018A/DQM"}, True),
+        ({"rda_name": "/PromptReco/PARun2016C/DQM"}, None),
+        ({"rda_name": "online", "run_class_name": "Collisions22HI"}, True),
+        ({"rda_name": "online", "run_class_name": "Collisions18"}, None),
+        ({"beamtype": "HeavyIon-HeavyIon", "doctor_pixel": "GOOD"}, True),
+        ({"beamtype": "Proton-Proton", "doctor_pixel": "GOOD"}, False),
+    ],
+)
+def test_heavy_ions_by_the_beams_then_by_the_names(record, expected):
+    assert labels.is_heavy_ion(record) is expected
+
+
 ONLINE = {"workspace": "global", "reco": "online"}
 
 
@@ -102,6 +139,52 @@ COLLISIONS, COSMICS = {"run_class_name": "Collisions18"}, {"run_class_name": "Co
 )
 def test_is_bad(record, expected):
     assert labels.is_bad(record) is expected
+
+
+@pytest.mark.parametrize(
+    ("record", "good"),
+    [
+        (statuses("GOOD", "GOOD", "GOOD", rda_state="COMPLETED"), True),
+        (statuses("Good", "good", "GOOD", rda_state="signoff"), True),
+        (statuses("GOOD", "BAD", "GOOD", rda_state="COMPLETED"), False),
+        (statuses("BAD", "EXCLUDED", None, rda_state="COMPLETED"), False),
+        (statuses("BAD", "GOOD", "GOOD", rda_state="COMPLETED", run_class_name="Cosmics18"), False),
+        *((statuses("GOOD", word, "GOOD", rda_state="COMPLETED"), None)
+          for word in ("EXCLUDED", "STANDBY", "NOTSET", "LOWSTAT", "EMPTY", None, "")),
+        *((statuses("BAD", "GOOD", "GOOD", rda_state=state), None)
+          for state in ("OPEN", "waiting dqm gui", "not significant for workspace", None, "")),
+        (statuses("GOOD", "GOOD", "GOOD"), None),
+        ({"rda_name": "online", "rda_state": "SIGNOFF", **statuses("GOOD", "GOOD", None)}, True),
+        ({"rda_name": "online", "rda_state": "SIGNOFF", **statuses("GOOD", "EXCLUDED", None)}, None),
+        ({"rda_name": "online", "rda_state": "SIGNOFF", **statuses("GOOD", "BAD", None)}, False),
+        ({"doctor_pixel": "Good", "doctor_strip": "Good", "doctor_tracking": "Good"}, True),
+        ({"doctor_pixel": "Good", "doctor_strip": "Good", "doctor_tracking": "Lowstat"}, None),
+        ({"doctor_pixel": "Good", "doctor_strip": "Good", "doctor_tracking": "Good", "rda_state": "OPEN"}, None),
+    ],
+)  # fmt: skip
+def test_certified_good_and_bad_are_three_valued(record, good):
+    assert labels.is_certified_good(record) is good
+    assert labels.is_certified_bad(record) is (None if good is None else not good)
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"doctor_pixel_lowstat": True, "doctor_strip_lowstat": False}, True),
+        ({"doctor_pixel_lowstat": False, "doctor_strip_lowstat": None}, False),
+        ({"doctor_tracking_lowstat": None}, None),
+        ({"strip_cause": "HV | LOW_STATS", "strip": "BAD"}, True),
+        ({"strip_cause": "Low statistics", "strip": "BAD"}, True),
+        ({"strip_cause": "HV", "strip": "BAD"}, False),
+        ({"strip_cause": None, "strip": None}, None),
+        ({"pixel": "LOWSTAT"}, True),
+        ({"doctor_pixel": "Lowstat", "doctor_pixel_lowstat": False}, True),
+        ({"pixel": "GOOD"}, None),
+        ({}, None),
+    ],
+)
+def test_is_low_statistics(record, expected):
+    assert labels.is_low_statistics(record) is expected
 
 
 @pytest.mark.parametrize(
@@ -177,13 +260,58 @@ def test_bad_reason(comments, expected):
     assert labels.bad_reason({"tracking": "BAD", **comments}) == expected
 
 
+@pytest.mark.parametrize(
+    ("comment", "expected"),
+    [
+        ("Tracker in STANDBY", "standby"),
+        ("strip and pixel in stand-by", "standby"),
+        ("Pixel: Standby. Large noise in TEC", "noise"),
+        ("Pixel standby", "standby"),
+        ("The High Voltage was off", "hv_off"),
+        ("HighVoltage off in TIB", "hv_off"),
+        ("pixel and strips are off", "hv_off"),
+        ("problems with HV", "hv_problem"),
+        ("Muon trigger missing", "missing_trigger"),
+        ("DT is missing", "missing_trigger"),
+        ("eta differs: no DT", "missing_trigger"),
+        ("DTs not included", "missing_trigger"),
+        ("Fire alarm in the cavern", "fire_alarm"),
+        ("Cosmic noise", "noise"),
+        ("TID is noisy", "noise"),
+        ("No noise at all", "miscellaneous"),
+        ("Strip dead at the beginning of the run", "dead_at_beginning"),
+        ("BAD because of a 0T reco problem, power group off", "reconstruction_problem"),
+        ("wrong zero-suppression", "zero_suppression"),
+        ("PS issues in TOB", "ps_problem"),
+        ("maps are empty", "empty_plots"),
+        ("lowstat", "low_statistics"),
+        ("Pixel: 91.1%  SiStrip: 0.0%", "low_good_fraction"),
+        ("Pixel: 71.1%  SiStrip: 98.0%", "miscellaneous"),
+        # a FED or another detector that is away isn't the tracker's reason
+        ("FED 434 (TOB L3) excluded; noise in TID", "noise"),
+        ("noise in TID, FED 434 is excluded", "noise"),
+        ("excluded FED 434, fire alarm", "fire_alarm"),
+        ("FED 434 excluded", "excluded"),
+        ("FED 434 in error. Strip excluded, noise", "excluded"),
+        ("DT not in DAQ, eta distribution has two peaks", "missing_trigger"),
+        ("CSC was excluded", "missing_trigger"),
+        # the old phrases come first
+        ("low stat, noise in TID", "low_statistics"),
+        ("pixel excluded, fire alarm", "excluded"),
+        ("noise\nwas\nHV_off", "hv_off"),
+    ],
+)
+def test_learned_reasons(comment, expected):
+    assert labels.bad_reason({"tracking": "BAD", "comment": comment}) == expected
+
+
 def test_bad_reason_is_only_given_where_tracking_is_bad():
     assert labels.bad_reason({"tracking": "GOOD", "comment": "timing scan"}) is None
     assert labels.bad_reason({"tracking": None, "comment": "timing scan"}) is None
     assert labels.bad_reason({**ONLINE, **statuses("BAD", "BAD", None), "comment": "hv off"}) == "hv_off"
 
 
-@pytest.mark.parametrize(("label", "phrase"), PROBLEMS.items())
+@pytest.mark.parametrize(("label", "phrase"), [(name, phrase) for name in PROBLEMS for phrase in PROBLEMS[name]])
 def test_a_problem_of_one_row_is_one_of_its_run(label, phrase):
     rows = [
         {"run_number": 1, "reco": "online"},
@@ -193,6 +321,20 @@ def test_a_problem_of_one_row_is_one_of_its_run(label, phrase):
         {"run_number": 3, "problem_names": None},
     ]
     assert [row[label] for row in spread(rows)] == [True, True, False, False, None]
+
+
+@pytest.mark.parametrize(
+    ("problem", "label"),
+    [
+        ("PS issues", "has_ps_problem"),
+        ("offTrk noise increase", "has_off_track_noise"),
+        ("Off-track noise", "has_off_track_noise"),
+        ("Noisy modules", "has_noisy_module"),
+    ],
+)
+def test_problems_as_they_are_really_named(problem, label):
+    [row] = spread([{"run_number": 1, "problem_names": [problem]}])
+    assert [name for name in PROBLEMS if row[name]] == [label]
 
 
 def test_commissioning_spreads_over_the_run():

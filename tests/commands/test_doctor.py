@@ -41,7 +41,7 @@ def test_names_and_values(cookies, tkstudies, world):
     }  # fmt: skip
     assert (row["reco"], row["reference_reco"]) == ("express", "express")
     assert row["int_luminosity"] == sent["int_luminosity"] and isinstance(row["int_luminosity"], str)
-    assert row["doctor_strip"] == sent["sistrip"]
+    assert row["doctor_strip"] == sent["sistrip"].upper()
     assert row["reference_run_number"] == sent["reference_run__reference_run"]
     assert row["doctor_pixel_lowstat"] is False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ REASONS = """timing timing_scan · config misconfiguration · cm threshold cm_th
 · on only hv_off · only in hv_off · only on hv_off · no hv hv_off · hv for tracker is off hv_off · hv was off hv_off
 · excluded excluded · emittance emittance_scan · scan misc_scan · plots empty empty_plots · empty plot empty_plots
 · in daq not_in_daq · 1 ls low_statistics · dqm offline gui dqm_gui · low stat low_statistics"""
+REAL = Path(__file__).parents[2].parent / "shared" / "real"
+
 PROBLEMS = {
     "has_fed_error": "fed error",
     "has_new_hole": "new hole",
@@ -87,7 +90,8 @@ def test_a_study_equals_the_rules(tkstudies):
         if row["run_number"] in commissioning:
             assert new["is_commissioning"] is True
         if row.get("rda_name"):
-            assert new["is_heavy_ion"] == ("HI" in row["rda_name"])
+            is_unknown = row["rda_name"] == "online" and new["runtype"] != "cosmics"
+            assert new["is_heavy_ion"] == ("HI" in row["rda_name"] or (None if is_unknown else False)), row
     for label, phrase in PROBLEMS.items():
         for row, new in zip(rows, labelled, strict=True):
             of_run = [r.get("problem_names") for r in rows if r["run_number"] == row["run_number"]]
@@ -230,3 +234,50 @@ def test_an_empty_text_is_known_and_says_nothing(tkstudies):
     row = {"run_class_name": "", "rda_name": "/Express/Collisions2018/DQM"}
     labelled = from_lines(tkstudies("label", input=[row]).stdout)[0]
     assert (labelled["is_special"], labelled["is_commissioning"], labelled["runtype"]) == (False, False, None)
+
+
+DOCTORS = [
+    {"run_number": 1, "doctor_runtype": "Collisions", "beamtype": "HeavyIon-HeavyIon", "doctor_pixel": "GOOD",
+     "doctor_strip": "GOOD", "doctor_tracking": "GOOD", "doctor_pixel_lowstat": False, "comment": ""},
+    {"run_number": 2, "doctor_runtype": "Cosmics", "beamtype": "Cosmics", "doctor_pixel": "EXCLUDED",
+     "doctor_strip": "BAD", "doctor_tracking": "BAD", "doctor_strip_lowstat": True, "comment": "fire alarm"},
+    {"run_number": 3, "doctor_runtype": "Cosmics", "beamtype": "Cosmics", "doctor_pixel": "Excluded",
+     "doctor_strip": "Good", "doctor_tracking": "Good", "comment": None},
+]  # fmt: skip
+
+
+def test_a_table_of_the_doctor_alone_is_judged_by_its_own_statuses(tkstudies):
+    result = tkstudies("label", input=DOCTORS)
+    assert (result.stderr, result.exit_code) == ("", 0)
+    expected = {
+        "runtype": ["collisions", "cosmics", "cosmics"],
+        "is_heavy_ion": [True, False, False],
+        "tracking": ["GOOD", "BAD", "GOOD"],
+        "is_bad": [False, True, False],
+        "is_certified_good": [True, False, None],
+        "is_certified_bad": [False, True, None],
+        "is_low_statistics": [False, True, None],
+        "status_summary": ["Good", "Pixel Excluded, Strip Bad", "Pixel Excluded"],
+        "bad_reason": [None, "fire_alarm", None],
+    }
+    labelled = from_lines(result.stdout)
+    assert {name: [row[name] for row in labelled] for name in expected} == expected
+    assert tkstudies("label", input=result.stdout).stdout == result.stdout
+
+
+def test_the_registry_comes_before_the_doctor(tkstudies):
+    registry = {"rda_state": "OPEN", "pixel": None, "strip": None, "tracking": None}
+    rows = from_lines(tkstudies("label", input=[{**row, **registry} for row in DOCTORS]).stdout)
+    for name in ("tracking", "is_bad", "is_certified_good", "is_certified_bad", "status_summary", "bad_reason"):
+        assert [row[name] for row in rows] == [None] * 3, name
+
+
+def test_a_year_of_real_certifications(tkstudies):
+    page = REAL / "doctor" / "runs.json"
+    if not page.exists():
+        pytest.skip(f"no real data at {page}")
+    rows = from_lines(tkstudies("label", input=tkstudies("doctor", "runs", "--from", page).stdout).stdout)
+    bad = [row["bad_reason"] for row in rows if row["tracking"] == "BAD"]
+    assert len(bad) > 300 and bad.count("miscellaneous") < 0.25 * len(bad)
+    assert sum(row["is_low_statistics"] is True for row in rows) == 419
+    assert not any(row[name] is None for row in rows for name in ("is_bad", "status_summary", "is_heavy_ion"))

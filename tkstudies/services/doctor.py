@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tkstudies.records import Record
+from tkstudies.records import Record, status
 from tkstudies.services.recos import reco_word
 from tkstudies.services.web import answers, endpoints
 from tkstudies.services.web.connection import Connection
@@ -38,6 +38,7 @@ _CERTHELPER_NAMES = {
     "dataset": "dataset",
 }
 _RECO_COLUMNS = ("reco", "reference_reco")
+_STATUS_COLUMNS = ("doctor_pixel", "doctor_strip", "doctor_tracking")
 
 
 def runs(source: Iterable[Record] | None = None, *, cookies: str | None = None) -> Iterator[Record]:
@@ -73,8 +74,18 @@ def references(source: Iterable[Record] | None = None) -> Iterator[Record]:
 
 
 def run_record(row: Record) -> Record:
-    """A run of TkDQMDoctor under our names; values stay as they were sent, int_luminosity a text."""
-    return _renamed(row, NAMES)
+    """A run of TkDQMDoctor under our names; values stay as they were sent, int_luminosity a text.
+
+    Only statuses are written as the Run Registry writes them: ``Bad`` becomes ``BAD``.
+
+    >>> run_record({"run_number": 317591, "tracking": "Bad", "sistrip": None})
+    {'run_number': 317591, 'doctor_tracking': 'BAD', 'doctor_strip': None}
+    """
+    record = _renamed(row, NAMES)
+    for column in _STATUS_COLUMNS:
+        if isinstance(record.get(column), str):
+            record[column] = status(record[column])
+    return record
 
 
 def _renamed(row: Record, names: dict[str, str]) -> Record:

@@ -5,6 +5,8 @@ or of a type that it can't be. Statuses compare without regard to case. Labels t
 run as soon as they hold for one of its rows (`SPREADING`) are spread by `RunLabels`; the others need nothing
 but `label_record`.
 
+A row of TkDQMDoctor alone, of which the Run Registry says nothing, is judged by its ``doctor_*`` columns.
+
 Labelling a labelled record again changes nothing: all labels derive from the services' own columns.
 Rules: cms-tracker-studies, trackerstudies/determine.py, with null rules of our own.
 """
@@ -12,88 +14,41 @@ Rules: cms-tracker-studies, trackerstudies/determine.py, with null rules of our 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from tkstudies.analysis.tables.beams import is_heavy_ion, runtype
 from tkstudies.analysis.tables.eras import run_era
+from tkstudies.analysis.tables.reasons import reason
+from tkstudies.analysis.tables.statuses import Record, is_derived_online, is_doctors, statuses, text, tracking
 from tkstudies.errors import UsageError
 from tkstudies.records import number, status, whole
-
-Record = Mapping[str, Any]
 
 GOOD_FRACTION = 0.95
 """Below this fraction of good lumisections a component is partly bad."""
 
-BAD_REASONS = (
-    ("timing", "timing_scan"),
-    ("config", "misconfiguration"),
-    ("cm threshold", "cm_threshold_scan"),
-    ("hv scan", "hv_scan"),
-    ("hv problem", "hv_problem"),
-    ("hv off", "hv_off"),
-    ("hv is off", "hv_off"),
-    ("stats too low", "low_statistics"),
-    ("on for only", "hv_off"),
-    ("on only", "hv_off"),
-    ("only in", "hv_off"),
-    ("only on", "hv_off"),
-    ("no hv", "hv_off"),
-    ("hv for tracker is off", "hv_off"),
-    ("hv was off", "hv_off"),
-    ("excluded", "excluded"),
-    ("emittance", "emittance_scan"),
-    ("scan", "misc_scan"),
-    ("plots empty", "empty_plots"),
-    ("empty plot", "empty_plots"),
-    ("in daq", "not_in_daq"),
-    ("1 ls", "low_statistics"),
-    ("dqm offline gui", "dqm_gui"),
-    ("low stat", "low_statistics"),
-)
-"""Phrase in a shifter's comment -> reason; the first phrase found decides."""
-
-OTHER_REASON = "miscellaneous"
-
-PROBLEMS = {
-    "has_fed_error": "fed error",
-    "has_dcs_error": "dcs error",
-    "has_new_hole": "new hole",
-    "has_dead_channel": "dead channel",
-    "has_low_signal_noise": "low s/n",
-    "has_noisy_module": "noisy module",
-    "has_ps_problem": "ps problem",
-    "has_low_cluster_charge": "low cluster charge",
-    "has_many_bad_components": "large number of bad component",
-    "has_trigger_problem": "trigger issue",
+PROBLEMS: dict[str, tuple[str, ...]] = {
+    "has_fed_error": ("fed error",),
+    "has_dcs_error": ("dcs error",),
+    "has_new_hole": ("new hole",),
+    "has_dead_channel": ("dead channel",),
+    "has_low_signal_noise": ("low s/n",),
+    "has_noisy_module": ("noisy module",),
+    "has_ps_problem": ("ps problem", "ps issue"),
+    "has_low_cluster_charge": ("low cluster charge",),
+    "has_many_bad_components": ("large number of bad component",),
+    "has_trigger_problem": ("trigger issue", "trigger problem"),
+    "has_off_track_noise": ("offtrk noise", "off trk noise", "offtrack noise", "off track noise"),
 }
-"""Label -> what TkDQMDoctor's problem names must contain."""
+"""Label -> what one of TkDQMDoctor's problem names must contain, ``-`` and ``_`` read as blanks."""
+
+SIGNED_STATES = ("SIGNOFF", "COMPLETED")
+"""States of rows that somebody certified."""
 
 _COMMENTS = ("pixel_comment", "strip_comment", "tracking_comment", "comment")
-
-
-def runtype(record: Record) -> str | None:
-    """``collisions`` or ``cosmics`` by run_class_name; a record without one keeps the runtype that it brings.
-
-    Example:
-        >>> runtype({"run_class_name": "Collisions18"}), runtype({"run_class_name": "Commissioning18"})
-        ('collisions', None)
-    """
-    run_class = _text(record, "run_class_name")
-    if run_class is None:
-        return _text(record, "runtype")
-    if "Collisions" in run_class:
-        return "collisions"
-    return "cosmics" if "Cosmics" in run_class else None
-
-
-def is_heavy_ion(record: Record) -> bool | None:
-    """Whether the dataset is one of heavy ions.
-
-    Example:
-        >>> is_heavy_ion({"rda_name": "/PromptReco/HICollisions18/DQM"}), is_heavy_ion({})
-        (True, None)
-    """
-    return _contains(record, "rda_name", "HI")
+_CAUSES = ("pixel_cause", "strip_cause", "tracking_cause")
+_LOW_STATISTICS_FLAGS = ("doctor_pixel_lowstat", "doctor_strip_lowstat", "doctor_tracking_lowstat")
+_LOW_STATISTICS = re.compile(r"low[\s_-]*stat", re.IGNORECASE)
 
 
 def is_commissioning(record: Record) -> bool | None:
@@ -104,26 +59,6 @@ def is_commissioning(record: Record) -> bool | None:
 def is_special(record: Record) -> bool | None:
     """Whether the row belongs to a special run."""
     return _either(_contains(record, "run_class_name", "Special"), _contains(record, "rda_name", "Special"))
-
-
-def tracking(record: Record) -> str | None:
-    """The status of tracking; online it isn't certified and follows from pixel and strip.
-
-    Derived for online rows of the global workspace and for Run Registry v4's dataset ``online`` in any
-    workspace, whatever tracking these rows bring: null if pixel or strip is unknown, ``GOOD`` if both are
-    good, else ``BAD``. All other rows keep their own status.
-
-    Example:
-        >>> tracking({"workspace": "global", "reco": "online", "pixel": "GOOD", "strip": "STANDBY"})
-        'BAD'
-        >>> tracking({"rda_name": "online", "pixel": "GOOD", "strip": None})
-    """
-    if not _is_derived_online(record):
-        return record.get("tracking")
-    statuses = [status(record.get("pixel")), status(record.get("strip"))]
-    if None in statuses:
-        return None
-    return "GOOD" if statuses == ["GOOD", "GOOD"] else "BAD"
 
 
 def is_bad(record: Record) -> bool | None:
@@ -138,7 +73,7 @@ def is_bad(record: Record) -> bool | None:
         False
         >>> is_bad({"pixel": "GOOD", "strip": None, "tracking": "BAD"})
     """
-    pixel = status(record.get("pixel"))
+    pixel, strip, track = statuses(record)
     if pixel is None:
         return None
     if pixel != "GOOD":
@@ -147,12 +82,63 @@ def is_bad(record: Record) -> bool | None:
             return None
         if kind.lower() == "collisions":
             return True
-    for other in (status(record.get("strip")), status(tracking(record))):
+    for other in (strip, track):
         if other is None:
             return None
         if other != "GOOD":
             return True
     return False
+
+
+def is_certified_good(record: Record) -> bool | None:
+    """Whether somebody certified pixel, strip and tracking as good; false if one was certified bad.
+
+    Nobody's judgement is None: the state isn't ``SIGNOFF`` or ``COMPLETED``, or nothing is bad and a component is
+    EXCLUDED, STANDBY, NOTSET, LOWSTAT or unknown. Of online rows pixel and strip decide.
+
+    Example:
+        >>> good = {"rda_state": "COMPLETED", "pixel": "GOOD", "strip": "GOOD", "tracking": "GOOD"}
+        >>> is_certified_good(good), is_certified_good({**good, "strip": "BAD"})
+        (True, False)
+        >>> is_certified_good({**good, "rda_state": "OPEN"}), is_certified_good({**good, "pixel": "STANDBY"})
+        (None, None)
+    """
+    words = _certified(record)
+    if "BAD" in words:
+        return False
+    return True if words and all(word == "GOOD" for word in words) else None
+
+
+def is_certified_bad(record: Record) -> bool | None:
+    """Whether somebody certified pixel, strip or tracking as bad; None where `is_certified_good` is None."""
+    good = is_certified_good(record)
+    return None if good is None else not good
+
+
+def _certified(record: Record) -> list[str | None]:
+    """The statuses that somebody signed; none of a row that nobody signed."""
+    state = status(record.get("rda_state"))
+    if state not in SIGNED_STATES and not (state is None and is_doctors(record)):
+        return []
+    words = statuses(record)
+    return list(words[:2] if is_derived_online(record) else words)
+
+
+def is_low_statistics(record: Record) -> bool | None:
+    """Whether the row was certified on low statistics: by TkDQMDoctor's flags, a status or the registry's cause.
+
+    Example:
+        >>> is_low_statistics({"doctor_pixel_lowstat": False, "doctor_strip_lowstat": True})
+        True
+        >>> is_low_statistics({"pixel": "GOOD", "pixel_cause": None}), is_low_statistics({"pixel": "GOOD"})
+        (False, None)
+    """
+    flags = [flag for flag in map(record.get, _LOW_STATISTICS_FLAGS) if isinstance(flag, bool)]
+    words = [word for word in (*statuses(record), *(text(record, name) for name in _CAUSES)) if word]
+    if any(flags) or any(map(_LOW_STATISTICS.search, words)):
+        return True
+    is_judged = any(statuses(record)) and any(name in record for name in _CAUSES)
+    return False if flags or is_judged else None
 
 
 def is_partly_bad(record: Record) -> bool | None:
@@ -176,7 +162,7 @@ def status_summary(record: Record) -> str | None:
         >>> status_summary({"pixel": "STANDBY", "strip": "GOOD", "tracking": "BAD"})
         'Pixel Standby'
     """
-    pixel, strip, track = map(status, (record.get("pixel"), record.get("strip"), tracking(record)))
+    pixel, strip, track = statuses(record)
     if pixel is None or strip is None:
         return None
     if pixel == strip == track and pixel in ("GOOD", "BAD", "EXCLUDED"):
@@ -203,28 +189,18 @@ def bad_reason(record: Record) -> str | None:
     """
     if status(tracking(record)) != "BAD":
         return None
-    comments = [text.lower().replace("_", " ") for text in (_text(record, name) for name in _COMMENTS) if text]
-    for phrase, reason in BAD_REASONS:
-        if any(_says(comment, phrase) for comment in comments):
-            return reason
-    return OTHER_REASON
+    return reason(comment for comment in (text(record, name) for name in _COMMENTS) if comment)
 
 
-def _says(comment: str, phrase: str) -> bool:
-    """Whether the phrase is in the comment; a leading number must stand alone ("1 ls" isn't in "21 ls")."""
-    if phrase not in comment or not phrase[0].isdigit():
-        return phrase in comment
-    return re.search(rf"(?<!\w)(?<!\d[.,]){re.escape(phrase)}", comment) is not None
-
-
-def _has_problem(phrase: str) -> Callable[[Record], bool | None]:
+def _has_problem(phrases: Collection[str]) -> Callable[[Record], bool | None]:
     def has_problem(record: Record) -> bool | None:
         names = record.get("problem_names")
         if isinstance(names, str):
             names = [names]
         if not isinstance(names, list):
             return None
-        return any(isinstance(name, str) and phrase in name.lower() for name in names)
+        texts = [re.sub(r"[\s_-]+", " ", name.lower()) for name in names if isinstance(name, str)]
+        return any(phrase in text for text in texts for phrase in phrases)
 
     return has_problem
 
@@ -237,10 +213,13 @@ LABELS: dict[str, Callable[[Record], Any]] = {
     "is_special": is_special,
     "tracking": tracking,
     "is_bad": is_bad,
+    "is_certified_good": is_certified_good,
+    "is_certified_bad": is_certified_bad,
+    "is_low_statistics": is_low_statistics,
     "is_partly_bad": is_partly_bad,
     "status_summary": status_summary,
     "bad_reason": bad_reason,
-    **{name: _has_problem(phrase) for name, phrase in PROBLEMS.items()},
+    **{name: _has_problem(phrases) for name, phrases in PROBLEMS.items()},
 }
 """Name -> function of one record, in the order of the columns."""
 
@@ -320,18 +299,6 @@ class RunLabels:
 def run_of(record: Record) -> int | None:
     """The run that a record is of, None if it doesn't say."""
     return whole(record.get("run_number"))
-
-
-def _text(record: Record, column: str) -> str | None:
-    value = record.get(column)
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _is_derived_online(record: Record) -> bool:
-    if _text(record, "rda_name") == "online":
-        return True
-    reco, workspace = _text(record, "reco"), _text(record, "workspace")
-    return reco is not None and workspace is not None and (reco.lower(), workspace.lower()) == ("online", "global")
 
 
 def _contains(record: Record, column: str, part: str) -> bool | None:
