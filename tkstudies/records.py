@@ -79,10 +79,11 @@ def number_in(text: str) -> int | float | None:
 def status(value: Any) -> str | None:
     """A certification status in capitals, whatever case and blanks it came with; None if it is unknown.
 
-    >>> status(" Good "), status(""), status(None)
-    ('GOOD', None, None)
+    >>> status(" Good "), status(""), status(None), status("NULL")
+    ('GOOD', None, None, None)
     """
-    return value.strip().upper() or None if isinstance(value, str) else None
+    word = value.strip().upper() if isinstance(value, str) else ""
+    return None if word in ("", "NULL") else word
 
 
 def choose_keys(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...] | None:

@@ -124,6 +124,13 @@ def expected_summary(row):
     return f"Pixel {pixel.capitalize()}, Strip {strip.capitalize()}"
 
 
+def expected_heavy_ion(row):
+    name, run_class = row["rda_name"] or "", row["run_class_name"] or ""
+    if "HI" in name + run_class:
+        return True
+    return None if name in ("", "online") and "Cosmics" not in run_class else False
+
+
 def expected_table(tables):
     online = [row for row in tables["global_runs"] if row.get("reco") == "online"]
     df = frame([*tables["runs"], *online])
@@ -153,7 +160,7 @@ def expected_table(tables):
     rows = df.to_dict("records")
     df["is_bad"] = pd.Series([expected_is_bad(row) for row in rows], index=df.index, dtype=object)
     df["status_summary"] = pd.Series([expected_summary(row) for row in rows], index=df.index, dtype=object)
-    df["is_heavy_ion"] = [("HI" in name) if name else None for name in df["rda_name"]]
+    df["is_heavy_ion"] = [expected_heavy_ion(row) for row in rows]
     return df.sort_values(["run_number", "reco"], kind="stable", ignore_index=True)
 
 

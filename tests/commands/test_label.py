@@ -69,6 +69,13 @@ def bad_reason(row):
     return "miscellaneous"
 
 
+def is_heavy_ion(row):
+    run_class = row.get("run_class_name") or ""
+    if "HI" in row["rda_name"] or "HI" in run_class:
+        return True
+    return None if row["rda_name"] == "online" and "Cosmics" not in run_class else False
+
+
 def test_a_study_equals_the_rules(tkstudies):
     rows = studies.runs()
     result = tkstudies("label", input=rows)
@@ -90,8 +97,7 @@ def test_a_study_equals_the_rules(tkstudies):
         if row["run_number"] in commissioning:
             assert new["is_commissioning"] is True
         if row.get("rda_name"):
-            is_unknown = row["rda_name"] == "online" and new["runtype"] != "cosmics"
-            assert new["is_heavy_ion"] == ("HI" in row["rda_name"] or (None if is_unknown else False)), row
+            assert new["is_heavy_ion"] == is_heavy_ion(row), row
     for label, phrase in PROBLEMS.items():
         for row, new in zip(rows, labelled, strict=True):
             of_run = [r.get("problem_names") for r in rows if r["run_number"] == row["run_number"]]

@@ -197,6 +197,14 @@ def test_is_bad_stands_in_for_tracking():
     assert scores[-1] is not None
 
 
+def test_doctor_tracking_stands_in_for_tracking():
+    renamed = [{("doctor_tracking" if k == "tracking" else k): v for k, v in row.items()} for row in ROWS]
+    renamed = [{k: v for k, v in row.items() if k not in ("pixel", "strip", "rda_name")} for row in renamed]
+    for method in ("svc", "one-class-svm"):
+        expected = [row[f"{method.replace('-', '_')}_score"] for row in records(ROWS, "-m", method)]
+        assert [row[f"{method.replace('-', '_')}_score"] for row in records(renamed, "-m", method)] == expected
+
+
 def test_two_runs_are_equal_bit_for_bit():
     assert run(ROWS, "-m", "all").stdout == run(ROWS, "-m", "all").stdout
 

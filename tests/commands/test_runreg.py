@@ -140,6 +140,7 @@ def test_a_record_is_complete_and_in_order(live, tkstudies):
         "pixel_good_fraction": 1.0,
         "strip_good_fraction": 0.0,
         "tracking_good_fraction": 0.0,
+        "good_fraction_of": "active",
         "gui_datasets": ["/ZeroBias/Run2018B-PromptReco-v1/DQMIO", "/SingleMuon/Run2018B-PromptReco-v1/DQMIO"],
     }
     assert list(row)[:4] == ["run_number", "reco", "run_type", "workspace"]
@@ -156,6 +157,53 @@ def test_an_unclassified_dataset_without_summary_gives_nulls():
     record = v4_record(dataset, "global", status_rule("any-good"))
     assert (record["run_class_name"], record["run_type"], record["rda_state"], record["pixel"]) == (None,) * 4
     assert record["gui_datasets"] == []
+
+
+def bits(active, stable, total):
+    counts = {"cms_active": active, "beam1_stable": stable, "beam2_stable": stable}
+    return {
+        "ls_duration": {"TRUE": total},
+        **{name: {"TRUE": number, "FALSE": total - number} for name, number in counts.items()},
+    }
+
+
+@pytest.mark.parametrize(
+    ("counts", "summary", "fraction", "of"),
+    [
+        ({"GOOD": 55, "BAD": 8, "EMPTY": 0}, bits(55, 63, 63), 1.0, "active"),
+        ({"GOOD": 55, "BAD": 8, "EMPTY": 0}, bits(63, 55, 63), 1.0, "active"),
+        ({"GOOD": 50, "BAD": 10, "EMPTY": 3}, bits(55, 63, 63), 50 / 55, "active"),
+        ({"GOOD": 63, "EMPTY": 0}, bits(55, 63, 63), 1.0, "active"),
+        ({"STANDBY": 63, "EMPTY": 0}, bits(55, 63, 63), 0.0, "active"),
+        ({"GOOD": 35, "BAD": 5}, bits(40, 40, 40), 35 / 40, "active"),
+        ({"GOOD": 60, "BAD": 3}, bits(55, 63, 63), 60 / 63, "judged"),
+        ({"GOOD": 55, "BAD": 8}, bits(63, 0, 63), 55 / 63, "judged"),
+        ({"GOOD": 55, "BAD": 8}, {"ls_duration": {"TRUE": 63}}, 55 / 63, "judged"),
+        ({"EMPTY": 63}, bits(55, 63, 63), None, None),
+    ],
+)
+def test_fractions_are_of_active_lumisections_in_stable_beams_where_known(counts, summary, fraction, of):
+    record = v4_record(one_dataset({"tracker-pixel": counts}, summary), "tracker", status_rule("any-good"))
+    assert (record["pixel_good_fraction"], record["good_fraction_of"]) == (fraction, of)
+    assert record["strip_good_fraction"] is None
+
+
+@pytest.mark.parametrize("key", ["null", "NULL", "undefined", "", " EMPTY "])
+def test_a_status_that_is_null_stays_null(key):
+    record = v4_record(one_dataset({"tracker-strip": {key: 9, "EMPTY": 1}}, {}), "tracker", status_rule("any-good"))
+    assert record["strip"] is None and record["strip_good_fraction"] is None
+    mixed = {"tracker-strip": {key: 9, "BAD": 1}}
+    assert v4_record(one_dataset(mixed, {}), "tracker", status_rule("majority"))["strip"] == "BAD"
+
+
+def one_dataset(triplets, summary):
+    return {
+        "run_number": 315265,
+        "name": PROMPT,
+        "Run": {"rr_attributes": {"class": "Collisions18", "state": "SIGNOFF"}},
+        "dataset_attributes": {"tracker_state": "COMPLETED"},
+        "DatasetTripletCache": {"triplet_summary": triplets, "dcs_summary": summary},
+    }
 
 
 def test_what_hides_behind_good_is_said(live, tkstudies):

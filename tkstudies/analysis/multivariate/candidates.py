@@ -16,6 +16,7 @@ from tkstudies import console
 from tkstudies.analysis.multivariate.components import component_columns
 from tkstudies.analysis.multivariate.ranking import CONDITIONS, Array, Candidate, rank
 from tkstudies.analysis.tables.certification import Certification
+from tkstudies.analysis.tables.statuses import given_tracking
 from tkstudies.errors import InputError, WrongRecord
 from tkstudies.records import Record, RowKey, number, row_key, status
 
@@ -60,14 +61,18 @@ class Choice:
 def is_good(row: Record, certified: Certification | None = None) -> bool:
     """Is the run (or the lumisection) certified good: by the file, else by is_bad, where unknown by tracking?
 
+    In a table of TkDQMDoctor alone tracking is doctor_tracking.
+
     >>> is_good({"is_bad": False}), is_good({"tracking": "Good"}), is_good({"is_bad": True, "tracking": "GOOD"})
     (True, True, False)
+    >>> is_good({"doctor_tracking": "GOOD"})
+    True
     """
     if certified is not None:
         return certified.contains(row.get("run_number"), row.get("lumisection_number"))
     if isinstance(row.get("is_bad"), bool):
         return not row["is_bad"]
-    return status(row.get("tracking")) == "GOOD"
+    return status(given_tracking(row)) == "GOOD"
 
 
 def choose_conditions(rows: Sequence[Record], chosen: Sequence[str] = ()) -> Choice:

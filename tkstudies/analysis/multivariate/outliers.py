@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.points import Array, Points, reproducible
+from tkstudies.analysis.tables.statuses import given_tracking
 from tkstudies.errors import InputError
 from tkstudies.records import Record, status
 
@@ -130,7 +131,7 @@ def good_rows(rows: Sequence[Record]) -> Mask:
     Raises:
         InputError: There is none.
     """
-    good = np.array([status(row.get("tracking")) == "GOOD" for row in rows], dtype=bool)
+    good = np.array([status(given_tracking(row)) == "GOOD" for row in rows], dtype=bool)
     if not good.any():
         raise InputError(
             "one-class-svm learns from rows whose tracking is GOOD, and there are none: "
@@ -142,6 +143,8 @@ def good_rows(rows: Sequence[Record]) -> Mask:
 def classes(rows: Sequence[Record]) -> tuple[Mask, Mask]:
     """Which rows are bad, and of which it is known: by tracking (GOOD, BAD), in a table without by is_bad.
 
+    In a table of TkDQMDoctor alone tracking is doctor_tracking.
+
     Returns:
         Two arrays of shape (rows,); where the second is False the first means nothing.
 
@@ -150,10 +153,10 @@ def classes(rows: Sequence[Record]) -> tuple[Mask, Mask]:
         >>> bad.tolist(), known.tolist()
         ([True, False, False], [True, True, False])
     """
-    tracking = [status(row.get("tracking")) for row in rows]
-    if any(tracking):
-        bad = [word == "BAD" for word in tracking]
-        known = [word in ("GOOD", "BAD") for word in tracking]
+    words = [status(given_tracking(row)) for row in rows]
+    if any(words):
+        bad = [word == "BAD" for word in words]
+        known = [word in ("GOOD", "BAD") for word in words]
     else:
         bad = [row.get("is_bad") is True for row in rows]
         known = [isinstance(row.get("is_bad"), bool) for row in rows]

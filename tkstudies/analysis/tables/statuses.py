@@ -27,12 +27,22 @@ def tracking(record: Record) -> str | None:
         'BAD'
     """
     if not is_derived_online(record):
-        own = record.get("tracking")
-        return status(record.get("doctor_tracking")) if own is None and is_doctors(record) else own
+        return given_tracking(record)
     statuses = [status(record.get("pixel")), status(record.get("strip"))]
     if None in statuses:
         return None
     return "GOOD" if statuses == ["GOOD", "GOOD"] else "BAD"
+
+
+def given_tracking(record: Record) -> str | None:
+    """The status of tracking that the row brings, in a table of TkDQMDoctor alone the doctor's; nothing derived.
+
+    Example:
+        >>> given_tracking({"tracking": "Good"}), given_tracking({"doctor_tracking": "Good"})
+        ('Good', 'GOOD')
+    """
+    own: str | None = record.get("tracking")
+    return status(record.get("doctor_tracking")) if own is None and is_doctors(record) else own
 
 
 def statuses(record: Record) -> tuple[str | None, str | None, str | None]:

@@ -17,7 +17,7 @@ BASE_FIELDS = (
     "run_number", "reco", "run_type", "workspace", "rda_name", "rda_state", "run_class_name",
     *(name + suffix for name in COMPONENTS for suffix in ("", "_cause", "_comment")),
 )  # fmt: skip
-V4_FIELDS = ("lumisections", *(f"{name}_good_fraction" for name in COMPONENTS), "gui_datasets")
+V4_FIELDS = ("lumisections", *(f"{name}_good_fraction" for name in COMPONENTS), "good_fraction_of", "gui_datasets")
 
 _OMS_ATTRIBUTES = {
     "number": "energy b_field l1_rate duration end_lumi init_lumi run_number fill_number ls_duration "

@@ -18,6 +18,8 @@ LOW_FRACTION = 0.95  # GOOD below that deserves a word
 
 _WORST_FIRST = STATUSES[:4]
 _TEXTS = ("causes", "comments")
+_NOBODYS = ("", "EMPTY", "NULL", "UNDEFINED")  # a null that became a key of counts is the word null
+_ACTIVE = ("cms_active", "beam1_stable", "beam2_stable")
 RULES = ("any-good", "majority", "worst", "fraction=X")
 
 
@@ -114,9 +116,13 @@ def _rank(status: str) -> tuple[int, str]:
 
 
 def status_word(status: Any) -> str | None:
-    """A status as records have it, in capitals: nobody's judgement is None, a missing value NOTSET."""
+    """A status as records have it, in capitals: nobody's judgement is None, a missing value NOTSET.
+
+    >>> status_word("Good"), status_word("null"), status_word("EMPTY"), status_word("NO VALUE FOUND")
+    ('GOOD', None, None, 'NOTSET')
+    """
     word = (shapes.text(status) or "").strip().upper()
-    return {"": None, "EMPTY": None, "NO VALUE FOUND": "NOTSET"}.get(word, word)
+    return None if word in _NOBODYS else {"NO VALUE FOUND": "NOTSET"}.get(word, word)
 
 
 def judged(entry: dict[str, Any] | None, odd: shapes.Odd | None = None) -> Counts:
@@ -168,16 +174,58 @@ def v4_record(dataset: dict[str, Any], workspace: str, rule: StatusRule, odd: sh
         "rda_state": shapes.text(state),
         "run_class_name": run_class,
     }
-    fractions: Record = {}
+    statuses: dict[str, Counts] = {}
     for component, column in COMPONENTS.items():
         entry = odd.members(summary, column)
         counts = judged(entry, odd)
         record[component] = rule(counts) if counts else None
+        statuses[component] = counts
         record[f"{component}_cause"] = " | ".join(shapes.texts(entry.get("causes"))) or None
         record[f"{component}_comment"] = " | ".join(shapes.texts(entry.get("comments"))) or None
-        fractions[f"{component}_good_fraction"] = counts.get("GOOD", 0) / sum(counts.values()) if counts else None
-    record["lumisections"] = number(odd.members(odd.members(cache, "dcs_summary"), "ls_duration").get("TRUE"))
-    return {**record, **fractions, "gui_datasets": shapes.texts(dataset.get("datasets_in_gui"))}
+    bits = odd.members(cache, "dcs_summary")
+    record["lumisections"] = number(odd.members(bits, "ls_duration").get("TRUE"))
+    return {**record, **good_fractions(statuses, bits), "gui_datasets": shapes.texts(dataset.get("datasets_in_gui"))}
+
+
+def good_fractions(counts: dict[str, Counts], bits: dict[str, Any]) -> Record:
+    """The part of the lumisections in which each component is GOOD, and of which lumisections.
+
+    Of those with CMS active and both beams stable (``active``) where the listing tells their number: it counts each
+    bit for itself and not together with the statuses, so that the lumisections that aren't active are taken as the
+    ones that aren't GOOD first. Where that can't be (more are GOOD than active), in a run without stable beams and
+    without these bits it is the part of all that were judged (``judged``).
+
+    Args:
+        counts: Judged lumisections by status, for each component.
+        bits: ``dcs_summary``: TRUE, FALSE, NULL, EMPTY for each bit of the detector control system.
+
+    >>> bits = {"cms_active": {"TRUE": 55, "FALSE": 8}, **dict.fromkeys(["beam1_stable", "beam2_stable"], {"TRUE": 63})}
+    >>> good_fractions({"pixel": {"GOOD": 55, "BAD": 8}}, bits)
+    {'pixel_good_fraction': 1.0, 'good_fraction_of': 'active'}
+    >>> good_fractions({"pixel": {"GOOD": 60, "BAD": 3}}, bits)
+    {'pixel_good_fraction': 0.9523809523809523, 'good_fraction_of': 'judged'}
+    """
+    active = _active(bits)
+    known = [by_status for by_status in counts.values() if by_status]
+    is_told = active is not None and all(
+        by_status.get("GOOD", 0) <= active or by_status.keys() == {"GOOD"} for by_status in known
+    )
+    record: Record = {}
+    for name, by_status in counts.items():
+        good, total = by_status.get("GOOD", 0), sum(by_status.values())
+        if is_told and active is not None and good < total:
+            total = min(total, active)
+        record[f"{name}_good_fraction"] = good / total if by_status else None
+    record["good_fraction_of"] = None if not known else "active" if is_told else "judged"
+    return record
+
+
+def _active(bits: dict[str, Any]) -> int | None:
+    """How many lumisections have CMS active in stable beams; None where it isn't known, or none has."""
+    entries = [bits.get(name) for name in _ACTIVE]
+    numbers = [entry.get("TRUE") for entry in entries if isinstance(entry, dict)]
+    known = [count for count in numbers if type(count) is int and count >= 0]
+    return min(known) or None if len(known) == len(_ACTIVE) else None
 
 
 def v3_record(row: dict[str, Any], workspace: str) -> Record:
@@ -193,7 +241,7 @@ def v3_record(row: dict[str, Any], workspace: str) -> Record:
         "run_class_name": row["run_class_name"],
     }
     for component, column in v3_columns(workspace).items():
-        record[component] = row[column]
+        record[component] = row[column] if status_word(row[column]) else None
         record[f"{component}_cause"] = row[f"{column}_cause"]
         record[f"{component}_comment"] = row[f"{column}_comment"]
     return record
