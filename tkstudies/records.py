@@ -44,6 +44,20 @@ def number(value: Any) -> int | float | None:
     return value if type(value) is int else None
 
 
+PICOBARNS = {"pb^{-1}": 1.0, "{\\mu}b^{-1}": 1e-6, "nb^{-1}": 1e-3, "fb^{-1}": 1e3, "/pb": 1.0, "/ub": 1e-6, "/fb": 1e3}
+"""Unit of a luminosity, as OMS or brilcalc writes it -> its size [pb^-1]."""
+
+
+def picobarns(value: Any, unit: Any) -> float | None:
+    """A luminosity in inverse picobarns; None if it is no number, or its unit isn't known.
+
+    >>> picobarns(2.5, "pb^{-1}"), picobarns(1500, "{\\\\mu}b^{-1}"), picobarns(1, None)
+    (2.5, 0.0015, None)
+    """
+    found, factor = number(value), PICOBARNS.get(unit) if isinstance(unit, str) else None
+    return None if found is None or factor is None else found * factor
+
+
 def whole(value: Any) -> int | None:
     """A whole number that a key may be, however it is written, else None.
 

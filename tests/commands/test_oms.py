@@ -9,11 +9,13 @@ import pytest
 
 from tests.cern.simulated_histograms import DATA
 from tests.conftest import rows
+from tkstudies.errors import ServiceError
 from tkstudies.services import oms
 from tkstudies.services.injection import FIELDS, split_scheme
-from tkstudies.services.omsrecords import flat_record
+from tkstudies.services.omsrecords import flat_record, lacks_units, with_units_of_run
 from tkstudies.services.runselection import Numbers, RunSelection
 
+UB = "{\\mu}b^{-1}"
 pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
@@ -64,8 +66,44 @@ def test_fills_are_the_real_records_and_two_columns(live, tkstudies):
 
 def test_lumisections_are_the_real_records(live, tkstudies):
     found = rows(tkstudies("oms", "lumisections", "--run", 315265))
-    assert found == real("lumisections_315265.jsonl")
-    assert list(found[0]) == list(real("lumisections_315265.jsonl")[0])
+    units = {
+        **dict.fromkeys(("init_lumi_unit", "end_lumi_unit"), "10^{34}cm^{-2}s^{-1}"),
+        **dict.fromkeys(("delivered_lumi_unit", "recorded_lumi_unit"), "pb^{-1}"),
+    }
+    sent = real("lumisections_315265.jsonl")
+    in_picobarns = {f"{name}_pb": name for name in ("recorded_lumi", "delivered_lumi")}
+    assert found == [{**row, **units, **{pb: row[name] for pb, name in in_picobarns.items()}} for row in sent]
+    assert list(found[0])[: len(sent[0])] == list(sent[0])
+    assert found[0]["delivered_lumi_pb"] == 42.98796875  # the fill's sum before the first lumisection of the run
+
+
+def test_units_of_lumisections_come_from_the_run_where_oms_sends_none(asked, tkstudies):
+    found = rows(tkstudies("oms", "lumisections", "--run", "315265,327489"))
+    by_run = {row["run_number"]: row["recorded_lumi_unit"] for row in found}
+    assert by_run == {315265: "pb^{-1}", 327489: "{\\mu}b^{-1}"}
+    row = next(row for row in found if row["run_number"] == 327489)
+    assert row["recorded_lumi_pb"] == pytest.approx(row["recorded_lumi"] * 1e-6)
+    assert [path.rpartition("/")[2] for path, _ in asked()].count("runs") == 2  # runs so far apart are two listings
+
+
+def test_without_the_units_the_lumisections_come_all_the_same(live, tkstudies, monkeypatch):
+    def fail(*args, **options):
+        raise ServiceError("OMS: no answer")
+
+    listed = oms._listed
+    monkeypatch.setattr(oms, "_listed", lambda c, name, *rest: fail() if name == "runs" else listed(c, name, *rest))
+    result = tkstudies("oms", "lumisections", "--run", 315265)
+    assert (len(rows(result)), rows(result)[0]["recorded_lumi_unit"]) == (63, None)
+    assert "the units of luminosities (*_unit, *_pb) are null: OMS didn't tell those of the runs" in result.stderr
+
+
+def test_units_that_oms_sends_with_a_lumisection_are_taken():
+    sent = {"attributes": {"run_number": 1, "recorded_lumi": 1500.0}, "meta": {"row": {"recorded_lumi": {"units": UB}}}}
+    record = flat_record(sent, with_units=True)
+    assert not lacks_units(record)
+    assert with_units_of_run(record, {"recorded_lumi_unit": "pb^{-1}"}) == {
+        "run_number": 1, "recorded_lumi": 1500.0, "recorded_lumi_unit": UB, "recorded_lumi_pb": 0.0015,
+    }  # fmt: skip
 
 
 def test_heavy_ion_luminosity_gets_a_twin_in_inverse_picobarns(live, tkstudies):

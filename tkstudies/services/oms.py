@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError, UsageError
 from tkstudies.records import Record
 from tkstudies.services.injection import split_scheme
-from tkstudies.services.omsrecords import flat_record
+from tkstudies.services.omsrecords import WITH_UNITS, flat_record, lacks_units, with_units_of_run
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, coarse
 from tkstudies.services.web import answers, endpoints, paging
 from tkstudies.services.web.connection import Connection
@@ -102,10 +103,40 @@ def runs(
 
 
 def lumisections(selection: RunSelection, wanted: Wanted | None = None) -> Iterator[Record]:
-    """Yield the lumisections of the selected runs by run and number; times are those of the lumisections."""
+    """Yield the lumisections of the selected runs by run and number; times are those of the lumisections.
+
+    delivered_lumi and recorded_lumi are the sums of the fill before each lumisection. Where OMS sends no unit with a
+    lumisection it is that of the run, which is then looked up.
+    """
     if selection.min_lumisections is not None:
         raise UsageError("lumisections can't be selected by their number in the run")
-    return _selected("lumisections", selection, wanted or Wanted(), [])
+    wanted = wanted or Wanted()
+    return _with_units(_selected("lumisections", selection, wanted, []), wanted)
+
+
+def _with_units(rows: Iterator[Record], wanted: Wanted) -> Iterator[Record]:
+    """The same lumisections with their units, a page at a time; of each run asked once."""
+    runs_known: dict[Any, Record] = {}
+    while batch := list(islice(rows, PAGE_SIZE)):
+        lacking = {row["run_number"] for row in batch if lacks_units(row)} - runs_known.keys()
+        if lacking:
+            runs_known.update((number, {}) for number in lacking)
+            runs_known.update((run["run_number"], run) for run in _units_of_runs(lacking, wanted))
+        for row in batch:
+            yield with_units_of_run(row, runs_known.get(row["run_number"]))
+
+
+def _units_of_runs(numbers: Iterable[int], wanted: Wanted) -> list[Record]:
+    """The runs with the units of their luminosities; none, and a warning, if OMS doesn't tell."""
+    of_runs = Numbers((number, number) for number in numbers)
+    fields = replace(wanted, filters=(), sort=(), fields=WITH_UNITS, split_scheme=False)
+    groups = _groups("run_number", of_runs, _GAPS["runs"])
+    try:
+        with _connection(fields) as connection:
+            return list(_listed(connection, "runs", groups, fields))
+    except ServiceError as error:
+        console.warn(f"the units of luminosities (*_unit, *_pb) are null: OMS didn't tell those of the runs: {error}")
+        return []
 
 
 def fills(
@@ -292,12 +323,12 @@ def _listed(
         scheme = ["injection_scheme"] if wanted.split_scheme else []
         names = keys or _NAMES.get(name, ())
         base["fields"] = ",".join(dict.fromkeys([*names, *wanted.fields, *scheme]))
-    if name in ("runs", "fills"):
+    if name in _KEYS:
         base["include"] = "meta"
     listings = [_listing(connection, name, _parameters(base, [*group, *wanted.filters])) for group in groups]
     found = paging.read(listings, _row_key(keys), size=PAGE_SIZE, workers=wanted.workers, what=name)
     for row in found:
-        record = flat_record(row, with_units=name in ("runs", "fills"))
+        record = flat_record(row, with_units=name in _KEYS)
         if keep is None or keep(record):
             yield record | split_scheme(record.get("injection_scheme")) if wanted.split_scheme else record
 

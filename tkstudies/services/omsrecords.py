@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tkstudies.records import Record
+from tkstudies.records import Record, picobarns
 
-_PICOBARNS = {"pb^{-1}": 1.0, "{\\mu}b^{-1}": 1e-6, "nb^{-1}": 1e-3, "fb^{-1}": 1e3}  # [pb^-1]
+LUMINOSITIES = ("recorded_lumi", "delivered_lumi")
+WITH_UNITS = (*LUMINOSITIES, "init_lumi", "end_lumi")
+"""What a lumisection has in the unit of its run."""
 
 
 def flat_record(row: dict[str, Any], *, with_units: bool) -> Record:
@@ -20,12 +22,31 @@ def flat_record(row: dict[str, Any], *, with_units: bool) -> Record:
     units = (row.get("meta") or {}).get("row") or {}
     for attribute, described in units.items():
         record[f"{attribute}_unit"] = described.get("units") if isinstance(described, dict) else described
-    for attribute in ("recorded_lumi", "delivered_lumi"):
-        if attribute in record:
-            record[f"{attribute}_pb"] = _in_picobarns(record[attribute], record.get(f"{attribute}_unit"))
+    _add_picobarns(record)
     return record
 
 
-def _in_picobarns(value: float | None, unit: str | None) -> float | None:
-    factor = _PICOBARNS.get(unit or "")
-    return None if value is None or factor is None else value * factor
+def with_units_of_run(record: Record, run: Record | None) -> Record:
+    """A lumisection with the units of its run for those numbers that have none of their own, None if not known.
+
+    >>> with_units_of_run({"recorded_lumi": 39.4}, {"recorded_lumi_unit": "pb^{-1}"})
+    {'recorded_lumi': 39.4, 'recorded_lumi_unit': 'pb^{-1}', 'recorded_lumi_pb': 39.4}
+    """
+    for attribute in WITH_UNITS:
+        if attribute in record:
+            record.setdefault(f"{attribute}_unit", (run or {}).get(f"{attribute}_unit"))
+    for attribute in LUMINOSITIES:
+        record.pop(f"{attribute}_pb", None)  # they come behind the units
+    _add_picobarns(record)
+    return record
+
+
+def lacks_units(record: Record) -> bool:
+    """Has a number without its unit?"""
+    return any(attribute in record and f"{attribute}_unit" not in record for attribute in WITH_UNITS)
+
+
+def _add_picobarns(record: Record) -> None:
+    for attribute in LUMINOSITIES:
+        if attribute in record:
+            record[f"{attribute}_pb"] = picobarns(record[attribute], record.get(f"{attribute}_unit"))
