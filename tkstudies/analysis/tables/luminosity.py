@@ -1,0 +1,128 @@
+"""Sums of luminosity over records: each run, fill or lumisection once, in one unit.
+
+A table of a study has several rows for a run (one for each reco), and the luminosity of heavy-ion runs comes in
+another unit than that of protons: adding the column up is wrong on both counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tkstudies.errors import UsageError
+from tkstudies.records import number, picobarns, whole
+
+Record = Mapping[str, Any]
+
+EACH: dict[str, tuple[str, ...]] = {
+    "run": ("run_number",),
+    "fill": ("fill_number",),
+    "lumisection": ("run_number", "lumisection_number"),
+}
+"""What a luminosity may belong to -> the columns that tell one from another."""
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum of luminosities.
+
+    Attributes:
+        pb: The sum [pb^-1].
+        counted: How many runs (fills, lumisections) are in it.
+        unknown: How many aren't: no number, or one without a known unit.
+        unequal: How many have rows with different values, of which the first was taken.
+        keyless: Rows that don't say whose they are.
+    """
+
+    pb: float
+    counted: int
+    unknown: int = 0
+    unequal: int = 0
+    keyless: int = 0
+
+
+def luminosity(record: Record, column: str = "recorded_lumi") -> float | None:
+    """The luminosity of a record [pb^-1]: ``<column>_pb``, else the column in the unit of ``<column>_unit``.
+
+    None if it is no number or its unit isn't known.
+
+    Example:
+        >>> luminosity({"recorded_lumi": 1500.0, "recorded_lumi_unit": "{\\\\mu}b^{-1}"})
+        0.0015
+        >>> luminosity({"recorded_lumi": 1500.0})
+    """
+    known = number(record.get(f"{column}_pb"))
+    return float(known) if known is not None else picobarns(record.get(column), record.get(f"{column}_unit"))
+
+
+def total(records: Iterable[Record], column: str = "recorded_lumi", each: str = "run") -> Total:
+    """The luminosity of all runs (or fills, lumisections) in the records together, each counted once.
+
+    Args:
+        records: Rows of any table that has the column; of several rows of one run the first with a value counts.
+        column: ``recorded_lumi``, ``delivered_lumi``, or one of fills joined to runs: ``fill__recorded_lumi``.
+        each: Of `EACH`: what the luminosity of the column belongs to. Lumisections of OMS have running sums of the
+            fill: see `of_lumisections`.
+
+    Raises:
+        UsageError: Unknown ``each``.
+
+    Example:
+        >>> run = {"run_number": 1, "recorded_lumi": 2.0, "recorded_lumi_unit": "pb^{-1}"}
+        >>> ions = {"run_number": 2, "recorded_lumi": 500.0, "recorded_lumi_unit": "{\\\\mu}b^{-1}"}
+        >>> total([{**run, "reco": "express"}, {**run, "reco": "prompt"}, ions, {"run_number": 3}])
+        Total(pb=2.0005, counted=2, unknown=1, unequal=0, keyless=0)
+    """
+    if each not in EACH:
+        raise UsageError(f"no luminosity of each {each!r}; there are {', '.join(EACH)}")
+    found: dict[tuple[int, ...], float | None] = {}
+    unequal: set[tuple[int, ...]] = set()
+    keyless = 0
+    for record in records:
+        key = _key(record, EACH[each])
+        if key is None:
+            keyless += 1
+            continue
+        value = luminosity(record, column)
+        first = found.setdefault(key, value)
+        if first is None:
+            found[key] = value
+        elif value is not None and abs(value - first) > 1e-9 * abs(first):
+            unequal.add(key)
+    known = [value for value in found.values() if value is not None]
+    return Total(sum(known), len(known), len(found) - len(known), len(unequal), keyless)
+
+
+def of_lumisections(records: Iterable[Record], column: str = "recorded_lumi") -> Iterator[dict[str, Any]]:
+    """The luminosity of each lumisection, out of OMS's running sums.
+
+    OMS gives with a lumisection what the fill had before it, so that its own is the difference to the next one of
+    its run; that of the last one of a run isn't known (the run's own sum leaves it out, too).
+
+    Yields:
+        run_number, lumisection_number and ``<column>_pb`` [pb^-1] or None, by run and number, each lumisection once.
+
+    Example:
+        >>> sums = ((1, 40.0), (2, 40.5))
+        >>> rows = [{"run_number": 1, "lumisection_number": n, "recorded_lumi_pb": pb} for n, pb in sums]
+        >>> [row["recorded_lumi_pb"] for row in of_lumisections(rows)]
+        [0.5, None]
+    """
+    sums: dict[tuple[int, ...], tuple[float | None, Any]] = {}
+    for record in records:
+        key = _key(record, EACH["lumisection"])
+        if key is not None:
+            sums.setdefault(key, (luminosity(record, column), record.get("fill_number")))
+    for key in sorted(sums):
+        run, lumisection = key
+        (before, fill), (after, next_fill) = sums[key], sums.get((run, lumisection + 1), (None, None))
+        is_known = before is not None and after is not None and fill == next_fill and after >= before
+        own = after - before if is_known and before is not None and after is not None else None
+        yield {"run_number": run, "lumisection_number": lumisection, f"{column}_pb": own}
+
+
+def _key(record: Record, columns: tuple[str, ...]) -> tuple[int, ...] | None:
+    numbers = [whole(record.get(column)) for column in columns]
+    known = tuple(number for number in numbers if number is not None)
+    return known if len(known) == len(columns) else None
