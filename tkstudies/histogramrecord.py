@@ -56,9 +56,11 @@ class Bins(msgspec.Struct):
 
 
 class Hist(msgspec.Struct):
-    """A histogram as the DQM GUI serves it."""
+    """A histogram as the DQM GUI serves it; one with a root_class is an object of JSROOT instead."""
 
     type: str | None = None
+    root_class: str | None = msgspec.field(default=None, name="_typename")
+    errorStyle: str | None = None
     stats: Stats | None = None
     bins: Bins | None = None
     xaxis: msgspec.Raw = _NOTHING
@@ -68,6 +70,11 @@ class Hist(msgspec.Struct):
     def is_profile(self) -> bool:
         """Do the bins hold means rather than counts?"""
         return (self.type or "").startswith("TProfile")
+
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing in it that we can read?"""
+        return self.stats is None and self.bins is None
 
 
 class HistogramRecord(msgspec.Struct):
@@ -104,6 +111,9 @@ class HistogramRecord(msgspec.Struct):
             '/a/b'
         """
         plot = record.get("plot") or record.get("name")
+        if "_typename" in record:
+            kind = f"{record['_typename']!s:.40}"
+            raise WrongRecord(f"not a histogram record but an object of JSROOT ({kind}, as jsrootfairy answers)")
         if not isinstance(plot, str):
             shown = f"run_number {record.get('run_number')!r:.80}, plot {plot!r:.80}"
             raise WrongRecord(f"not a histogram record: {shown}")
@@ -157,7 +167,7 @@ def _fitting(kind: type[Struct], members: Mapping[str, Any]) -> Struct:
     """A Struct of those members that have the types it expects."""
     found: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
-        value = members.get(field.name)
+        value = members.get(field.encode_name)
         if field.type is msgspec.Raw:
             found[field.name] = value  # decoded already: `member` takes both
         elif field.name in _STRUCTS:

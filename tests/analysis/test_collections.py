@@ -5,6 +5,7 @@ from tkstudies.analysis.histograms.collections import (
     TRACKING_MAP,
     feature_name,
     feature_order,
+    is_per_lumisection,
     plots,
     to_offline,
     to_online,
@@ -76,3 +77,20 @@ def test_paths_outside_the_table():
     assert to_offline(offline) == offline
     assert to_offline(online) is None
     assert to_offline("/PixelPhase1/other") == to_online("/PixelPhase1/other") == "/PixelPhase1/other"
+
+
+def test_which_plots_are_against_lumisections():
+    of_table = [plot.feature for plot in plots("all") if is_per_lumisection(plot.name)]
+    assert of_table == [plot.feature for plot in plots("all") if is_per_lumisection(plot.offline)]
+    assert of_table == [
+        f"{what}.lumiblock.{where}"
+        for what, where in (
+            ("digis", "PXBarrel"), ("adc", "PXBarrel"), ("digis", "PXForward"), ("adc", "PXForward"),
+            ("clusters", "PXBarrel"), ("clusters", "PXForward"),
+        )
+    ]  # fmt: skip
+    others = ("LSanalysis/Chi2oNDF_GenTk", "Chi2oNDF_lumiFlag_GenTk", "TracksVsLS", "hits_per_LS", "x_lumisection")
+    for name in others:
+        assert is_per_lumisection(name), name
+    for name in ("eventrate_per_BX", "TrackEtaPhi_ImpactPoint_GenTk", "NumberOfRecHitsPerTrack_GenTk", "luminosity"):
+        assert not is_per_lumisection(name), name

@@ -323,3 +323,97 @@ def test_an_encoded_line_that_is_no_histogram_record():
         add_line(FeatureTable(), b'{"run_number": 1}')
     with pytest.raises(BadRecord, match="Expecting"):
         add_line(FeatureTable(), b'{"run_number": 1')
+
+
+def bare(content, low=0.0, high=None, kind="TH1", **bins):
+    """A histogram as other sources than the DQM GUI have it: bins and no stats."""
+    hist = {**histogram(content, low, high), "type": kind, "bins": {"content": content, **bins}}
+    del hist["stats"]
+    return hist
+
+
+def test_a_histogram_without_stats_gets_its_numbers_from_the_bins():
+    content, edges = [3, 0, 5, 1, 7], np.linspace(-2, 3, 6)
+    centres = (edges[1:] + edges[:-1]) / 2
+    mean = np.average(centres, weights=content)
+    expected = {"mean": mean, "rms": np.sqrt(np.average((centres - mean) ** 2, weights=content)), "integral": 16}
+    for hist in (bare(content, -2, 3), {**bare(content, -2, 3), "stats": None}):
+        assert statistics(hist, list(expected)) == pytest.approx(expected)
+        assert statistics(hist, ["entries", "underflow"]) == {"entries": None, "underflow": None}
+    assert statistics(bare(content, -2, 3, integral=15))["integral"] == 15
+    partly = statistics({**bare(content, -2, 3), "stats": {"entries": 16}})
+    assert (partly["mean"], partly["rms"], partly["entries"]) == (
+        pytest.approx(mean), pytest.approx(expected["rms"]), 16,
+    )  # fmt: skip
+
+
+def test_a_table_without_stats_has_means_along_both_axes():
+    hist = bare([[1, 0], [2, 1], [0, 4]], 0, 2, kind="TH2")
+    hist["xaxis"]["last"]["id"] = 2
+    hist["yaxis"] = {"first": {"id": 1, "value": 0}, "last": {"id": 3, "value": 3}}
+    found = statistics(hist, ["mean", "rms", "mean_y", "rms_y", "integral"])
+    x, y = np.repeat([0.5, 1.5], [3, 5]), np.repeat([0.5, 1.5, 2.5], [1, 3, 4])
+    expected = {"mean": x.mean(), "rms": x.std(), "mean_y": y.mean(), "rms_y": y.std(), "integral": 8}
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("hist", "mean", "integral"),
+    [
+        (bare([0, 0]), None, 0),
+        (bare([-1, 2]), None, 1),
+        (bare([1, 2], kind="TProfile"), None, 3),
+        (bare([1, "nan"]), None, None),
+        (bare([1e308, 1e308, 1e308]), None, None),
+        ({**bare([1, 2]), "xaxis": None}, None, 3),
+        ({"type": "TH1", "bins": {"content": None}}, None, None),
+        ({"type": "TH1", "bins": {"content": [[1], [2, 3]]}}, None, None),
+    ],
+)
+def test_bins_that_are_no_distribution_have_no_mean(hist, mean, integral):
+    assert statistics(hist, ["mean", "integral"]) == {"mean": mean, "integral": integral}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ([1, 0, 0, 1], {"median": 2.0}),
+        ([2, 1, 0, 3], {"median": 2.5}),
+        ([1, 1], {"median": 1.0}),
+        ([1, 0, 1, 0, 0, 2], {"q25": 1.5, "median": 4.0, "q75": 5.5}),
+        ([0.1, 0.2, 0, 0, 0.3], {"median": 3.0}),
+        ([0, 3, 0], {"median": 1.5}),
+        ([1, 0, 0, 2], {"median": 3.25}),
+    ],
+)
+def test_a_quantile_between_two_parts_is_the_middle_of_the_gap(content, expected):
+    assert statistics(histogram(content), list(expected)) == pytest.approx(expected)
+
+
+def test_level_and_spread_are_those_of_the_filled_bins():
+    assert statistics(histogram([4, 0, 8, 6]), ["level", "spread"]) == pytest.approx(
+        {"level": 6, "spread": np.std([4, 8, 6])}
+    )
+    assert statistics(histogram([0, 0]), ["level", "spread"]) == {"level": None, "spread": None}
+    table = histogram([[4, 0], [8, "nan"]])
+    assert statistics(table, ["level"])["level"] == 6
+
+
+def test_the_bins_of_a_profile_count_as_often_as_they_have_entries():
+    """Means of 400, 100 and 25 entries of one spread have errors as 1, 2 and 4."""
+    content, entries = [10.0, 12.0, 0.0, 20.0], [400, 100, 0, 25]
+    errors = [n**-0.5 if n else 0 for n in entries]
+    expected = np.average(content, weights=entries)
+    spread = np.sqrt(np.average((np.array(content) - expected) ** 2, weights=entries))
+    hist = {**bare(content, kind="TProfile", error=errors), "errorStyle": ""}
+    assert statistics(hist, ["level", "spread"]) == pytest.approx({"level": expected, "spread": spread})
+    assert statistics({**hist, "errorStyle": "s"}, ["level"])["level"] == pytest.approx(14)
+    assert statistics(bare(content, kind="TProfile"), ["level"])["level"] == pytest.approx(14)
+    zero = bare([0.0, 4.0], kind="TProfile", error=[1, 1])
+    assert statistics(zero, ["level"])["level"] == 2  # filled, and its mean is 0
+
+
+def test_the_level_does_not_depend_on_the_length_of_the_run():
+    short, long = histogram([5] * 20 + [0] * 80), histogram([5] * 90 + [0] * 10)
+    names = ["level", "spread"]
+    assert statistics(short, names) == statistics(long, names) == {"level": 5, "spread": 0}

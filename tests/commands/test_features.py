@@ -174,3 +174,62 @@ def test_lumisections_keep_their_histograms(tkstudies):
         rows = from_lines(result.stdout)
         assert [(row["lumisection_number"], row["b.entries"]) for row in rows] == [(1, 1), (2, 2), (3, 3)]
         assert result.stderr == ""
+
+
+LUMIBLOCK = "/PixelPhase1/Phase1_MechanicalView/adc_per_LumiBlock_PXBarrel"
+
+
+def test_plots_against_lumisections_also_give_their_level_and_spread(tkstudies):
+    rows = [record(plot=LUMIBLOCK), record(), record(run=2), record(plot="/My/LSanalysis/own")]
+    result = tkstudies("features", input=rows)
+    assert (result.stderr, result.exit_code) == ("", 0)
+    first, second = from_lines(result.stdout)
+    names = ("mean", "rms", "entries", "integral")
+    more = ("level", "spread")
+    assert list(first) == [
+        "run_number", "reco", *(f"Hits.Pixel.{name}" for name in names),
+        *(f"adc.lumiblock.PXBarrel.{name}" for name in (*names, *more)), *(f"own.{name}" for name in (*names, *more)),
+    ]  # fmt: skip
+    assert list(second) == ["run_number", "reco", *(f"Hits.Pixel.{name}" for name in names)]
+    assert [first[f"adc.lumiblock.PXBarrel.{name}"] for name in (*names, "level")] == [4.5, 1.0, 10.0, 9, 3.0]
+    chosen = from_lines(tkstudies("features", "--stats", "mean", input=rows).stdout)[0]
+    assert "adc.lumiblock.PXBarrel.level" not in chosen
+    chosen = from_lines(tkstudies("features", "--stats", "level", input=rows).stdout)[0]
+    assert list(chosen)[2:] == ["Hits.Pixel.level", "adc.lumiblock.PXBarrel.level", "own.level"]
+    contents = from_lines(tkstudies("features", "--content", input=rows).stdout)[0]
+    assert [contents[f"adc.lumiblock.PXBarrel_{i}"] for i in range(3)] == [1, 2, 6]
+    absent = {**record(plot=LUMIBLOCK), "hist": "unsupported type"}
+    assert set(from_lines(tkstudies("features", input=[absent]).stdout)[0].values()) == {1, "express", None}
+
+
+JSROOT = {"_typename": "TH1F", "fName": "FedChNErr", "fXaxis": {"_typename": "TAxis", "fNbins": 2}, "fArray": [0, 1]}
+
+
+def test_objects_of_jsroot_in_a_folder_are_named_and_left_out(tmp_path, tkstudies):
+    plot = tmp_path / "FedChNErr"
+    plot.mkdir()
+    (plot / "1_express.json").write_text(json.dumps(JSROOT, indent=1))
+    (plot / "2_express.json").write_text(json.dumps({"hist": JSROOT}))
+    (plot / "3_express.json").write_text(json.dumps({"error": "no such plot", "code": 404}))
+    (plot / "4_express.json").write_text(json.dumps({"hist": None}))
+    (plot / "5_express.json").write_text(json.dumps({"hist": record()["hist"]}))
+    result = tkstudies("features", plot)
+    assert result.exit_code == 3
+    assert [row["run_number"] for row in from_lines(result.stdout)] == [5]
+    jsroot = "left out: an object of JSROOT (TH1F, as jsrootfairy answers), not an answer of jsonfairy: fetch the plot"
+    for run in (1, 2):
+        assert f"{plot}/{run}_express.json {jsroot} with tkstudies dqm" in result.stderr
+    assert "3_express.json left out: not an answer of jsonfairy: no hist in it, but error, code" in result.stderr
+    assert "4_express.json left out: not an answer of jsonfairy" in result.stderr
+
+
+def test_histograms_without_numbers_are_told(tkstudies):
+    rows = [{**record(run=run), "hist": JSROOT} for run in (1, 2)] + [{**record(run=3), "hist": {}}, record(run=4)]
+    result = tkstudies("features", input=rows)
+    assert [row["Hits.Pixel.mean"] for row in from_lines(result.stdout)] == [None, None, None, 4.5]
+    assert result.exit_code == 3
+    assert "2 histograms of JSROOT (TH1F, as jsrootfairy answers) and not of jsonfairy, so" in result.stderr
+    assert f"1 histogram with neither stats nor bins, so without numbers (the first: run 3, {PIXEL})" in result.stderr
+    alone = tkstudies("features", input=[JSROOT])
+    assert (alone.stdout, alone.exit_code) == ("", 1)
+    assert "not a histogram record but an object of JSROOT (TH1F, as jsrootfairy answers)" in alone.stderr

@@ -40,8 +40,9 @@ def embed(
     """Map rows that are alike to places that are near: adds tsne1, tsne2 (t-SNE).
 
     \b
-    Looks at pc1, pc2, ... if the rows have them, else at the features of pca,
-    standardised. All rows and columns stay; a row without values in the columns
+    Looks at pc1, pc2, ... if the rows have them, else at the features of pca
+    (without those that only tell how long a run was), standardised.
+    All rows and columns stay; a row without values in the columns
     gets nulls, and is counted. Distances between far groups mean nothing.
 
     \b

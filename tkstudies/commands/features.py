@@ -37,7 +37,9 @@ def features(
     \b
     Histograms of lumisections (lumisection_number) give one row each.
     Columns are FEATURE.mean, .rms, .entries, .integral; the plots of the quick
-    collections have short feature names (Hits.Pixel), others use their own. A folder
+    collections have short feature names (Hits.Pixel), others use their own. Plots
+    against lumisections also give .level and .spread, mean and rms of their filled
+    bins: what was measured, while .mean and .rms say how long the run was. A folder
     is one of the older crawler, with files such as 321012_express.json, or holds such.
 
     \b
@@ -45,12 +47,13 @@ def features(
       tkstudies dqm --collection tracking runs.jsonl | tkstudies features > features.jsonl
       tkstudies features --stats mean --stats median,skewness histograms.jsonl
     """
-    from tkstudies.analysis.histograms.features import DEFAULT_STATISTICS, FeatureTable
+    from tkstudies.analysis.histograms.features import FeatureTable
     from tkstudies.histogramrecord import HistogramRecord
     from tkstudies.services.dqm.folders import histogram_records
 
-    chosen = options.words(stats) or DEFAULT_STATISTICS
-    table = FeatureTable(chosen, content=content, feature_names=_feature_names(names) if names else None)
+    table = FeatureTable(
+        options.words(stats) or None, content=content, feature_names=_feature_names(names) if names else None
+    )
     folders = [name for name in files or [] if os.path.isdir(name)]
     records = (options.named_reader if folders else options.reader)(
         inputs,

@@ -73,8 +73,9 @@ def outliers(
     columns gets nulls, and is counted.
 
     \b
-    Looks at pc1, pc2, ... if the rows have them, else at the features of pca,
-    standardised. Methods, and what they learn from unless --train-where tells:
+    Looks at pc1, pc2, ... if the rows have them, else at the features of pca
+    (without those that only tell how long a run was), standardised.
+    Methods, and what they learn from unless --train-where tells:
       envelope          robust Gaussian (minimum covariance determinant); all rows
       one-class-svm     boundary of the good; rows with tracking GOOD
       isolation-forest  random cuts; all rows

@@ -8,6 +8,7 @@ no ``highPurityTracks/pt_1/`` part, and some plots exist offline only.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,9 @@ COLLECTIONS = ("tracking", "pixel", "strip", "all", "cosmics")
 
 _TABLE = Path(__file__).with_name("quick_collections.jsonl")
 _TRACKS = "/Tracking/TrackParameters/"
+_PER_LUMISECTION = re.compile(
+    r"lumi[_ -]?(?:block|flag|section|seg)|LSanalysis|(?:per|vs)_?(?:LS|lumi)(?![a-z])", re.IGNORECASE
+)
 _OFFLINE_PARTS = ("/generalTracks/", "/highPurityTracks/pt_1/")
 
 
@@ -85,6 +89,32 @@ def feature_name(plot: str) -> str:
     """
     found = _by_path_or_name().get(plot)
     return found.feature if found else plot.rstrip("/").rpartition("/")[2]
+
+
+def is_per_lumisection(plot: str) -> bool:
+    """Does the plot, a path or a name, show something against the lumisections of the run?
+
+    Mean and rms in x of such a plot tell how long the run was, and nothing else.
+
+    Example:
+        >>> is_per_lumisection("/PixelPhase1/Phase1_MechanicalView/adc_per_LumiBlock_PXBarrel")
+        True
+        >>> is_per_lumisection("/Tracking/TrackParameters/generalTracks/LSanalysis/Chi2oNDF_lumiFlag_GenTk")
+        True
+        >>> is_per_lumisection("/PixelPhase1/Phase1_MechanicalView/eventrate_per_BX")
+        False
+    """
+    return _PER_LUMISECTION.search(plot) is not None
+
+
+def tells_run_length(column: str) -> bool:
+    """Is the column the mean or rms in x of a plot against lumisections?
+
+    Example:
+        >>> [tells_run_length("adc.lumiblock.PXBarrel" + name) for name in (".mean", ".rms", ".level")]
+        [True, True, False]
+    """
+    return column.endswith((".mean", ".rms")) and is_per_lumisection(column)
 
 
 @lru_cache(maxsize=1)

@@ -1,9 +1,10 @@
 """Numbers from histograms: statistics of one, and the wide table of many.
 
 A histogram is the ``hist`` object of the DQM GUI's jsonfairy answer. ``mean``, ``rms``, ``entries`` and
-``integral`` are the server's own numbers and pass through as sent; the shape statistics are computed from the
-bins. Whatever isn't a finite number is None: the server writes ``"nan"`` and ``"inf"`` as texts, and ``hist``
-itself is the text ``unsupported type`` for a plot that the run doesn't have.
+``integral`` are the server's own numbers and pass through as sent; where it sent none (histograms of DIALS, DQMIO or
+ROOT have bins and no ``stats``) all but the entries are computed from the bins, as are the shape statistics. Whatever
+isn't a finite number is None: the server writes ``"nan"`` and ``"inf"`` as texts, and ``hist`` itself is the text
+``unsupported type`` for a plot that the run doesn't have.
 
 Shape statistics (skewness, excess kurtosis, median, quantiles) take the bins inside the axis as they are,
 without under- and overflow. For a 2-D histogram they describe its projection on x. A profile has means in its
@@ -11,18 +12,21 @@ bins, not counts: no shape statistics. The axis runs from the lower edge of the 
 (``xaxis.first.value``) to the upper edge of the last one (``xaxis.last.value``): for the real tracking map of
 run 321012 this reading reproduces the server's mean and rms to 0.001, bin centres miss the rms by 3 %. An
 axis of one bin has neither and gives None.
+
+``level`` and ``spread`` are the mean and the rms of the contents of the filled bins: of a plot against lumisections
+they say what was measured, while its mean and rms in x say how long the run was. The bins of a profile count as often
+as they have entries; as the server doesn't send these, they are taken as the inverse square of the bin's error (of
+means of one spread), or as equal where the errors aren't those of means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from math import isfinite, sqrt
 from operator import attrgetter
-from sys import float_info
 from typing import Any
 
-from tkstudies.analysis.histograms.bins import contents_of, edges_of
-from tkstudies.analysis.histograms.collections import feature_name, feature_order
+from tkstudies.analysis.histograms.collections import feature_name, feature_order, is_per_lumisection
+from tkstudies.analysis.histograms.shapes import COMPUTABLE, QUANTILES, Shape
 from tkstudies.console import Losses
 from tkstudies.errors import UsageError
 from tkstudies.histogramrecord import Hist, HistogramRecord, as_hist, member
@@ -31,6 +35,8 @@ from tkstudies.records import Record, RowKey, number
 Value = int | float | None
 
 DEFAULT_STATISTICS = ("mean", "rms", "entries", "integral")
+PER_LUMISECTION_STATISTICS = ("level", "spread")
+"""What plots against lumisections get besides, unless statistics are chosen."""
 
 SERVER_STATISTICS = {
     "mean": "stats.mean.X.value",
@@ -44,9 +50,7 @@ SERVER_STATISTICS = {
 }
 """The server's own numbers and where in ``hist`` they are; the others are computed from the bins."""
 
-_QUANTILES = {"median": 0.5, "q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
-
-STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *_QUANTILES)
+STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *QUANTILES, *PER_LUMISECTION_STATISTICS)
 """All statistics by name; ``kurtosis`` is the excess, 0 for a normal distribution."""
 
 
@@ -75,7 +79,7 @@ def statistics(hist: Any, names: Collection[str] = DEFAULT_STATISTICS) -> dict[s
         >>> axis = {"first": {"id": 1, "value": 0}, "last": {"id": 4, "value": 4}}
         >>> hist = {"type": "TH1", "xaxis": axis, "bins": {"integral": 4, "content": [0, 1, 2, 1]}}
         >>> statistics(hist, ["mean", "integral", "median", "skewness"])
-        {'mean': None, 'integral': 4, 'median': 2.5, 'skewness': 0.0}
+        {'mean': 2.5, 'integral': 4, 'median': 2.5, 'skewness': 0.0}
         >>> statistics("unsupported type", ["mean"])
         {'mean': None}
     """
@@ -122,7 +126,8 @@ class FeatureTable:
     collections table, then others in the order in which the whole input brought them up.
 
     Args:
-        names: Statistics, of `STATISTICS`.
+        names: Statistics, of `STATISTICS`; by default `DEFAULT_STATISTICS`, and of plots against lumisections also
+            `PER_LUMISECTION_STATISTICS`.
         content: Whether to add the bin contents.
         feature_names: Feature by plot path or name, before the table's.
 
@@ -140,16 +145,20 @@ class FeatureTable:
 
     def __init__(
         self,
-        names: Collection[str] = DEFAULT_STATISTICS,
+        names: Collection[str] | None = None,
         content: bool = False,
         feature_names: Mapping[str, str] | None = None,
     ) -> None:
-        self.names = check_statistics(names)
+        self.names = check_statistics(DEFAULT_STATISTICS if names is None else names)
         self.content = content
         self.duplicates = 0
         self._statistics = _Statistics(self.names)
+        more = PER_LUMISECTION_STATISTICS if names is None else ()
+        self._per_lumisection = _Statistics((*self.names, *more))
         self._own_names = dict(feature_names or {})
-        self._features: dict[str, str] = {}  # by plot, grows as plots are met
+        self._features: dict[str, tuple[str, _Statistics]] = {}  # by plot, grows as plots are met
+        self._of_feature: dict[str, _Statistics] = {}
+        self._empty: dict[str, int] = {}  # histograms without numbers, by what they are
         self._order = dict(feature_order())
         self._rows: dict[RowKey, dict[str, tuple[Value, ...] | None]] = {}
 
@@ -163,15 +172,17 @@ class FeatureTable:
         """
         if not isinstance(record, HistogramRecord):
             record = HistogramRecord.from_record(record)
-        feature = self._features.get(record.label) or self._learn(record.label)
+        feature, statistics = self._features.get(record.label) or self._learn(record.label)
         row = self._rows.setdefault(record.key, {})
         hist = record.hist
-        if not isinstance(hist, Hist):
+        if not isinstance(hist, Hist) or hist.is_empty:
             row.setdefault(feature, None)
+            if isinstance(hist, Hist):
+                self._note_empty(record, hist)
         elif row.get(feature) is not None:
             self.duplicates += 1
         else:
-            row[feature] = (*self._statistics(hist), *(contents(hist) if self.content else ()))
+            row[feature] = (*statistics(hist), *(contents(hist) if self.content else ()))
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows so far."""
@@ -182,22 +193,38 @@ class FeatureTable:
         """Histograms that were dropped."""
         losses = Losses()
         losses.add(self.duplicates, "histogram", "dropped: same run, reco and plot as before")
+        for why, count in self._empty.items():
+            losses.add(count, "histogram", why, partial=True)
         return losses
+
+    def _note_empty(self, record: HistogramRecord, hist: Hist) -> None:
+        what = "with neither stats nor bins"
+        if hist.root_class is not None:
+            what = f"of JSROOT ({hist.root_class:.40}, as jsrootfairy answers) and not of jsonfairy"
+        for why in self._empty:
+            if why.startswith(what):
+                self._empty[why] += 1
+                return
+        self._empty[f"{what}, so without numbers (the first: run {record.run_number}, {record.label:.120})"] = 1
 
     def _row(self, key: RowKey) -> dict[str, Any]:
         row = key.columns()
         features = self._rows[key]
         for feature in sorted(features, key=self._order.__getitem__):
-            values = features[feature] or (None,) * len(self.names)
-            row.update(zip((f"{feature}.{name}" for name in self.names), values, strict=False))
-            row.update((f"{feature}_{i}", content) for i, content in enumerate(values[len(self.names) :]))
+            columns = [f"{feature}.{name}" for name in self._of_feature[feature].names]
+            values = features[feature] or (None,) * len(columns)
+            row.update(zip(columns, values, strict=False))
+            row.update((f"{feature}_{i}", content) for i, content in enumerate(values[len(columns) :]))
         return row
 
-    def _learn(self, plot: str) -> str:
+    def _learn(self, plot: str) -> tuple[str, _Statistics]:
         own_name = self._own_names.get(plot) or self._own_names.get(plot.rpartition("/")[2])
-        feature = self._features[plot] = own_name or feature_name(plot)
+        feature = own_name or feature_name(plot)
+        own = self._per_lumisection if is_per_lumisection(plot) else self._statistics
+        statistics = self._of_feature.setdefault(feature, own)
+        self._features[plot] = feature, statistics
         self._order.setdefault(feature, len(self._order))
-        return feature
+        return feature, statistics
 
 
 class _Statistics:
@@ -205,15 +232,34 @@ class _Statistics:
 
     def __init__(self, names: Collection[str]):
         self._getters = [_getter(name) if name in SERVER_STATISTICS else None for name in names]
-        self._names = tuple(names)
+        self.names = tuple(names)
         self._needs_bins = None in self._getters
 
     def __call__(self, hist: Hist) -> tuple[Value, ...]:
         if not self._needs_bins:
-            return tuple([get(hist) for get in self._getters if get])
-        shape = _Shape(hist)
-        pairs = zip(self._names, self._getters, strict=True)
-        return tuple([get(hist) if get else shape.statistic(name) for name, get in pairs])
+            values = tuple([get(hist) for get in self._getters if get])
+            if None not in values or hist.bins is None:
+                return values
+        shape = Shape(hist)
+        pairs = zip(self.names, self._getters, strict=True)
+        return tuple([_sent_or_computed(hist, name, get, shape) for name, get in pairs])
+
+
+def _sent_or_computed(hist: Hist, name: str, get: Callable[[Hist], Value] | None, shape: Shape) -> Value:
+    """The server's number; that of the bins where it sent none, which isn't one that is no finite number."""
+    value = get(hist) if get else None
+    if value is None and (get is None or (name in COMPUTABLE and not _is_sent(hist, name))):
+        return shape.statistic(name)
+    return value
+
+
+def _is_sent(hist: Hist, name: str) -> bool:
+    if hist.stats is None:
+        return name == "integral" and hist.bins is not None and hist.bins.integral is not None
+    if name == "integral":
+        return True
+    axes = hist.stats.mean if name.startswith("mean") else hist.stats.rms
+    return axes is not None and (axes.Y if name.endswith("_y") else axes.X) is not None
 
 
 def _getter(name: str) -> Callable[[Hist], Value]:
@@ -230,64 +276,9 @@ def _getter(name: str) -> Callable[[Hist], Value]:
     return get
 
 
-class _Shape:
-    """The distribution in the bins of a histogram: their edges and weights."""
-
-    def __init__(self, hist: Hist) -> None:
-        self.weights = _x_weights(hist)
-        self.edges = edges_of(hist, "x", len(self.weights))
-        self.total = sum(self.weights)
-        self.is_defined = bool(self.edges) and isfinite(self.total) and self.total > 0
-
-    def statistic(self, name: str) -> float | None:
-        if not self.is_defined:
-            return None
-        try:
-            value = self._quantile(_QUANTILES[name]) if name in _QUANTILES else self._standardised(name)
-        except OverflowError:
-            return None
-        return number(value)
-
-    def _standardised(self, name: str) -> float | None:
-        """Third or fourth moment about the mean in units of the standard deviation, of bin centres."""
-        centres = [(low + high) / 2 for low, high in zip(self.edges, self.edges[1:], strict=False)]
-        mean = self._average(centres)
-        deviations = [centre - mean for centre in centres]
-        variance = self._average(d * d for d in deviations)
-        rounding = len(self.weights) * float_info.epsilon * max(abs(self.edges[0]), abs(self.edges[-1]))
-        if not variance > rounding**2:
-            return None  # all in one bin
-        scale = sqrt(variance)
-        if name == "skewness":
-            return self._average((d / scale) ** 3 for d in deviations)
-        return self._average((d / scale) ** 4 for d in deviations) - 3
-
-    def _average(self, values: Any) -> float:
-        return sum(weight * value for weight, value in zip(self.weights, values, strict=True)) / self.total
-
-    def _quantile(self, fraction: float) -> float:
-        """Where the cumulative sum reaches the fraction, linear within its bin."""
-        wanted, below = fraction * self.total, 0.0
-        for weight, low, high in zip(self.weights, self.edges, self.edges[1:], strict=False):
-            if weight and below + weight >= wanted:
-                return low + (high - low) * max(0.0, wanted - below) / weight
-            below += weight
-        return self.edges[-1]  # rounding left the sum below the last fraction
-
-
-def _x_weights(hist: Hist) -> list[float]:
-    """Contents of the bins along x, projected if 2-D; empty if they are no distribution."""
-    content = None if hist.is_profile else contents_of(hist)
-    if content is None:
-        return []
-    rows = content.tolist() if content.ndim == 2 else [content.tolist()]
-    weights = [sum(column) for column in zip(*rows, strict=True)]
-    return weights if all(isfinite(weight) and weight >= 0 for weight in weights) else []
-
-
 def feature_rows(
     records: Iterable[Mapping[str, Any]],
-    statistics: Collection[str] = DEFAULT_STATISTICS,
+    statistics: Collection[str] | None = None,
     *,
     content: bool = False,
     feature_names: Mapping[str, str] | None = None,
@@ -296,7 +287,8 @@ def feature_rows(
 
     Args:
         records: As ``tkstudies dqm`` writes them.
-        statistics: Of `STATISTICS`; units are those of the axes.
+        statistics: Of `STATISTICS`; units are those of the axes. By default `DEFAULT_STATISTICS`, and of plots against
+            lumisections also ``level`` and ``spread``, in the unit of their contents.
         content: Whether to add the bin contents.
         feature_names: Feature by plot path or name, before those of the quick collections.
 

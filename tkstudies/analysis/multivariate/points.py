@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tkstudies.analysis.histograms.collections import tells_run_length
 from tkstudies.analysis.multivariate.components import component_columns, is_component
 from tkstudies.analysis.multivariate.matrix import filled, filler, is_feature, telling_features
 from tkstudies.errors import InputError
@@ -83,7 +84,8 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
     Args:
         rows: Records of a table.
         patterns: Shell patterns of column names. Without any: the principal components pc1, pc2, ... if there
-            are some, else the features that ``pca`` would take.
+            are some, else the features that ``pca`` would take but for those that tell how long a run was
+            (mean and rms in x of plots against lumisections).
         missing: ``zero``, ``mean`` or ``drop``.
 
     Raises:
@@ -110,7 +112,9 @@ def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
             raise InputError(f"--columns {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}")
     if patterns:
         return [name for name in numeric if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    columns = component_columns(numeric) or [name for name in numeric if is_feature(name)]
+    columns = component_columns(numeric) or [
+        name for name in numeric if is_feature(name) and not tells_run_length(name)
+    ]
     if not columns:
         raise InputError(
             "no record has a principal component or a feature: "

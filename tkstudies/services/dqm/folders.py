@@ -30,11 +30,30 @@ def histogram_records(folder: str) -> Iterator[Record]:
         plot = os.path.basename(os.path.dirname(os.path.abspath(path)))
         try:
             with open(path, "rb") as stream:
-                hist = loads(stream.read()).get("hist")
+                hist = _histogram(loads(stream.read()))
         except (OSError, Unreadable) as error:
             console.left_out(f"{path} left out: {getattr(error, 'strerror', None) or error}")
             continue
         yield {"run_number": run, "reco": reco, "plot": plot, "name": plot, "hist": hist}
+
+
+def _histogram(answer: Record) -> Record | str:
+    """The histogram of a jsonfairy answer, or its text ``unsupported type``.
+
+    Raises:
+        Unreadable: It is another kind of answer.
+    """
+    hist = answer.get("hist")
+    found = hist if isinstance(hist, dict) else answer
+    if "_typename" in found:
+        raise Unreadable(
+            f"an object of JSROOT ({found['_typename']!s:.40}, as jsrootfairy answers), not an answer of jsonfairy: "
+            "fetch the plot with tkstudies dqm"
+        )
+    if not isinstance(hist, dict | str):
+        names = ", ".join(answer) or "nothing"
+        raise Unreadable(f"not an answer of jsonfairy: no hist in it, but {names:.80}")
+    return hist
 
 
 def _files(folder: str) -> Iterator[tuple[int, str, str]]:
