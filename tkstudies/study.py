@@ -40,7 +40,7 @@ OPTIONAL_FILES = {
 
 TIMES = ("start_time", "end_time", "fill__start_time", "fill__end_time")
 
-_TEXTS = ("reco", "pixel", "strip", "tracking", "runtype", "status_summary", "bad_reason")
+_TEXTS = ("reco", "pixel", "strip", "tracking", "runtype", "status_summary", "bad_reason", "good_fraction_of")
 
 
 class StudyWarning(UserWarning):

@@ -38,6 +38,12 @@ def label(
     What can't be known is null.
 
     \b
+    is_bad is the notebook's rule: what isn't GOOD is bad. is_certified_good and
+    is_certified_bad ask what somebody signed: null for rows that nobody signed, and
+    where EXCLUDED, STANDBY, NOTSET or LOWSTAT decide. A table of TkDQMDoctor alone is
+    labelled by its doctor_* columns.
+
+    \b
     Examples:
       tkstudies label study.jsonl | tkstudies filter 'is_bad = true'
       tkstudies label --only is_bad,bad_reason < study.jsonl
