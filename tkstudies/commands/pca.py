@@ -14,6 +14,7 @@ from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
     from tkstudies.analysis.multivariate.components import Model
+    from tkstudies.analysis.multivariate.pca import ComponentTable
 
 app = options.application()
 
@@ -29,7 +30,8 @@ class Keep(str, Enum):
 def pca(
     files: options.Files = None,
     components: Annotated[
-        int | None, typer.Option("--components", "-n", min=1, help="How many components (default: 5).")
+        int | None,
+        typer.Option("--components", "-n", min=1, help="How many components (default: 5, or all of fewer --features)."),
     ] = None,
     features: Annotated[
         list[str] | None,
@@ -72,6 +74,8 @@ def pca(
     unless --features chooses others. Each is brought to zero mean and unit
     variance. Rows without any feature are left out and counted.
     Adds pc1, pc2, ..., t2 and q with their 95 % and 99 % limits, missing_features.
+    Rows that were fitted have other limits of t2 than rows that were not (those
+    outside --fit-where, those of --apply).
 
     \b
     Examples:
@@ -80,7 +84,7 @@ def pca(
       tkstudies pca --apply good.json new.jsonl | tkstudies filter 't2 > 15'
     """
     from tkstudies.analysis.multivariate import components as analysis
-    from tkstudies.analysis.multivariate.pca import COMPONENTS, ComponentTable
+    from tkstudies.analysis.multivariate.pca import ComponentTable
 
     _check_side_files(output, model_file, loadings_file)
     if tolerant and not apply_file:
@@ -95,7 +99,7 @@ def pca(
     if model:
         table.check(model, tolerant)
     else:
-        model = table.fit(components or COMPONENTS, (missing or options.Missing.zero).value)
+        model = table.fit(components, (missing or options.Missing.zero).value)
     table.losses.tell()
     advice = "see missing_features" + ("" if apply_file else ", or use --missing drop")
     options.warn_of_gaps(int(table.matrix.gaps.sum()), table.matrix.rows, model.missing, advice)
@@ -107,6 +111,7 @@ def pca(
         jsonl.write(analysis.loadings(model), loadings_file)
     jsonl.write_lines(table.lines(model), output)
     table.losses.tell()
+    _say_rows(table, model, apply_file)
     _say_variance(model)
     options.report_skipped(records)
 
@@ -127,8 +132,27 @@ def _read_model(file: str, *excluded: Any) -> Model:
     return analysis.from_json(jsonl.read_value(file, "a model of tkstudies pca"), file)
 
 
+def _say_rows(table: ComponentTable, model: Model, apply_file: str) -> None:
+    """How many rows there are, how many were fitted, and how many are unusual."""
+    features = console.counted(len(model.features), "feature")
+    rows = console.counted(table.projected, "row")
+    if apply_file:
+        text = f"{rows} projected with {jsonl.shown(apply_file)} ({console.counted(model.rows, 'row')}, {features})"
+    elif table.fitted < table.projected:
+        text = f"{rows}, {table.fitted:,} of them fitted, {features}"
+    else:
+        text = f"{rows}, {features}"
+    if "t2" in table.above:
+        text += f": {table.above['t2']:,} above the 99 % limit of T2"
+    else:
+        text += ": no limit of T2 (too few fitted rows)"
+    console.say(
+        text + (f", {table.above['q']:,} of Q" if "q" in table.above else ", no limit of Q (nothing is left over)")
+    )
+
+
 def _say_variance(model: Model) -> None:
-    console.say(f"{model.rows} rows, {len(model.features)} features\n  component  explained  together")
+    console.say("  component  explained  together")
     together = 0.0
     for number, ratio in enumerate(model.variance_ratio, start=1):
         together += ratio

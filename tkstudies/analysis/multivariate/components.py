@@ -1,8 +1,10 @@
 """Principal components of a feature matrix, and how far a row lies from the others.
 
 The covariance is summed over chunks of rows, each passing once, so memory doesn't grow with the number of rows.
-Definitions: Jolliffe, Principal Component Analysis; Jackson and Mudholkar, Technometrics 21 (1979) 341 for
-the limit of the residual; Hotelling's T2 limit from the F distribution.
+Definitions: Jolliffe, Principal Component Analysis. Limits of Hotelling's T2: Tracy, Young and Mason, Journal of
+Quality Technology 24 (1992) 88, who tell rows that were fitted from others. Limit of the residual Q, a sum of squares
+with the remaining variances as weights: the chi-square with the same three first moments (Imhof, Biometrika 48 (1961)
+419, after Pearson), which needs no special cases, unlike that of Jackson and Mudholkar.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies import __version__
-from tkstudies.analysis.multivariate.distributions import f_quantile
+from tkstudies.analysis.multivariate.distributions import beta_quantile, chi_square_quantile, f_quantile
 from tkstudies.analysis.multivariate.matrix import filled
 from tkstudies.errors import InputError
 
@@ -25,6 +27,8 @@ Array = NDArray[np.float64]
 FORMAT = "tkstudies-pca-1"
 CONFIDENCES = (0.95, 0.99)
 
+ENOUGH_ROWS = 200
+"""From so many fitted rows on the limits of Q hold for other rows too; of 50 rows 6 % lie above the 99 % limit."""
 
 _COMPONENT = re.compile(r"pc[1-9][0-9]*")
 
@@ -63,6 +67,7 @@ class Model:
         residual_sums: Sums of the first, second and third powers of the remaining variances.
         missing: How gaps were filled.
         patterns: How features were chosen; empty for the notebook's selection.
+        constant: Features that have the same value in all fitted rows, as far as known.
     """
 
     features: list[str]
@@ -76,6 +81,7 @@ class Model:
     residual_sums: tuple[float, float, float]
     missing: str = "zero"
     patterns: list[str] = field(default_factory=list)
+    constant: list[str] = field(default_factory=list)
 
     def standardised(self, chunk: Array) -> Array:
         """Rows to zero mean and unit variance, gaps filled, shape (rows, features)."""
@@ -96,26 +102,36 @@ class Model:
         residual = standardised - scores @ self.components
         return scores, t2, (residual**2).sum(axis=1)
 
-    def t2_limit(self, confidence: float) -> float | None:
-        """The T2 that a row of the fitted kind exceeds with probability 1 - confidence; None for too few rows."""
+    def t2_limit(self, confidence: float, fitted: bool = False) -> float | None:
+        """The T2 that a row of the same kind exceeds with probability 1 - confidence.
+
+        Args:
+            fitted: Is the row one of those that were fitted? Such a row pulls the components towards itself.
+
+        Returns:
+            None if there are too few rows: T2 is the same for all fitted rows, or has no limit for others.
+
+        Example:
+            >>> none = np.zeros((0, 5))
+            >>> model = Model([], *[none] * 4, np.ones(5), np.ones(5) / 5, 60, (0, 0, 0))
+            >>> round(model.t2_limit(0.99, fitted=True), 1), round(model.t2_limit(0.99), 1)
+            (13.8, 18.4)
+        """
         p, n = int((self.variance > 0).sum()), self.rows
-        if not 0 < p < n:
+        if not 0 < p < n - fitted:
             return None
-        return float(p * (n - 1) * (n + 1) / (n * (n - p)) * f_quantile(p, n - p, confidence))
+        if fitted:
+            return (n - 1) ** 2 / n * beta_quantile(p / 2, (n - p - 1) / 2, confidence)
+        return p * (n - 1) * (n + 1) / (n * (n - p)) * f_quantile(p, n - p, confidence)
 
     def q_limit(self, confidence: float) -> float | None:
         """The same for the residual Q; None when nothing is left over."""
-        from statistics import NormalDist
-
         one, two, three = self.residual_sums
-        if one <= 0 or two <= 0:
+        if min(one, two, three) <= 0:
             return None
-        power = 1 - 2 * one * three / (3 * two**2)
-        normal = NormalDist().inv_cdf(confidence)
-        if power == 0:
-            return None
-        base = normal * np.sqrt(2 * two * power**2) / one + 1 + two * power * (power - 1) / one**2
-        return float(one * base ** (1 / power)) if base > 0 else None
+        freedom = two * (two / three) ** 2
+        excess = chi_square_quantile(freedom, confidence) - freedom
+        return float(one + excess * (two / freedom) ** 0.5)
 
 
 def fit(
@@ -148,7 +164,9 @@ def fit(
     if not np.isfinite(squares).all():
         names = ", ".join(np.asarray(features)[~np.isfinite(squares)][:5])
         raise InputError(f"values too large for a variance: {names}")
-    scale = _scale(np.sqrt(squares / rows), mean, rows)
+    deviation = np.sqrt(squares / rows)
+    constant = _constant(deviation, mean, rows)
+    scale = np.where(constant, 1.0, deviation)
     scatter /= scale
     scatter /= scale[:, None]
     eigenvalues, vectors = np.linalg.eigh(scatter)
@@ -169,14 +187,16 @@ def fit(
         residual_sums=(float(rest.sum()), float((rest**2).sum()), float((rest**3).sum())),
         missing=missing,
         patterns=list(patterns),
+        constant=[feature for feature, same in zip(features, constant, strict=True) if same],
     )
 
 
-def _scale(deviation: Array, mean: Array, rows: int) -> Array:
-    """Standard deviations with 1 for constant features, also those that vary by rounding only."""
+def _constant(deviation: Array, mean: Array, rows: int) -> NDArray[np.bool_]:
+    """Which features are constant, or vary by rounding only, shape (features,)."""
     eps = np.finfo(float).eps
     constant = deviation**2 <= rows * eps * deviation**2 + (rows * mean * eps) ** 2
-    return np.where(constant | (deviation == 0), 1.0, deviation)
+    result: NDArray[np.bool_] = constant | (deviation == 0)
+    return result
 
 
 def _moments(chunks: Iterable[Array], filler: Array) -> tuple[int, Array, Array]:
@@ -235,6 +255,7 @@ def to_json(model: Model) -> dict[str, Any]:
         "explained_variance": model.variance.tolist(),
         "explained_variance_ratio": model.variance_ratio.tolist(),
         "residual_sums": list(model.residual_sums),
+        "constant": model.constant,
     }
 
 
@@ -259,6 +280,7 @@ def from_json(content: Any, name: str) -> Model:
             residual_sums=_three(content["residual_sums"]),
             missing=str(content["missing"]),
             patterns=[str(pattern) for pattern in content["patterns"]],
+            constant=[str(feature) for feature in content.get("constant", [])],  # older versions didn't write it
         )
         width = len(model.features)
         shapes = {model.filler.shape, model.mean.shape, model.scale.shape}

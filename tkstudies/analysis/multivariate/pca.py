@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import compress
 from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import UNSET
+from numpy.typing import NDArray
 
 from tkstudies import console
 from tkstudies.analysis.multivariate import components
-from tkstudies.analysis.multivariate.components import CONFIDENCES, Model
+from tkstudies.analysis.multivariate.components import CONFIDENCES, ENOUGH_ROWS, Array, Model
 from tkstudies.analysis.multivariate.matrix import FeatureMatrix, MatrixBuilder, filler, require_rows
 from tkstudies.analysis.tables.conditions import ALL_HOLD, Conditions
 from tkstudies.analysis.tables.labels import LABELS
@@ -24,6 +26,7 @@ from tkstudies.jsonl.store import LineStore
 from tkstudies.records import Record
 
 COMPONENTS = 5
+"""How many are made by default; fewer if fewer columns were chosen."""
 
 KEYS = ("run_number", "lumisection_number", "fill_number", "reco", "fill__era", "pixel", "strip", "tracking")
 KEPT = tuple(dict.fromkeys([*KEYS, *LABELS, "recorded_lumi_unit"]))
@@ -50,6 +53,9 @@ class ComponentTable:
     Attributes:
         matrix: The features of the rows.
         losses: What was left out so far.
+        projected: How many rows `lines` has written.
+        fitted: How many of them were fitted.
+        above: How many of them lie above the 99 % limit of t2, and of q, where there are limits.
     """
 
     def __init__(
@@ -65,14 +71,17 @@ class ComponentTable:
         self._patterns = list(model.patterns if model else patterns)
         self._keep_all = keep_all
         self._beside = LineStore()
-        self._fitted = bytearray()  # whether a model is fitted to a row, a byte each
+        self._wanted = bytearray()  # whether a model is to be fitted to a row, a byte each
+        self.projected, self.fitted = 0, 0
+        self.above: dict[str, int] = {}
         self._fit_where = fit_where
         self._chosen = Conditions(fit_where)
         wanted = [*KEPT, *self._chosen.columns]
         self._builder = MatrixBuilder(self._patterns, model.features if model else None, wanted)
         self._read(records, self._chosen)
         self.matrix: FeatureMatrix = self._builder.matrix()
-        left_out = len(self._fitted) - self.matrix.rows
+        self._fitted: NDArray[np.bool_] = np.zeros(self.matrix.rows, dtype=bool)  # whether one was
+        left_out = len(self._wanted) - self.matrix.rows
         self.losses.add(left_out, "row", f"had no features and {'is' if left_out == 1 else 'are'} left out")
 
     def _read(self, records: Records, chosen: Conditions) -> None:
@@ -82,22 +91,23 @@ class ComponentTable:
             tested = [values[place] for place in places]
             failed = chosen.failing(tested)
             chosen.reasons.add(failed, tested)
-            self._fitted.append(failed == ALL_HOLD)
+            self._wanted.append(failed == ALL_HOLD)
             self._beside.add(line if self._keep_all else _labels(values))
         chosen.check(self._builder.columns, self.losses)
 
-    def fit(self, count: int = COMPONENTS, missing: str = "zero") -> Model:
-        """Fit principal components to the chosen rows.
+    def fit(self, count: int | None = None, missing: str = "zero") -> Model:
+        """Fit principal components to the chosen rows, and note what is odd about them.
 
         Args:
-            count: How many components.
+            count: How many components; by default `COMPONENTS`, or as many as there are if patterns chose fewer
+                columns.
             missing: What fills gaps: ``zero``, ``mean`` (of the chosen rows), or ``drop`` for rows with gaps.
 
         Raises:
             InputError: Too few rows, or no number in the columns of a pattern.
         """
         matrix = self.matrix
-        chosen = np.frombuffer(self._fitted, dtype=bool)[matrix.kept]
+        chosen = np.frombuffer(self._wanted, dtype=bool)[matrix.kept]
         if matrix.rows and not chosen.any():
             why = self._chosen.why_nothing(self._builder.columns)
             raise InputError(f"--fit-where {' '.join(self._fit_where)}: no row to fit{why}")
@@ -111,7 +121,18 @@ class ComponentTable:
             chosen = chosen & ~matrix.gaps
         require_rows(int(chosen.sum()), matrix.features, 2)
         values = filler(missing, matrix.chunks(chosen), len(matrix.features))
-        return components.fit(matrix.chunks(chosen), matrix.features, count, values, missing, self._patterns)
+        if count is None:
+            count = min(COMPONENTS, len(matrix.features)) if self._patterns else COMPONENTS
+        model = components.fit(matrix.chunks(chosen), matrix.features, count, values, missing, self._patterns)
+        self._fitted = chosen
+        if model.constant:
+            many = len(model.constant) > 1
+            self.losses.note(
+                f"{console.counted(len(model.constant), 'column')} of {len(model.features)} "
+                f"{'are' if many else 'is'} constant and {'tell' if many else 'tells'} nothing: "
+                f"{console.listed(model.constant, 5)}"
+            )
+        return model
 
     def check(self, model: Model, tolerant: bool = False) -> None:
         """See to it that the rows have the features of a given model; a tolerant check notes what differs.
@@ -153,29 +174,72 @@ class ComponentTable:
     def lines(self, model: Model) -> Iterator[bytes]:
         """The rows with their scores: pc1, pc2, ..., t2, q and their limits, missing_features.
 
-        Scores stand behind the other columns, or in the place of older ones if all columns were kept.
+        Scores stand behind the other columns, or in the place of older ones if all columns were kept. A row that was
+        fitted has another limit of t2 than one that wasn't.
         """
-        limits: dict[str, dict[str, float | None]] = {"t2": {}, "q": {}}
-        for confidence in CONFIDENCES:
-            limits["t2"][f"t2_limit_{confidence * 100:.0f}"] = model.t2_limit(confidence)
-            limits["q"][f"q_limit_{confidence * 100:.0f}"] = model.q_limit(confidence)
+        t2_limits = [_named_limits("t2", partial(model.t2_limit, fitted=fitted)) for fitted in (False, True)]
+        q_limits = _named_limits("q", model.q_limit)
         names = [f"pc{number + 1}" for number in range(len(model.variance))]
-        dropped = 0
+        varying = np.zeros(len(model.features), dtype=bool)
+        dropped = start = 0
         lines = compress(self._beside, self.matrix.kept)
         for chunk in self.matrix.chunks():
+            fitted = self._fitted[start : start + len(chunk)]
+            start += len(chunk)
+            if model.constant:
+                varying |= _varying(model, chunk)
             results = [*model.project(chunk), np.isnan(chunk).sum(axis=1)]
-            rows = zip(*(result.tolist() for result in results), strict=True)
-            for (scores, t2, q, gaps), line in zip(rows, lines, strict=False):
+            self._count(model, fitted, *results[1:])
+            rows = zip(fitted.tolist(), *(result.tolist() for result in results), strict=True)
+            for (is_fitted, scores, t2, q, gaps), line in zip(rows, lines, strict=False):
                 if gaps and model.missing == "drop":
                     dropped += 1
                     continue
                 added = dict(zip(names, scores, strict=True))
-                added.update({"t2": t2, **limits["t2"], "q": q, **limits["q"], "missing_features": gaps})
+                added.update({"t2": t2, **t2_limits[is_fitted], "q": q, **q_limits, "missing_features": gaps})
                 if self._keep_all:
                     yield encode({**decode(line), **added})
                 else:
                     yield line[:-1] + (b"," if len(line) > 2 else b"") + encode(added)[1:]
         self.losses.add(dropped, "row", "left out: features missing (--missing drop)")
+        self._note_fresh(model, varying)
+
+    def _count(self, model: Model, fitted: NDArray[np.bool_], t2: Array, q: Array, gaps: Array) -> None:
+        """Count the rows of a chunk, and those above their 99 % limits."""
+        written = np.ones(len(gaps), dtype=bool) if model.missing != "drop" else gaps == 0
+        self.projected += int(written.sum())
+        self.fitted += int((written & fitted).sum())
+        for is_fitted, rows in ((False, written & ~fitted), (True, written & fitted)):
+            limits = {"t2": (t2, model.t2_limit(0.99, is_fitted)), "q": (q, model.q_limit(0.99))}
+            for name, (values, limit) in limits.items():
+                if limit is not None and rows.any():
+                    self.above[name] = self.above.get(name, 0) + int((values[rows] > limit).sum())
+
+    def _note_fresh(self, model: Model, varying: NDArray[np.bool_]) -> None:
+        """Note what the model can't say about rows that weren't fitted."""
+        fresh = self.projected - self.fitted
+        if fresh and model.rows < ENOUGH_ROWS and model.q_limit(0.99) is not None:
+            self.losses.add(
+                fresh,
+                "row",
+                f"that {'was' if fresh == 1 else 'were'} not fitted: the limits of q are too low for such rows, as the "
+                f"model comes from {console.counted(model.rows, 'row')} (fewer than {ENOUGH_ROWS})",
+            )
+        if varying.any():
+            names = console.listed(np.asarray(model.features)[varying].tolist(), 5)
+            self.losses.note(f"constant in the fitted rows but not in the others, where q counts it in full: {names}")
+
+
+def _varying(model: Model, chunk: Array) -> NDArray[np.bool_]:
+    """Which features were constant in the fit and have another value in a row, shape (features,)."""
+    constant = np.isin(model.features, model.constant)
+    other = np.abs(chunk[:, constant] - model.mean[constant]) > 1e-9 * np.abs(model.mean[constant])
+    constant[constant] = other.any(axis=0)
+    return constant
+
+
+def _named_limits(score: str, limit: Callable[[float], float | None]) -> dict[str, float | None]:
+    return {f"{score}_limit_{confidence * 100:.0f}": limit(confidence) for confidence in CONFIDENCES}
 
 
 def _labels(values: Values) -> bytes:
@@ -194,7 +258,7 @@ def _values(named: NamedColumns, line: bytes) -> Values:
 
 def principal_components(
     records: Iterable[Mapping[str, Any]],
-    count: int = COMPONENTS,
+    count: int | None = None,
     *,
     features: Sequence[str] = (),
     fit_where: Sequence[str] = (),
@@ -205,7 +269,7 @@ def principal_components(
 
     Args:
         records: Rows with features; those without any are left out, with a warning.
-        count: How many components.
+        count: How many components; by default 5, or fewer if ``features`` chooses fewer columns.
         features: Shell patterns of feature columns; by default means, rms and the recorded luminosity.
         fit_where: Filter expressions that choose the rows to fit; all get scores.
         missing: ``zero``, ``mean`` or ``drop``.
