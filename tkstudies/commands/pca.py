@@ -145,7 +145,7 @@ def _say_rows(table: ComponentTable, model: Model, apply_file: str) -> None:
     if "t2" in table.above:
         text += f": {table.above['t2']:,} above the 99 % limit of T2"
     else:
-        text += ": no limit of T2 (too few fitted rows)"
+        text += f": no limit of T2 ({'too few fitted rows' if model.variance.any() else 'nothing varies'})"
     console.say(
         text + (f", {table.above['q']:,} of Q" if "q" in table.above else ", no limit of Q (nothing is left over)")
     )
