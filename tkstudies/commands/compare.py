@@ -42,8 +42,9 @@ def compare(
     Adds chi2, ndf, p_value, ks, ks_p_value (Kolmogorov-Smirnov), max_pull (the
     beta-binomial pull of AutoDQM), max_pull_corrected (for the number of bins),
     is_excess (more than the reference), pull_chi2 (mean squared pull), where it is
-    (bin, bin_x, bin_y), and the reason if there is nothing to compare. Profiles and
-    weighted histograms are compared by bin errors.
+    (bin, bin_x, bin_y), and the reason if there is nothing to compare. For chi2 bins
+    are merged until 5 entries are expected in each. Profiles and weighted histograms
+    are compared by bin errors; profiles in bins where both have one.
     The reference is --reference-run, else the record's own reference_run_number,
     else the only run of the reference file; plot and reco are the same. A
     lumisection is compared with the same one of the reference, else with its run.
@@ -78,7 +79,7 @@ def compare(
         default = None
         plots = (plot for plot in held if plot.row.run_number != reference_run)
     reasons: Counter[str | None] = Counter()
-    others = 0
+    others = without_chi2 = 0
     with jsonl.Writer(output) as writer:
         for plot in plots:
             if runs and not any(first <= plot.row.run_number <= last for first, last in runs):
@@ -86,10 +87,11 @@ def compare(
                 continue
             result = references.compare(plot, default, allowed)
             reasons[result["reason"]] += 1
+            without_chi2 += result["ndf"] == 0
             writer.write(result)
         if others and not reasons:
             raise InputError(f"--run {','.join(run or [])}: no histogram of such a run")
-    _report(reasons, references)
+    _report(reasons, references, without_chi2)
     options.report_skipped(*readers)
 
 
@@ -115,12 +117,14 @@ def _require_reference(plots: Iterable[Plot], run_number: int | None) -> None:
         )
 
 
-def _report(reasons: Counter[str | None], references: References) -> None:
+def _report(reasons: Counter[str | None], references: References, without_chi2: int) -> None:
     references.losses().tell()
     total = sum(reasons.values())
     not_compared = [f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=str) if reason]
     console.say(f"{reasons[None]:,} of {console.counted(total, 'histogram')} compared")
     for text in not_compared:
         console.say(f"  not compared: {text}")
+    if without_chi2:
+        console.say(f"  no p_value: {without_chi2:,} with too few entries for a chi-square")
     if total and not reasons[None]:
         console.warn("nothing could be compared: see the column reason, or name the reference with --reference-run")
