@@ -44,6 +44,12 @@ def rank(
     golden: Annotated[
         str, typer.Option("--golden", metavar="FILE", help="Good are the runs of this certification JSON.")
     ] = "",
+    prefer_used: Annotated[
+        str,
+        typer.Option(
+            "--prefer-used", metavar="FILE", help="First those that shifters use: records with reference_run_number."
+        ),
+    ] = "",
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
@@ -53,24 +59,31 @@ def rank(
     \b
     Candidates are earlier runs of the same reco that are certified good: is_bad is
     false (where it is unknown: tracking is GOOD), or those of --golden instead.
-    Conditions are energy, b_field, fill__peak_pileup, recorded_lumi and
-    fill__bunches_colliding, each in units of its spread over the candidates.
+    Conditions are energy, b_field, init_lumi, end_lumi (fill__peak_pileup if no row
+    has them), recorded_lumi and fill__bunches_colliding, each in units of its spread
+    over the candidates. A column that a candidate lacks counts as a difference of
+    1.4; candidates with fewer than half of the columns come last.
     For a lumisection they are lumisections of earlier runs.
+    With --prefer-used candidates that are the reference of other runs come first,
+    unless they are more than 5 farther away than the nearest.
     One record per run and candidate: rank, candidate_run_number, distance,
     columns_compared, and contribution_COLUMN, which add up to distance squared.
 
     \b
     Examples:
       tkstudies label study.jsonl | tkstudies rank --run 317591
+      tkstudies rank --prefer-used doctor.jsonl study.jsonl
       tkstudies pca --keep all study.jsonl | tkstudies rank --by both --top 5
       tkstudies rank --golden golden.json study.jsonl | tkstudies filter 'rank = 1'
     """
-    from tkstudies.analysis.multivariate.candidates import distinct, is_good, nearest
+    from tkstudies.analysis.multivariate.candidates import distinct, is_good, nearest, why_none
 
     chosen = options.words(columns)
     runs = options.split_numbers(run, "run")
     certified = options.certification(golden) if golden else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
+    options.check_stdin_once(records, [prefer_used], "both the runs and the references: name a file for one of them")
+    used = _uses(prefer_used) if prefer_used else None
     with records.located():
         rows, repeated = distinct(records)
     if not rows:
@@ -86,17 +99,34 @@ def rank(
     wanted = [row for row in rows if not runs or _is_among(row, runs)]
     if not wanted:
         raise InputError(f"--run {', '.join(run or [])}: no such run in the input")
-    alone = 0
+    alone = []
     with jsonl.Writer(output) as writer:
-        for found in nearest(wanted, good, names, top):
-            alone += not found
+        for row, found in zip(wanted, nearest(wanted, good, names, top, used), strict=True):
+            if not found:
+                alone.append(row)
             for record in found:
                 writer.write(record)
     losses = console.Losses()
     losses.add(repeated, "row", "left out: same run (or lumisection) and reco as before")
-    losses.add(alone, "row", "without a candidate: no earlier good run to compare with")
+    for reason, count in why_none(alone, good, names).items():
+        losses.add(count, "row", f"without a candidate: {reason}")
+    if used is not None and used.keys().isdisjoint(row_key(row).run_number for row in good):
+        losses.note(f"--prefer-used {prefer_used}: none of its reference runs ({len(used):,}) is a candidate")
     losses.tell()
     options.report_skipped(records)
+
+
+def _uses(file: str) -> dict[int, int]:
+    """How often each run is the reference of another."""
+    from tkstudies.analysis.multivariate.candidates import uses
+
+    found = uses(jsonl.read(file, expected="records with reference_run_number"))
+    if not found:
+        raise InputError(
+            f"{jsonl.shown(file)}: no record has a reference_run_number: "
+            "give what 'tkstudies doctor references' or 'tkstudies doctor runs' wrote"
+        )
+    return found
 
 
 def _is_among(row: Record, runs: Sequence[tuple[int, int]]) -> bool:
@@ -113,6 +143,10 @@ def _columns(rows: Sequence[Record], by: By, chosen: Sequence[str]) -> list[str]
         names += choice.columns
         if choice.absent:
             console.warn(f"not compared, no row has it: {', '.join(choice.absent)}")
+        if choice.of_fill:
+            console.say(
+                "no row has init_lumi or end_lumi: fill__peak_pileup, that of the whole fill, is compared instead"
+            )
         for column, units in choice.mixed.items():
             console.say(f"{column} is in different units ({', '.join(units)}): {twin_of(column)} is compared instead")
     elif chosen:
@@ -122,4 +156,8 @@ def _columns(rows: Sequence[Record], by: By, chosen: Sequence[str]) -> list[str]
         if not components:
             raise InputError(f"--by {by.value}: no columns pc1, pc2, ...: run pca --keep all before")
         names += components
+        console.warn(
+            f"--by {by.value}: the run with the most similar histograms has the same faults and hides them; "
+            "for a reference choose --by conditions"
+        )
     return list(dict.fromkeys(names))

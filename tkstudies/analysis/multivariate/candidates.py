@@ -6,7 +6,9 @@ runs with the same reco, lumisections for a lumisection and whole runs for a run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +20,13 @@ from tkstudies.analysis.multivariate.ranking import CONDITIONS, Array, Candidate
 from tkstudies.analysis.tables.certification import Certification
 from tkstudies.analysis.tables.statuses import given_tracking
 from tkstudies.errors import InputError, WrongRecord
-from tkstudies.records import Record, RowKey, number, row_key, status
+from tkstudies.records import Record, RowKey, number, row_key, status, whole
+
+PILEUP_OF_FILL = "fill__peak_pileup"
+"""Stands for the luminosity of the run where that is unknown: a run late in the fill has much less than the peak."""
+
+_OF_RUN = ("init_lumi", "end_lumi")
+_POWER_OF_TEN = re.compile(r"10\^\{(\d{1,2})\}.*")  # 10^{34}cm^{-2}s^{-1}, for ions 10^{27}
 
 
 def distinct(records: Iterable[Record]) -> tuple[list[Record], int]:
@@ -51,11 +59,13 @@ class Choice:
         absent: Conditions that no row has.
         mixed: Columns that have different units in different rows, with these units; the columns' twins in
             pb^-1 are compared instead.
+        of_fill: Is the pileup of the fill compared, as no row has the luminosity of the run?
     """
 
     columns: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     mixed: dict[str, list[str]] = field(default_factory=dict)
+    of_fill: bool = False
 
 
 def is_good(row: Record, certified: Certification | None = None) -> bool:
@@ -86,16 +96,22 @@ def choose_conditions(rows: Sequence[Record], chosen: Sequence[str] = ()) -> Cho
         ['energy']
     """
     known = _numeric(rows)
-    choice = Choice(absent=[column for column in chosen or CONDITIONS if column not in known])
-    if choice.absent and (chosen or len(choice.absent) == len(CONDITIONS)):
+    wanted = list(dict.fromkeys(chosen or CONDITIONS))
+    of_fill = not chosen and PILEUP_OF_FILL in known and not known.intersection(_OF_RUN)
+    if of_fill:
+        wanted[wanted.index(_OF_RUN[0])] = PILEUP_OF_FILL
+        wanted.remove(_OF_RUN[1])
+    choice = Choice(absent=[column for column in wanted if column not in known], of_fill=of_fill)
+    if choice.absent and (chosen or len(choice.absent) == len(wanted)):
         there = console.listed(sorted(known))
         raise InputError(f"no numbers in {', '.join(choice.absent)}; columns with numbers are {there}")
-    for column in dict.fromkeys(chosen or CONDITIONS):
+    for column in wanted:
         if column in known:
             of_rows = {row[f"{column}_unit"] for row in rows if isinstance(row.get(f"{column}_unit"), str)}
-            if len(of_rows) > 1:
+            is_mixed = len(of_rows) > 1 and not all(map(_POWER_OF_TEN.fullmatch, of_rows))
+            if is_mixed:
                 choice.mixed[column] = sorted(of_rows)
-            choice.columns.append(twin_of(column) if len(of_rows) > 1 else column)
+            choice.columns.append(twin_of(column) if is_mixed else column)
     for column, units in choice.mixed.items():
         if twin_of(column) not in known:
             raise InputError(
@@ -119,13 +135,52 @@ def choose_components(rows: Sequence[Record]) -> list[str]:
     return component_columns(_numeric(rows))
 
 
-def nearest(rows: Sequence[Record], good: Sequence[Record], columns: Sequence[str], top: int) -> Iterator[list[Record]]:
+def uses(records: Iterable[Record]) -> dict[int, int]:
+    """How many records name each run as their reference.
+
+    >>> uses([{"reference_run_number": 7}, {"reference_run_number": 7.0}, {"reference_run_number": None}])
+    {7: 2}
+    """
+    named = (whole(record.get("reference_run_number")) for record in records)
+    return dict(Counter(run_number for run_number in named if run_number is not None))
+
+
+def why_none(rows: Iterable[Record], good: Iterable[Record], columns: Sequence[str]) -> dict[str, int]:
+    """Why rows have no candidate, and how many for each reason.
+
+    >>> why_none([{"run_number": 1, "energy": 1}, {"run_number": 2}], [], ["energy"])
+    {'no earlier good run to compare with': 1, 'no numbers in energy': 1}
+    """
+    earliest: dict[tuple[str | None, bool], int] = {}
+    for row in good:
+        run_number = row_key(row).run_number
+        earliest[_kind(row)] = min(run_number, earliest.get(_kind(row), run_number))
+    reasons: Counter[str] = Counter()
+    for row in rows:
+        run_number = row_key(row).run_number
+        if all(number(row.get(column)) is None for column in columns):
+            reasons[f"no numbers in {console.listed(columns)}"] += 1
+        elif earliest.get(_kind(row), run_number) < run_number:
+            reasons["the earlier good runs lack the columns that it has"] += 1
+        else:
+            reasons["no earlier good run to compare with"] += 1
+    return dict(reasons)
+
+
+def nearest(
+    rows: Sequence[Record],
+    good: Sequence[Record],
+    columns: Sequence[str],
+    top: int,
+    used: Mapping[int, int] | None = None,
+) -> Iterator[list[Record]]:
     """The records of the ``top`` most similar candidates of each row, in the order of the rows.
 
     Args:
         rows: Distinct rows.
         good: All that may be candidates.
         columns: What to compare.
+        used: How often runs are used as references: those come first if they aren't much farther away.
 
     Raises:
         InputError: A number is beyond the floating-point range.
@@ -145,12 +200,12 @@ def nearest(rows: Sequence[Record], good: Sequence[Record], columns: Sequence[st
     results: dict[RowKey, list[Record]] = {}
     for mine, candidates in kinds.values():
         if candidates:
-            found = rank(
-                _values(mine, columns), _numbers(mine), _values(candidates, columns), _numbers(candidates), top
-            )
+            numbers = _numbers(candidates)
+            preferred = None if used is None else np.isin(numbers, list(used))
+            found = rank(_values(mine, columns), _numbers(mine), _values(candidates, columns), numbers, top, preferred)
             for row, best in zip(mine, found, strict=True):
                 results[row_key(row)] = [
-                    _record(row, candidates[candidate.index], place, candidate, columns)
+                    _record(row, candidates[candidate.index], place, candidate, columns, used)
                     for place, candidate in enumerate(best, start=1)
                 ]
     for row in rows:
@@ -177,12 +232,25 @@ def _values(rows: Sequence[Record], columns: Sequence[str]) -> Array:
 def _value(row: Record, column: str) -> float:
     value = number(row.get(column))
     try:
-        return float("nan") if value is None else float(value)
+        return float("nan") if value is None else float(value) * _scale(row.get(f"{column}_unit"))
     except OverflowError:
         raise InputError(f"{column}: a number too large to compute with in run {row['run_number']}") from None
 
 
-def _record(row: Record, candidate_row: Record, place: int, candidate: Candidate, columns: Sequence[str]) -> Record:
+def _scale(unit: Any) -> float:
+    """What brings luminosities of proton and ion runs, that are in different powers of ten, to the same unit."""
+    match = _POWER_OF_TEN.fullmatch(unit) if isinstance(unit, str) else None
+    return 1.0 if match is None else 10.0 ** (int(match[1]) - 34)
+
+
+def _record(
+    row: Record,
+    candidate_row: Record,
+    place: int,
+    candidate: Candidate,
+    columns: Sequence[str],
+    used: Mapping[int, int] | None,
+) -> Record:
     contributions = zip(columns, candidate.contributions.tolist(), strict=True)
     key, other = row_key(row), row_key(candidate_row)
     of_lumisection = {} if key.is_run else {"candidate_lumisection_number": other.lumisection_number}
@@ -193,5 +261,6 @@ def _record(row: Record, candidate_row: Record, place: int, candidate: Candidate
         **of_lumisection,
         "distance": candidate.distance,
         "columns_compared": candidate.compared,
+        **({} if used is None else {"times_used": used.get(other.run_number, 0)}),
         **{f"contribution_{column}": value for column, value in contributions},
     }

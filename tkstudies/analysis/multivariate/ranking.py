@@ -5,12 +5,14 @@ deviation of a normal distribution), which a few odd runs don't change. Many con
 energy of a year for one: the spread is taken as at least 1 % of the median's magnitude, so that rounding
 doesn't count and another energy does.
 
-The distance of two runs is the root mean square of the differences, over the columns that both have.
+The distance of a run and a candidate is the root mean square of the differences over the columns that the run has. A
+column that the candidate lacks counts as the difference of two candidates taken at random, so that a candidate of which
+little is known doesn't look similar; one with fewer than half of the columns comes after all others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +20,18 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-CONDITIONS = ("energy", "b_field", "fill__peak_pileup", "recorded_lumi", "fill__bunches_colliding")
-"""Conditions of a run [GeV, T, interactions per crossing, integrated luminosity, bunch pairs]."""
+CONDITIONS = ("energy", "b_field", "init_lumi", "end_lumi", "recorded_lumi", "fill__bunches_colliding")
+"""Conditions of a run [GeV, T, luminosity at its beginning and end, integrated luminosity, bunch pairs]."""
 
 LEAST_SPREAD = 0.01  # of the median
+
+UNKNOWN = 2.0
+"""Squared difference that stands for a column which the candidate lacks: the mean one of two random candidates."""
+
+PREFERRED_WITHIN = 5.0
+"""A preferred candidate comes first if its distance is at most so much larger than that of the nearest."""
+
+_TIE = 1e-9  # distances that differ by less are equal but for rounding
 
 _BLOCK = 1 << 21  # distances held at a time
 
@@ -34,7 +44,7 @@ class Candidate:
         index: Its row among the candidates.
         distance: Root mean square of the standardised differences.
         compared: How many columns both runs have.
-        contributions: Each column's part of distance squared, NaN if a run lacks it, shape (columns,).
+        contributions: Each column's part of distance squared, NaN if the run lacks it, shape (columns,).
     """
 
     index: int
@@ -63,18 +73,24 @@ def spread(values: Array) -> Array:
 
 
 def rank(
-    rows: Array, row_numbers: NDArray[np.int64], candidates: Array, candidate_numbers: NDArray[np.int64], top: int
+    rows: Array,
+    row_numbers: NDArray[np.int64],
+    candidates: Array,
+    candidate_numbers: NDArray[np.int64],
+    top: int,
+    preferred: NDArray[np.bool_] | None = None,
 ) -> Iterator[list[Candidate]]:
     """The ``top`` nearest earlier candidates of each row, nearest first.
 
-    Of candidates at the same distance the latest comes first. A candidate that has no column in common with
-    a row is none for it.
+    Of candidates at the same distance, but for rounding, the latest comes first. A candidate that has no column in
+    common with a row is none for it.
 
     Args:
         rows: Raw values, shape (rows, columns), NaN where missing.
         row_numbers: Their run numbers; candidates have smaller ones.
         candidates: Raw values of distinct runs, shape (candidates, columns).
         candidate_numbers: Their run numbers.
+        preferred: Which candidates come first if they aren't much farther away, shape (candidates,).
 
     Example:
         >>> good = np.array([[6500.0, 40], [6500, 30], [2510, 2]])
@@ -83,24 +99,37 @@ def rank(
         >>> best.index, best.compared, best.contributions.round(3).tolist()
         (1, 2, [0.0, 0.012])
     """
-    order = np.argsort(-candidate_numbers, kind="stable")  # a stable sort by distance keeps the latest first
+    order = np.argsort(-candidate_numbers, kind="stable")  # stable sorts keep the latest first
     scale = spread(candidates)
     scaled_rows, scaled = rows / scale, candidates[order] / scale
     numbers = candidate_numbers[order]
+    first = np.zeros(len(order), dtype=bool) if preferred is None else preferred[order]
     block = max(1, _BLOCK // max(len(order), 1))
     for start in range(0, len(rows), block):
         part = scaled_rows[start : start + block]
         squares, compared = _square_sums(part, scaled)
+        known = np.sum(~np.isnan(part), axis=1)[:, None]
         with np.errstate(invalid="ignore", divide="ignore"):
-            distances = np.sqrt(squares / compared)
-        distances[numbers[None, :] >= row_numbers[start : start + block, None]] = np.nan
-        for row, places in enumerate(_smallest(distances, top)):
+            distances = np.sqrt((squares + UNKNOWN * (known - compared)) / known)
+        distances[(compared == 0) | (numbers[None, :] >= row_numbers[start : start + block, None])] = np.nan
+        classes = np.where(2 * compared < known, 2, _classes(distances, first))
+        for row, places in enumerate(_smallest(distances, classes, top)):
             found = []
             for place in places:
-                count = int(compared[row, place])
-                contributions = (part[row] - scaled[place]) ** 2 / count
-                found.append(Candidate(int(order[place]), float(distances[row, place]), count, contributions))
+                differences = np.where(np.isnan(scaled[place]), UNKNOWN, (part[row] - scaled[place]) ** 2)
+                contributions = np.where(np.isnan(part[row]), np.nan, differences) / known[row]
+                found.append(
+                    Candidate(int(order[place]), float(distances[row, place]), int(compared[row, place]), contributions)
+                )
             yield found
+
+
+def _classes(distances: Array, preferred: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """0 for preferred candidates that aren't too far away, 1 for others, shape (rows, candidates)."""
+    if not preferred.any() or not distances.size:
+        return np.ones(distances.shape, dtype=np.int64)
+    nearest = np.min(np.where(np.isnan(distances), np.inf, distances), axis=1)
+    return np.where(preferred & (distances <= nearest[:, None] + PREFERRED_WITHIN), 0, 1)
 
 
 def _square_sums(rows: Array, candidates: Array) -> tuple[Array, NDArray[np.int16]]:
@@ -115,14 +144,30 @@ def _square_sums(rows: Array, candidates: Array) -> tuple[Array, NDArray[np.int1
     return sums, compared
 
 
-def _smallest(distances: Array, top: int) -> list[Sequence[int]]:
-    """The places of the ``top`` smallest distances of each row, in order (of equal ones too); NaN is none."""
-    if distances.shape[1] > 4 * top:
-        limits = np.partition(distances, top - 1, axis=1)[:, top - 1]  # NaN sorts last
-    else:
-        limits = np.full(len(distances), np.nan)
+def _smallest(distances: Array, classes: NDArray[np.int64], top: int) -> list[list[int]]:
+    """The places of the first ``top`` candidates of each row: by class, then by distance; NaN is none.
+
+    Equal distances, but for rounding, stay in the order of the candidates.
+    """
     places = []
-    for row, limit in zip(distances, limits, strict=True):
-        near = np.flatnonzero(~np.isnan(row) if np.isnan(limit) else row <= limit)
-        places.append(near[np.argsort(row[near], kind="stable")][:top].tolist())
+    for row, of_row in zip(distances, classes, strict=True):
+        found: list[int] = []
+        for number in (0, 1, 2):
+            near = np.flatnonzero((of_row == number) & ~np.isnan(row))
+            found += _nearest(near, row[near], top - len(found))
+        places.append(found)
     return places
+
+
+def _nearest(places: NDArray[np.int64], distances: Array, top: int) -> list[int]:
+    """The ``top`` places with the smallest distances, in order."""
+    if top < 1 or not len(places):
+        return []
+    if len(places) > 4 * top:
+        near = distances <= np.partition(distances, top - 1)[top - 1] * (1 + _TIE) + _TIE
+        places, distances = places[near], distances[near]
+    order = np.argsort(distances, kind="stable")
+    ascending = distances[order]
+    groups = np.cumsum(np.diff(ascending, prepend=ascending[0]) > _TIE * (1 + ascending))
+    result: list[int] = places[order][np.lexsort((order, groups))][:top].tolist()
+    return result
