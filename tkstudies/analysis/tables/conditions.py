@@ -124,29 +124,30 @@ class _Word:
 
     def __init__(self, condition: Condition):
         self._condition = condition
-        self._is_column = self._held_as_text = False
-        self._numbers = self._texts = 0  # that were compared with the word as a text
+        self._word = condition.word or ""
+        self._is_column = self._held_as_text = self._met_text = False
+        self._numbers = 0  # that had no order to the word
 
     def holds(self, value: Any, other: Any) -> bool:
-        if other is UNSET:
-            return not self._is_column and self._holds_as_text(value)
-        if not self._is_column:
-            self._become_column()
-        return self._condition.holds_between(value, other)
-
-    def _holds_as_text(self, value: Any) -> bool:
-        if isinstance(value, str):
-            self._texts += 1
-        elif isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:
+        if other is not UNSET:
+            if not self._is_column:
+                self._become_column()
+            return self._condition.holds_between(value, other)
+        if self._is_column:
+            return False
+        if type(value) is str:
+            self._met_text = True
+            if self._condition.holds(value):
+                self._held_as_text = True
+                return True
+        elif type(value) in (int, float):
             self._numbers += 1
-        holds = self._condition.holds(value)
-        self._held_as_text = self._held_as_text or holds
-        return holds
+        return False
 
     def _become_column(self) -> None:
         self._is_column = True
         if self._held_as_text:
-            word = self._condition.word
+            word = self._word
             raise InputError(
                 f"{self._condition.text}: {word} is a column of this record, and records before it had none and were "
                 f"compared with the text {word}: put '{word} exists' before the expression, or quote the text"
@@ -155,8 +156,8 @@ class _Word:
     def check(self, columns: Iterable[str], losses: console.Losses) -> None:
         if self._is_column or not self._numbers:
             return
-        column, word = self._condition.column, self._condition.word or ""
-        if not self._texts:
+        column, word = self._condition.column, self._word
+        if not self._met_text:
             told = f"{column} is a number, {word} is neither a number nor a column"
             raise InputError(f"{told}; {console.alternatives(word, columns)}")
         losses.add(self._numbers, "number", f"in {column} not compared with {word}, which is no number and no column")

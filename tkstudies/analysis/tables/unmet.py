@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
+from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
@@ -34,7 +34,8 @@ class Reasons:
         self._columns = columns
         self._reached = -1
         self._rows = 0
-        self._met: list[tuple[int, str, Met]] = []
+        self._met: dict[str, Met] = {}
+        self._adding: list[tuple[int, Callable[[Any], None]]] = []
         self._over = False
 
     def add(self, failed: int, values: Sequence[Any]) -> None:
@@ -44,92 +45,118 @@ class Reasons:
             failed: The number of the first expression that doesn't hold, -1 if all do.
             values: Of the columns; only those of the expression that fails are looked at.
         """
-        if failed < self._reached or self._over:
-            self._over = self._over or failed < 0
-            return
-        if failed > self._reached:
+        if failed != self._reached or self._over:
+            if failed < 0 or self._over:
+                self._over = True
+                return
+            if failed < self._reached:
+                return
             self._reach(failed)
         self._rows += 1
-        for place, _, met in self._met:
-            met.add(values[place])
+        for place, add in self._adding:
+            add(values[place])
 
     def _reach(self, failed: int) -> None:
         self._reached, self._rows = failed, 0
         expression = self._expressions[failed]
-        self._met = [(self._columns.index(column), column, Met()) for column in expression.columns]
+        self._met = {column: Met() for column in expression.columns}
+        self._adding = [(self._columns.index(column), met.add) for column, met in self._met.items()]
 
     def text(self) -> str:
         """What the records have instead, and what looks like a slip; empty if some record satisfied all."""
         if self._over or self._reached < 0:
             return ""
         expression = self._expressions[self._reached]
-        told = ", ".join(f"{column} {met.text(_asks_for_order(expression))}" for _, column, met in self._met if met)
+        in_order = _asks_for_order(expression)
+        told = ", ".join(f"{column} {met.text(in_order)}" for column, met in self._met.items() if met)
         before = self._expressions[: self._reached]
         if told and before:
             others = " and ".join(repr(each.text) for each in before)
             told += f" in the {self._rows:,} that satisfy {others}"
-        of_column = {column: met for _, column, met in self._met}
-        hints = [hint for each in expression.alternatives for hint in _hints(each, of_column[each.column])]
+        hints = [hint for each in expression.alternatives for hint in _hints(each, self._met[each.column])]
         return "; ".join([told, *hints]) if told else ""
 
     def without_values(self) -> list[str]:
         """The columns on which the last of the expressions failed, if no record has a value in any of them."""
-        return [] if self._over or any(met for _, _, met in self._met) else [column for _, column, _ in self._met]
+        return [] if self._over or any(self._met.values()) else list(self._met)
 
 
 class Met:
     """The values of one column: how often each came, for the first of them, and the limits of the numbers."""
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[type, Any]] = Counter()
+        self._counts: dict[Any, int] = {}
         self._others = 0
-        self._low: int | float | None = None
-        self._high: int | float | None = None
+        self._low, self._high = inf, -inf
 
     def __bool__(self) -> bool:
-        return any(value is not None for _, value in self.counts)
+        return any(value is not None for value in self._counts)
 
     def add(self, value: Any) -> None:
         """Count a value, or each member of a list."""
-        if isinstance(value, list) and value:
-            for member in value:
-                self._add(member)
-        else:
-            self._add(value)
-
-    def _add(self, value: Any) -> None:
-        if value is UNSET or value != value:
-            value = None
-        elif isinstance(value, list | dict):
-            value = "[...]" if value and isinstance(value, list) else "[]" if isinstance(value, list) else "{...}"
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            self._low = value if self._low is None else min(value, self._low)
-            self._high = value if self._high is None else max(value, self._high)
-        key = (type(value), value)
-        if key in self.counts or len(self.counts) < MOST_VALUES:
-            self.counts[key] += 1
+        kind = type(value)
+        if kind is float or kind is int:
+            if value < self._low:
+                self._low = value
+            if value > self._high:
+                self._high = value
+        elif kind is not str:
+            if kind is list and value:
+                for member in value:
+                    self.add(member if type(member) is not list else {})
+                return
+            value = _name(value)
+        if value in self._counts:
+            self._counts[value] += 1
+        elif len(self._counts) < MOST_VALUES:
+            self._counts[value] = 1
         else:
             self._others += 1
 
-    def values(self) -> Iterator[Any]:
-        """Those that were counted."""
-        return (value for _, value in self.counts)
+    @property
+    def texts(self) -> list[str]:
+        """Those of the first values that are texts."""
+        return [value for value in self._counts if type(value) is str]
+
+    @property
+    def numbers(self) -> list[int | float]:
+        """Those of them that are numbers."""
+        return [value for value in self._counts if type(value) in (int, float)]
 
     def text(self, in_order: bool = False) -> str:
-        """``is GOOD (60), BAD (28), NOTSET (2)``."""
-        numbers = [key for key in self.counts if key[0] in (int, float)]
-        if self._low is not None and len(numbers) > (_MOST_NUMBERS if in_order else MOST_VALUES - 1):
-            number = sum(self.counts[key] for key in numbers)
-            rest = [key for key in self.counts if key not in numbers]
-            many = f"at least {number:,}" if rest and self._others else f"{number + self._others:,}"
-            told = [f"{_shown(self._low)} to {_shown(self._high)} ({many})"]
-            return "is " + ", ".join([*told, *(f"{_shown(key[1])} ({self.counts[key]:,})" for key in rest)])
-        told = [f"{_shown(value)} ({count:,})" for (_, value), count in self.counts.most_common()]
-        return "is " + ", ".join(told) + (f" and others ({self._others:,})" if self._others else "")
+        """``is GOOD (60), BAD (28), NOTSET (2)``; of many numbers their limits."""
+        counts, numbers = dict(self._counts), self.numbers
+        told = []
+        if len(numbers) > (_MOST_NUMBERS if in_order else MOST_VALUES - 1):
+            number = sum(counts.pop(value) for value in numbers)
+            only = len(numbers) == MOST_VALUES
+            number += self._others if only else 0
+            told = [f"{_shown(self._low)} to {_shown(self._high)} ({number:,})"]
+            others = 0 if only else self._others
+        else:
+            others = self._others
+        told += [f"{_shown(value)} ({count:,})" for value, count in sorted(counts.items(), key=lambda pair: -pair[1])]
+        return "is " + ", ".join(told) + (f" and others ({others:,})" if others else "")
+
+
+class _Named(NamedTuple):
+    """What a boolean, an empty list or an object is called; no text of a record equals it."""
+
+    name: str
+
+
+def _name(value: Any) -> _Named | None:
+    if isinstance(value, bool):
+        return _Named("true" if value else "false")
+    if value is None or value is UNSET:
+        return None
+    return _Named("[]" if isinstance(value, list) else "{...}")
 
 
 def _shown(value: Any) -> str:
     """A value in a message: a text as it is, in quotes where it would look like something else."""
+    if isinstance(value, _Named):
+        return value.name
     if isinstance(value, float):
         return f"{value:.6g}"
     if not isinstance(value, str):
@@ -145,8 +172,7 @@ def _asks_for_order(expression: Expression) -> bool:
 
 def _hints(condition: Condition, met: Met) -> Iterator[str]:
     """What looks like a slip, seen from the values that there are."""
-    texts = [value for value in met.values() if isinstance(value, str)]
-    numbers = [value for value in met.values() if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    texts, numbers = met.texts, met.numbers
     if condition.operator == "~" and any(re.search(condition.value, text, re.IGNORECASE) for text in texts):
         yield f"{condition.value} differs in case only: (?i){condition.value} finds it"
     asked = condition.value if condition.operator == "in" else (condition.value,)
