@@ -275,7 +275,7 @@ def test_the_columns_of_a_file(tkstudies):
 
 def test_nothing_to_tell(tkstudies):
     result = tkstudies("columns", "-i", "-", input="")
-    assert (result.stdout, result.stderr, result.exit_code) == ("", "no records, so no columns\n", 0)
+    assert (result.stdout, result.stderr, result.exit_code) == ("", "warning: no records on standard input\n", 0)
     result = tkstudies("columns", "-i", "-", input="{}\n")
     assert (result.stdout, result.stderr, result.exit_code) == ("", "all records are empty\n", 0)
 

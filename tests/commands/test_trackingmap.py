@@ -255,7 +255,8 @@ def test_wrong_files(tkstudies, trackingmap, tmp_path):
 
 
 def test_empty_input(trackingmap):
-    assert trackingmap([], [map_record(1, [[1, 2], [3, 4]])]) == ([], "", 0)
+    told = "warning: no records on standard input\n"
+    assert trackingmap([], [map_record(1, [[1, 2], [3, 4]])]) == ([], told, 0)
 
 
 def test_lumisections_have_maps_of_their_own(tmp_path, tkstudies):

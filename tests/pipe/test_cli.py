@@ -14,6 +14,7 @@ import typer
 from typer.main import get_command
 
 from tkstudies import __version__, cli, frontdoor, settings
+from tkstudies.analysis.tables.filter import filter_rows
 from tkstudies.cli import app
 
 GROUP = get_command(app)
@@ -83,7 +84,8 @@ def test_streaming_commands_never_import_pandas_or_numpy(tmp_path):
             "assert not heavy, heavy"
         )
         result = python(code)
-        assert (result.stderr, result.returncode) == ("", 0), arguments
+        said = "1 of 1 record kept\n" if arguments[0] == "filter" else ""
+        assert (result.stderr, result.returncode) == (said, 0), arguments
 
 
 def test_the_static_help_is_that_of_the_application(tkstudies, shell):
@@ -200,13 +202,21 @@ def study_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", [name for name in READS_RECORDS if name in frontdoor.COMMANDS])
 class TestEveryReader:
     def test_empty_input(self, name, tkstudies, study_folder):
-        result = tkstudies(name, *READS_RECORDS[name], input="")
-        assert result.stdout == ""
-        if name in NEEDS_DATA:
-            assert result.exit_code == 1
+        for nothing in ("", "\n \n", "[]"):
+            result = tkstudies(name, *READS_RECORDS[name], input=nothing)
+            assert (result.stdout, result.exit_code) == ("", int(name in NEEDS_DATA))
             assert len(result.stderr.splitlines()) == 1
-        else:
-            assert (result.stderr, result.exit_code) == ("", 0)
+            assert result.stderr.endswith("no records on standard input\n")
+            assert result.stderr.startswith("warning: ") != (name in NEEDS_DATA)
+            assert not (study_folder / "x.png").exists()
+
+    def test_empty_files(self, name, tkstudies, study_folder):
+        for file in ("a.jsonl", "b.jsonl"):
+            (study_folder / file).write_text("")
+        result = tkstudies(name, *READS_RECORDS[name], "-i", "a.jsonl", "-i", "b.jsonl")
+        assert (result.stdout, result.exit_code) == ("", int(name in NEEDS_DATA))
+        assert result.stderr.endswith("no records in a.jsonl and b.jsonl\n")
+        assert result.stderr.count("\n") == 1
 
     def test_a_malformed_line(self, name, tkstudies, study_folder):
         result = tkstudies(name, *READS_RECORDS[name], input="nonsense\n")
@@ -233,7 +243,54 @@ class TestEveryReader:
         assert "standard input is closed" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["columns", "-i", "-"],
+        ["compare", "--reference-run", "1"],
+        ["diff", "right.jsonl"],
+        ["dqm", "--collection", "tracking"],
+        ["export"],
+        ["export", "--to", "jsonl"],
+        ["export", "--to", "csv", "-o", "x.csv"],
+        ["rank"],
+        ["oms", "runs", "-i", "-"],
+        ["oms", "fills", "-i", "-"],
+        ["runreg", "-i", "-"],
+        ["plot", "scatter", "-o", "x.png"],
+    ],
+    ids=" ".join,
+)
+def test_empty_input_of_the_other_commands(arguments, tkstudies, study_folder):
+    (study_folder / "right.jsonl").write_text("")
+    result = tkstudies(*arguments, input="")
+    assert (result.stdout, result.exit_code) == ("", int(arguments[0] in ("rank", "plot")))
+    assert result.stderr.count("no records on standard input") == 1
+
+
+def test_an_empty_side_is_told(tkstudies, study_folder):
+    (study_folder / "empty.jsonl").write_text("")
+    for name in ("merge", "diff"):
+        result = tkstudies(name, "empty.jsonl", input=[{"run_number": 1, "a": 2}])
+        assert (result.stderr.count("warning: no records in empty.jsonl\n"), result.exit_code) == (1, 0)
+
+
+def test_a_python_user_gets_no_warning_of_empty_records(recwarn):
+    assert list(filter_rows([], "a = 1")) == []
+    assert not recwarn
+
+
 # --- real processes in a shell
+
+
+def test_behind_a_command_that_failed(shell):
+    told = "no records on standard input: if the command before it failed, its message tells why\n"
+    result = shell("tkstudies filter 'a = 1' -i nope.jsonl | tkstudies filter 'a = 1' | tkstudies label")
+    assert (result.stdout, result.returncode) == ("", 0)
+    assert result.stderr == f"tkstudies: nope.jsonl: no such file\nwarning: {told}warning: {told}"
+    result = shell("false | tkstudies pca")
+    assert (result.stdout, result.stderr, result.returncode) == ("", f"tkstudies: {told}", 1)
+    assert shell("tkstudies filter 'a = 1' < /dev/null").stderr == "warning: no records on standard input\n"
 
 
 def test_head_ends_a_pipe_quietly(shell):

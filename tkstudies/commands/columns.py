@@ -61,6 +61,6 @@ def columns(
     profile = Profile()
     for line, record in records.lines():
         profile.add(record, len(line))
-    if not jsonl.write(profile.rows(), output):
-        console.say("all records are empty" if profile.records else "no records, so no columns")
+    if not jsonl.write(profile.rows(), output) and profile.records:
+        console.say("all records are empty")
     options.report_skipped(records)

@@ -58,6 +58,7 @@ def embed(
     from tkstudies.analysis.multivariate import embedding
     from tkstudies.analysis.multivariate.points import points
 
+    options.require_records(records)
     where = points(rows, options.words(columns), missing.value)
     mapped = embedding.embed(where, dimensions, perplexity, seed)
     names = [f"tsne{number + 1}" for number in range(dimensions)]

@@ -76,7 +76,8 @@ def export(
     source = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected=expected)
     exported = Export()
     if target is Format.jsonl:
-        jsonl.write(_rows(source, drop_nulls, skip_bad_lines), output)
+        if not jsonl.write(_rows(source, drop_nulls, skip_bad_lines), output):
+            source.empty = source.sources
     elif target is Format.csv:
         jsonl.write_lines(exported.csv_lines(source), output)
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import sys
 from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +13,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import completion
-from tkstudies.errors import UsageError
+from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from tkstudies.analysis.tables.certification import Certification
@@ -110,10 +113,37 @@ def warn_of_gaps(incomplete: int, rows: int, missing: str, advice: str) -> None:
 
 
 def report_skipped(*readers: jsonl.Reader | None) -> None:
-    """Tell at the end how many lines were left out, and where."""
+    """Tell at the end where there was no record, and how many lines were left out, and where."""
     for records in readers:
+        if records and records.empty:
+            console.warn(_no_records(records))
         if records and records.skipped:
             console.left_out(f"{console.counted(records.skipped, 'malformed line')} skipped in {records.name}")
+
+
+def require_records(records: jsonl.Reader, what: str = "") -> None:
+    """Refuse to do without any record, after they were read.
+
+    Raises:
+        InputError: There was none.
+    """
+    if len(records.empty) == len(records.sources):
+        raise InputError(f"{what}{_no_records(records)}")
+
+
+def _no_records(records: jsonl.Reader) -> str:
+    """Where there was none; behind a command that failed the reader of a pipe knows no more than that."""
+    files = [name for name in records.empty if name != jsonl.STDIN]
+    where = ["on standard input"] if jsonl.STDIN in records.empty else []
+    told = f"no records {' and '.join([*where, *(['in ' + ' and '.join(files)] if files else [])])}"
+    return f"{told}: if the command before it failed, its message tells why" if where and _is_pipe() else told
+
+
+def _is_pipe() -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode)
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def conditions(expressions: list[str] | None) -> Conditions:

@@ -98,6 +98,7 @@ def outliers(
     conditions = options.conditions(train_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     rows = list(records)
+    options.require_records(records)
 
     import numpy as np
 

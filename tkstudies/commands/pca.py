@@ -95,6 +95,7 @@ def pca(
     table = ComponentTable(
         records, patterns=options.words(features), model=model, fit_where=fit_where or (), keep_all=keep is Keep.all
     )
+    options.require_records(records)
     table.losses.tell()
     if model:
         table.check(model, tolerant)

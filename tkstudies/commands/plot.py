@@ -125,8 +125,7 @@ def _drawing_command(draw: kinds.Draw) -> Callable[..., None]:
             raise UsageError("a picture doesn't go to standard output: name a file with -o")
         records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="records to plot")
         rows = list(records)
-        if not rows:
-            raise InputError("nothing to plot: no records")
+        options.require_records(records, "nothing to plot: ")
         with figures.style():
             drawing = draw(rows, title=title, **chosen)
             _warn_of_unknown_columns(choices, chosen, rows)

@@ -86,6 +86,7 @@ def rank(
     used = _uses(prefer_used) if prefer_used else None
     with records.located():
         rows, repeated = distinct(records)
+    options.require_records(records, "no runs to rank: ")
     if not rows:
         raise InputError("no runs to rank: no records with a run_number")
     names = _columns(rows, by, chosen)

@@ -203,6 +203,7 @@ def numbers_of_records(sources: list[str], column: str) -> list[int]:
             found.add(number)
     if seen and not named:
         raise InputError(f"{' and '.join(map(jsonl.shown, sources))}: no record has {column}")
+    options.report_skipped(records)
     return sorted(found)
 
 

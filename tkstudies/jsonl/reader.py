@@ -63,11 +63,16 @@ class Reader:
     Raises:
         UsageError: Standard input is a terminal, or is named twice.
         InputError: A source can't be read, or (while iterating) a line is malformed.
+
+    Attributes:
+        skipped: Number of malformed lines that were left out.
+        empty: The sources that were read to their end and had no record.
     """
 
     def __init__(self, sources: Iterable[str], *, skip_bad_lines: bool | None = None, expected: str = "records"):
         self.sources = list(sources)
         self.skipped = 0
+        self.empty: list[str] = []
         self._skip = skip_bad_lines
         self._source, self._number = "", 0
         if self.sources.count(STDIN) > 1:
@@ -93,11 +98,18 @@ class Reader:
 
         A line with NaN or Infinity is rewritten with nulls.
         """
+        self.empty = []
         for source in self.sources:
             self._source, self._number = source, 0
             with opened(source) as stream:
                 try:
-                    yield from self._rows(lines_of(source, stream), form)
+                    rows = self._rows(lines_of(source, stream), form)
+                    for first in rows:
+                        yield first
+                        break
+                    else:
+                        self.empty.append(source)
+                    yield from rows
                 except (OSError, EOFError) as error:
                     raise InputError(
                         f"{shown(source)}: can't be read after line {self._number}: {reason(error)}"

@@ -12,7 +12,8 @@ from typing import Any
 from msgspec import UNSET
 
 from tkstudies import console
-from tkstudies.analysis.tables.expressions import Condition, Expression, parse
+from tkstudies.analysis.tables import expressions as language
+from tkstudies.analysis.tables.expressions import Condition, Expression
 from tkstudies.analysis.tables.unmet import Reasons
 from tkstudies.errors import InputError
 
@@ -40,7 +41,7 @@ class Conditions:
     """
 
     def __init__(self, expressions: Iterable[Expression | str]):
-        self.expressions = [parse(given) if isinstance(given, str) else given for given in expressions]
+        self.expressions = [language.parse(given) if isinstance(given, str) else given for given in expressions]
         self.columns = tuple(dict.fromkeys(column for each in self.expressions for column in each.columns))
         conditions = [condition for each in self.expressions for condition in each.alternatives]
         self.words = frozenset(condition.word for condition in conditions if condition.word is not None)
