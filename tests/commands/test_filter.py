@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis import studies
-from tests.conftest import ROOT, from_lines, to_lines
+from tests.conftest import ROOT, from_lines, rows, to_lines
 from tests.pipe.test_columns import NAMES, ODD_LINES, lines
 from tkstudies import console, jsonl
 from tkstudies.analysis.tables.expressions import parse
@@ -271,3 +271,108 @@ def test_nothing_to_filter_by(arguments, code, words, tkstudies):
     result = tkstudies("filter", *arguments, input='{"a":1}\n')
     assert (result.stdout, result.exit_code) == ("", code)
     assert words in result.stderr
+
+
+PCA = [{"run_number": n, "t2": n, "t2_limit_99": 30.5, "q": n % 7, "q_limit_99": 5.5} for n in range(44)]
+
+
+def test_rows_above_their_limit(tkstudies):
+    result = tkstudies("filter", "t2 > t2_limit_99", input=PCA)
+    assert (from_lines(result.stdout), result.stderr) == (PCA[31:], "13 of 44 records kept\n")
+    either = tkstudies("filter", "t2 > t2_limit_99 or q > q_limit_99", input=PCA)
+    assert from_lines(either.stdout) == [row for row in PCA if row["t2"] > 30.5 or row["q"] > 5.5]
+    inverted = tkstudies("filter", "--invert", "t2 > t2_limit_99", input=PCA)
+    assert from_lines(inverted.stdout) == PCA[:31]
+    odd = [{'t "2"': 5, "lim\\it": 3}, {'t "2"': 5, "lim\\it": None}, {'t "2"': 5}]
+    assert from_lines(tkstudies("filter", "'t \"2\"' > lim\\it", input=odd).stdout) == odd[:1]
+
+
+def test_a_word_beside_a_column_of_that_name(tkstudies):
+    rows = [{"truth_component": "strip", "strip": "BAD"}, {"truth_component": "BAD", "strip": "BAD"}]
+    for expression in ("truth_component = strip", "truth_component in strip,pixel", "truth_component != BAD"):
+        assert from_lines(tkstudies("filter", expression, input=rows).stdout) == rows[:1]
+
+
+def test_a_number_has_no_order_to_a_word(tkstudies, tmp_path):
+    (tmp_path / "old.jsonl").write_text("kept\n")
+    for options in ([], ["-o", tmp_path / "old.jsonl"]):
+        result = tkstudies("filter", "t2 > nonsense", *options, input=PCA)
+        assert (result.stdout, result.exit_code) == ("", 1)
+        told = "tkstudies: t2 is a number, nonsense is neither a number nor a column; columns are run_number, t2, "
+        assert result.stderr.startswith(told)
+        assert result.stderr.count("\n") == 1
+    assert (tmp_path / "old.jsonl").read_text() == "kept\n"
+    result = tkstudies("filter", "run_number = 3 or t2 > t2_limit", input=PCA)
+    assert (from_lines(result.stdout), result.exit_code) == (PCA[3:4], 1)
+    assert result.stderr.endswith("did you mean t2_limit_99 or q_limit_99?\n")
+
+
+def test_a_word_that_only_some_records_have(tkstudies):
+    rows = [{"t2": 9}, {"t2": 9, "limit": 3}, {"t2": 9, "limit": None}, {"t2": 9}]
+    result = tkstudies("filter", "t2 > limit", input=rows)
+    assert (from_lines(result.stdout), result.stderr, result.exit_code) == (rows[1:2], "1 of 4 records kept\n", 0)
+    result = tkstudies("filter", "a > limit", input=[{"a": "x"}, {"a": "x", "limit": "b"}])
+    assert result.exit_code == 1
+    assert "limit is a column of this record, and records before it had none" in result.stderr
+
+
+def test_dates_and_eras_are_texts(tkstudies):
+    rows = [
+        {"start_time": f"2018-0{month}-10T00:00:00Z", "fill__era": f"2018{'ABCD'[month - 4]}"} for month in range(4, 8)
+    ]
+    assert from_lines(tkstudies("filter", "start_time < 2018-06-01", input=rows).stdout) == rows[:2]
+    assert from_lines(tkstudies("filter", "fill__era >= 2018B", input=rows).stdout) == rows[1:]
+
+
+def test_ranges_and_or(tkstudies):
+    rows = [{"run_number": 317430 + n, "pixel": "BAD" if n == 9 else "GOOD"} for n in range(12)]
+    result = tkstudies("filter", "run_number in 317434-317436,317440 or pixel = BAD", input=rows)
+    assert [row["run_number"] for row in from_lines(result.stdout)] == [317434, 317435, 317436, 317439, 317440]
+    for told in ("and", "&&"):
+        refused = tkstudies("filter", f"pixel = BAD {told} strip = BAD", input=rows)
+        assert (refused.stdout, refused.exit_code) == ("", 2)
+        assert "write 'pixel = BAD' 'strip = BAD'" in refused.stderr
+
+
+EXPRESSION = "x > limit or pixel = BAD"
+TABLE = [
+    {"run_number": n, "a.mean": n * n % 7, "b.mean": n % 5, "x": n, "limit": 6.5, "pixel": "BAD" if n < 2 else "GOOD"}
+    for n in range(12)
+]
+
+
+def test_every_option_that_takes_an_expression(tkstudies, tmp_path):
+    (tmp_path / "right.jsonl").write_text(to_lines([]))
+    left = rows(tkstudies("diff", tmp_path / "right.jsonl", "--left-where", EXPRESSION, input=TABLE))
+    assert [row["run_number"] for row in left] == [0, 1, 7, 8, 9, 10, 11]
+    (tmp_path / "right.jsonl").write_text(to_lines(TABLE))
+    right = rows(tkstudies("diff", tmp_path / "right.jsonl", "--right-where", EXPRESSION, input=TABLE[:1]))
+    assert [row["run_number"] for row in right] == [1, 7, 8, 9, 10, 11]
+    fitted = tkstudies("pca", "-n", "1", "--features", "*.mean", "--fit-where", EXPRESSION, input=TABLE)
+    assert "7 rows" in fitted.stderr
+    learned = tkstudies("outliers", "-m", "lof", "--columns", "*.mean", "--train-where", EXPRESSION, input=TABLE)
+    assert "learned from 7 rows" in learned.stderr
+
+
+COMMANDS = {
+    "--left-where": ["diff", "right.jsonl"],
+    "--right-where": ["diff", "right.jsonl"],
+    "--fit-where": ["pca", "-n", "1", "--features", "*.mean"],
+    "--train-where": ["outliers", "--columns", "*.mean"],
+}
+
+
+@pytest.mark.parametrize("option", COMMANDS)
+def test_the_same_words_for_every_expression(option, tkstudies, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right.jsonl").write_text(to_lines(TABLE))
+    result = tkstudies(*COMMANDS[option], option, "x > nonsense", input=TABLE)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert "x is a number, nonsense is neither a number nor a column; columns are run_number" in result.stderr
+    result = tkstudies(*COMMANDS[option], option, "pixel = bad", input=TABLE)
+    assert "pixel is GOOD (10), BAD (2); bad differs in case only" in result.stderr
+    result = tkstudies(*COMMANDS[option], option, "pixl = BAD", input=TABLE)
+    assert "no record has a value in pixl; did you mean pixel?" in result.stderr
+    result = tkstudies(*COMMANDS[option], option, "x = 1 and pixel = BAD", input=TABLE)
+    assert (result.stdout, result.exit_code) == ("", 2)
+    assert "write 'x = 1' 'pixel = BAD'" in result.stderr
