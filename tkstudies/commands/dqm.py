@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tkstudies import jsonl
 from tkstudies.commands import options
-from tkstudies.errors import UsageError
+from tkstudies.errors import ServiceError, UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.services.dqm.crawl import Sample
+    from tkstudies.services.dqm.pairs import Pair
 
 app = options.application()
 
@@ -86,11 +92,11 @@ def dqm(
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
     """
     from tkstudies.commands.dqm_input import WantedPlots, named_pairs, pairs_of
-    from tkstudies.commands.dqm_output import Tally, datasets_of, write_histograms, write_rows
+    from tkstudies.commands.dqm_output import Tally, datasets_of, tell_how_to_go_on, write_histograms, write_rows
     from tkstudies.services.dqm import crawl
     from tkstudies.services.dqm.gui import DqmGui
     from tkstudies.services.dqm.pairs import distinct
-    from tkstudies.services.dqm.resume import Resumed
+    from tkstudies.services.dqm.resume import CrawlOutput, EarlierCrawl
     from tkstudies.services.recos import RECOS
 
     recos = options.known_words(reco, RECOS, "--reco")
@@ -123,22 +129,34 @@ def dqm(
             jsonl.write((), output)  # without a certificate
         else:
             gui = stack.enter_context(DqmGui(workers=workers, primary_dataset=primary_dataset))
-            samples = crawl.samples(
-                gui,
-                pairs,
-                dataset=dataset,
-                primary_dataset=primary_dataset,
-                check_complete=check_complete,
-                complete_only=complete_only,
-            )
-            samples = tally.watching(samples)
+
+            def find(some: Iterable[Pair]) -> Iterator[Sample]:
+                return tally.watching(
+                    crawl.samples(
+                        gui,
+                        some,
+                        dataset=dataset,
+                        primary_dataset=primary_dataset,
+                        check_complete=check_complete,
+                        complete_only=complete_only,
+                    )
+                )
+
+            samples = find(pairs)
             if datasets or folder:
                 rows = crawl.listings(gui, samples, folder, workers=workers) if folder else datasets_of(samples)
                 write_rows(rows, output, tally, adds_completeness, len(pairs))
             else:
-                known = Resumed(resume, output) if resume else None
-                outcomes = crawl.histograms(gui, samples, plots.paths, workers=workers, known=known or ())
-                write_histograms(outcomes, output, known, tally, adds_completeness, plots.expected(pairs))
+                earlier = stack.enter_context(closing(EarlierCrawl(resume, output))) if resume else None
+                how: dict[str, Any] = {"workers": workers, "known": earlier or ()}
+                try:
+                    with CrawlOutput(output, earlier) as into:
+                        outcomes = crawl.histograms(gui, samples, plots.paths, is_patient=not into.keeps_order, **how)
+                        again = partial(crawl.second_try, gui, find=find, plots_of=plots.paths, **how)
+                        write_histograms(outcomes, into, tally, adds_completeness, plots.expected(pairs), again)
+                except (KeyboardInterrupt, ServiceError):
+                    tell_how_to_go_on(output, tally)
+                    raise
     tally.report("plot" if not (datasets or folder) else "record", strict)
     options.report_skipped(records)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
 from tkstudies.records import Record
 from tkstudies.services.dqm.crawl import Outcome, Problem, Sample, Task
 from tkstudies.services.dqm.pairs import Pair
-from tkstudies.services.dqm.resume import Crawl, Resumed
+from tkstudies.services.dqm.resume import CrawlOutput
 
 
 class Tally:
@@ -80,37 +84,75 @@ class Tally:
             console.left_out(f"--strict: {', '.join(absent)}")
 
 
+Again = Callable[[Sequence[Outcome]], Iterable[tuple[int, Outcome]]]
+"""What comes of failed outcomes when they are tried once more (see `crawl.second_try`)."""
+
+
 def write_histograms(
-    outcomes: Iterable[Outcome],
-    output: str,
-    known: Resumed | None,
-    tally: Tally,
-    adds_completeness: bool,
-    expected: int,
+    outcomes: Iterable[Outcome], crawl: CrawlOutput, tally: Tally, adds_completeness: bool, expected: int, again: Again
 ) -> None:
-    """One record per histogram, beside those that an earlier crawl left."""
-    crawl = Crawl(output, known)
+    """One record per histogram, beside those that an earlier crawl left; what failed is tried once more at the end."""
+    failed: list[Outcome] = []
+    gaps: list[int] = []
+
+    def take(outcome: Outcome, gap: int | None = None) -> None:
+        if outcome.problem:
+            tally.add(outcome.task.sample.pair, outcome.task.plot, outcome.problem)
+        elif outcome.is_known:
+            crawl.keep(outcome.task.key, gap)
+            tally.kept += 1
+        else:
+            crawl.add(_line(outcome.task, outcome.hist, adds_completeness), gap)
+            tally.written += 1
+
+    with console.progress("plots", expected) as bar:
+        for outcome in outcomes:
+            if outcome.problem and outcome.problem.error == "failed":
+                failed.append(outcome)
+                gaps.append(crawl.gap())
+            else:
+                take(outcome)
+            bar.advance()
+        if failed and (tally.written or tally.kept):
+            console.say(f"{console.counted(len(failed), 'request')} failed: trying them once more")
+            for number, outcome in again(failed):
+                take(outcome, gaps[number])
+        else:
+            for outcome in failed:
+                take(outcome)
+        tally.refuse_nothing()
+
+
+def tell_how_to_go_on(output: str, tally: Tally) -> None:
+    """Say at the end of a crawl that was stopped what is there, and how the rest is fetched."""
+    fetched = f"stopped with {console.counted(tally.written, 'plot')} fetched"
+    if output != jsonl.STDOUT:
+        console.say(f"{fetched}: go on with the same command and --resume {output}")
+    elif _stdout_is_file():
+        console.say(
+            f"{fetched}: go on with the same command and --resume FILE -o FILE, FILE being where standard output went"
+        )
+    else:
+        console.say(
+            f"{fetched}, and nothing was kept: standard output is no file. This keeps them, and goes on when it is "
+            f"run again: {_line_with_file()} (if a program behind the pipe has kept them in FILE: go on with the same "
+            "command and --resume FILE -o FILE)"
+        )
+
+
+def _stdout_is_file() -> bool:
     try:
-        with crawl, console.progress("plots", expected) as bar:
-            for outcome in outcomes:
-                task = outcome.task
-                if outcome.problem:
-                    tally.add(task.sample.pair, task.plot, outcome.problem)
-                elif outcome.is_known:
-                    crawl.keep(task.key)
-                    tally.kept += 1
-                else:
-                    crawl.add(_line(task, outcome.hist, adds_completeness))
-                    tally.written += 1
-                bar.advance()
-            tally.refuse_nothing()
-    except (KeyboardInterrupt, ServiceError):
-        how = f"--resume {output}"
-        if output == jsonl.STDOUT:
-            how = "--resume FILE -o FILE, FILE being where standard output went"
-        fetched = console.counted(tally.written, "plot")
-        console.say(f"stopped with {fetched} fetched: go on with the same command and {how}")
-        raise
+        return stat.S_ISREG(os.fstat(1).st_mode)
+    except OSError:
+        return False
+
+
+def _line_with_file() -> str:
+    """The command line of this process with an output that can be resumed."""
+    name = next((name for name in ("hists.jsonl", f"hists-{os.getpid()}.jsonl") if not os.path.lexists(name)), "FILE")
+    given = sys.argv[1:]
+    resume = "" if any(word.startswith("--resume") for word in given) else f" --resume {name}"
+    return f"tkstudies {shlex.join(given)} -o {name}{resume}"
 
 
 def _line(task: Task, hist: bytes, adds_completeness: bool) -> bytes:

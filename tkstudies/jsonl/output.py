@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from tkstudies.errors import OutputError, ReaderGone
+from tkstudies.jsonl import part
 
 STDOUT = "-"
 
@@ -31,6 +32,16 @@ def flush_outputs() -> None:
     """Hand on what all open outputs hold: those who read it needn't wait while we wait for input."""
     for output in _open_outputs:
         output.flush()
+
+
+def _new(path: str) -> BinaryIO:
+    """A new file, even where a killed process of the same number has left one; a link at its place isn't followed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.fdopen(os.open(path, flags, 0o666), "wb")
+    except FileExistsError:
+        os.unlink(path)
+        return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 @contextmanager
@@ -51,19 +62,25 @@ class OutputFile:
     Args:
         output: A file name, or ``-`` for standard output.
         resumable: Keep the unfinished ``FILE.part``, complete to its last whole line, when the work stops early.
+        unfinished: The open ``FILE.part`` that is gone on with (see `part.reopen`), instead of a new one.
 
     Attributes:
         stream: Where bytes go, for libraries that write by themselves (see `guarded`).
+        part: The name of the unfinished file that is kept, empty if there is none.
+        is_superseded: Somebody has written the final file already: the unfinished one is no more than removed.
 
     Raises:
         OutputError: The file can't be written, or the disk is full.
+        UsageError: There is an unfinished file of another crawl already.
         ReaderGone: The reader of standard output has closed it.
     """
 
-    def __init__(self, output: str = STDOUT, *, resumable: bool = False):
+    def __init__(self, output: str = STDOUT, *, resumable: bool = False, unfinished: BinaryIO | None = None):
         self._name = output
         self._resumable = resumable
-        self._final = self._temporary = ""  # of a device or a pipe there is none
+        self._unfinished = unfinished
+        self._final = self._temporary = self.part = ""  # of a device or a pipe there is none
+        self.is_superseded = False
         if output != STDOUT:
             self.stream = self._opened(output)
         elif sys.stdout is None or sys.stdout.closed:
@@ -80,11 +97,14 @@ class OutputFile:
                 return open(output, "wb")
             self._final = os.path.realpath(output)
             folder, base = os.path.split(self._final)
-            unfinished = f"{base}.part" if self._resumable else f".{base}.{os.getpid()}.tmp"
-            self._temporary = os.path.join(folder, unfinished)
-            stream = open(self._temporary, "wb")  # noqa: SIM115 (closed at the end of the work)
+            if self._resumable:
+                self._temporary = self.part = self._final + part.SUFFIX
+                stream = self._unfinished or part.create(self.part, output)
+            else:
+                self._temporary = os.path.join(folder, f".{base}.{os.getpid()}.tmp")
+                stream = _new(self._temporary)
             if mode is not None:
-                os.chmod(self._temporary, stat.S_IMODE(mode))
+                os.fchmod(stream.fileno(), stat.S_IMODE(mode))
             return stream
         except OSError as error:
             raise OutputError(f"{output}: can't be written: {reason(error)}") from None
@@ -118,29 +138,56 @@ class OutputFile:
         if kind is None:
             self._finish()
         else:
-            self._abandon()
+            self._abandon(was_stopped=issubclass(kind, KeyboardInterrupt))
 
     def _finish(self) -> None:
         self.flush()
         if self._name == STDOUT:
             return
         with self.guarded():
+            if self.part:
+                self._finish_part()
             self.stream.close()
-            if self._final:
+            if self._final and not self.part:
                 os.replace(self._temporary, self._final)
 
-    def _abandon(self) -> None:
+    def _finish_part(self) -> None:
+        """Give the unfinished file its name while it is still locked: another process may go on with it after that."""
+        os.fsync(self.stream.fileno())
+        if not part.is_at(self.stream, self.part):
+            saved = part.rescue(self.stream, self.part)
+            raise OutputError(
+                f"{self.part} was removed or replaced while it was written: {self._name} stays as it was, what this "
+                f"crawl fetched is in {saved} (go on with --resume {saved} -o {self._name})"
+            )
+        if self.is_superseded:
+            os.unlink(self.part)
+        else:
+            os.replace(self.part, self._final)
+
+    def _abandon(self, was_stopped: bool) -> None:
         """The work failed: whole lines that are out stay out, a file that isn't finished doesn't appear."""
         try:
             with _uninterrupted():
                 self._hand_on()
                 self.stream.flush()
+            if self.part and not was_stopped:
+                self._remove_empty_part()
             if self._name != STDOUT:
                 self.stream.close()
         except (OSError, ValueError):
             self._silence()
         if self._temporary and not self._resumable and os.path.exists(self._temporary):
             os.unlink(self._temporary)
+
+    def _remove_empty_part(self) -> None:
+        """A new unfinished file without anything in it would only be in the way of the next try."""
+        if (
+            self._unfinished is None
+            and os.fstat(self.stream.fileno()).st_size == 0
+            and part.is_at(self.stream, self.part)
+        ):
+            os.unlink(self.part)
 
     def _failed(self, error: Exception) -> None:
         self._silence()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, BinaryIO
 
 from tkstudies.jsonl.codec import encode
 from tkstudies.jsonl.output import STDOUT, OutputFile
@@ -19,14 +19,22 @@ class Writer(OutputFile):
     Args:
         output: A file name, or ``-`` for standard output.
         resumable: Keep the unfinished ``FILE.part``, complete to its last whole line, when the work stops early.
+        unfinished: The open ``FILE.part`` that is gone on with, instead of a new one.
         at_once: Hand on each record when it is written (a crawl), rather than when there are enough.
 
     Attributes:
         written: Number of records.
     """
 
-    def __init__(self, output: str = STDOUT, *, resumable: bool = False, at_once: bool = False):
-        super().__init__(output, resumable=resumable)
+    def __init__(
+        self,
+        output: str = STDOUT,
+        *,
+        resumable: bool = False,
+        unfinished: BinaryIO | None = None,
+        at_once: bool = False,
+    ):
+        super().__init__(output, resumable=resumable, unfinished=unfinished)
         self.written = 0
         self._at_once = at_once
         self._held: list[bytes] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -173,6 +173,10 @@ class _Failures:
         self._in_a_row = 0
         self._pairs: set[Pair] = set()
 
+    def is_first(self, error: ServiceError) -> bool:
+        """Does this failure come alone, from a server that works?"""
+        return self._ever_worked and not self._in_a_row and not isinstance(error, LoginError)
+
     def end(self) -> None:
         """Something was fetched: the next failure is the first in a row."""
         self._ever_worked = True
@@ -201,22 +205,65 @@ def histograms(
     *,
     workers: int,
     known: Container[Key] = frozenset(),
+    is_patient: bool = False,
 ) -> Iterator[Outcome]:
     """What comes of each plot of each sample, in order.
 
     Args:
         plots_of: The paths of the plots that are defined for a sample.
         known: Keys of the records that are there already: not asked for.
+        is_patient: Ask once more at once for a plot that failed alone: for an output that can't be put in order.
 
     Raises:
         LoginError: The certificate isn't accepted.
         ServiceError: The server can't be used.
     """
+    tasks = (task for sample in samples for task in _tasks(sample, plots_of))
+    return _outcomes(gui, tasks, workers, known, is_patient)
 
-    def tasks() -> Iterator[Task]:
-        for sample in samples:
-            yield from (Task(sample, plot) for plot in ((None,) if sample.problem else plots_of(sample)))
 
+def second_try(
+    gui: DqmGui,
+    failed: Sequence[Outcome],
+    find: Callable[[Iterable[Pair]], Iterable[Sample]],
+    plots_of: Callable[[Sample], Iterable[str]],
+    *,
+    workers: int,
+    known: Container[Key] = frozenset(),
+) -> Iterator[tuple[int, Outcome]]:
+    """What comes of all that failed when it is tried once more: the number of what failed, and an outcome of it.
+
+    A look-up of datasets that succeeds now has an outcome for each plot. A server that can't be used any more ends
+    nothing: what isn't reached stays failed.
+
+    Args:
+        failed: Outcomes with a failure.
+        find: Gives pairs their samples, as ``samples`` does.
+    """
+    gui.forget_failures()
+    tasks: list[tuple[int, Task]] = []
+    try:
+        lost = [outcome.task.sample.pair for outcome in failed if outcome.task.plot is None]
+        found = {sample.pair: sample for sample in find(lost)} if lost else {}
+        for number, outcome in enumerate(failed):
+            again = found.get(outcome.task.sample.pair) if outcome.task.plot is None else None
+            tasks += [(number, task) for task in (_tasks(again, plots_of) if again else [outcome.task])]
+        done = 0
+        for outcome in _outcomes(gui, (task for _, task in tasks), workers, known):
+            yield tasks[done][0], outcome
+            done += 1
+    except ServiceError:
+        rest = tasks[done:] if tasks else [(number, outcome.task) for number, outcome in enumerate(failed)]
+        yield from ((number, Outcome(task, problem=failed[number].problem)) for number, task in rest)
+
+
+def _tasks(sample: Sample, plots_of: Callable[[Sample], Iterable[str]]) -> list[Task]:
+    return [Task(sample, plot) for plot in ((None,) if sample.problem else plots_of(sample))]
+
+
+def _outcomes(
+    gui: DqmGui, tasks: Iterable[Task], workers: int, known: Container[Key], is_patient: bool = False
+) -> Iterator[Outcome]:
     def fetch(task: Task) -> Outcome:
         sample, plot = task
         if plot is None:
@@ -229,7 +276,12 @@ def histograms(
         return Outcome(task, hist)
 
     failures = _Failures()
-    for task, outcome in in_order(fetch, tasks(), workers):
+    for task, outcome in in_order(fetch, tasks, workers):
+        if isinstance(outcome, ServiceError) and is_patient and failures.is_first(outcome):
+            try:
+                outcome = fetch(task)
+            except ServiceError as error:
+                outcome = error
         if isinstance(outcome, Exception):
             failures.add(task.sample.pair, outcome)
             outcome = Outcome(task, problem=Problem("failed", str(outcome)))

@@ -122,6 +122,11 @@ class DqmGui:
                 raise
             return ()
 
+    def forget_failures(self) -> None:
+        """Look up again what could not be looked up."""
+        with self._lock:
+            self._blocks = {key: block for key, block in self._blocks.items() if not block.has_failed}
+
     def _ask_session(self, run_number: int, error: ServiceError) -> tuple[str, ...]:
         try:
             found = self._session.datasets(run_number)
@@ -159,6 +164,11 @@ class _MadeOnce:
         self._done = False
         self._value: Any = None
         self._error: ServiceError | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Was it tried, in vain?"""
+        return self._error is not None
 
     def get(self) -> Any:
         with self._lock:

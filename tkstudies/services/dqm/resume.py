@@ -2,40 +2,31 @@
 
 The unfinished output of ``-o FILE`` is ``FILE.part``; a killed ``> FILE`` leaves FILE itself. While a crawl
 goes on its file only grows, so that nothing is lost however often it is stopped. What that crawl didn't
-get comes behind what it got, and the file is put in order at the end.
+get comes behind what it got, and the file is put in order at the end, before it gets its name.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from array import array
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO
 
 import msgspec
 
 from tkstudies import console, jsonl
-from tkstudies.errors import InputError, OutputError, UsageError
-from tkstudies.jsonl import STDOUT, Writer
+from tkstudies.errors import InputError, OutputError, UsageError, WrongRecord
+from tkstudies.histogramrecord import HistogramRecord
+from tkstudies.jsonl import STDOUT, Writer, part
 from tkstudies.services.dqm.crawl import Key
 
-_PART, _KEPT = ".part", ".resumed"
+_KEPT = ".resumed"  # the name that versions before 2.0 gave to an unfinished file while they copied it
 
 
-class _RecordKey(msgspec.Struct):
-    """The Key of a line, the only part of a histogram record that is decoded here."""
-
-    run_number: int
-    reco: str | None
-    dataset: str | None
-    plot: str
-
-
-_decode_key = msgspec.json.Decoder(_RecordKey).decode
-
-
-class Resumed:
+class EarlierCrawl:
     """The records of an earlier crawl.
 
     Args:
@@ -44,42 +35,145 @@ class Resumed:
 
     Attributes:
         in_place: Does this crawl write the same file?
-        places: The number of the line of each record, from 0.
+        unfinished: The locked file that a crawl in place goes on with, None if it begins a new one.
+        is_copy: Is that no more than a copy of a finished file, as yet?
+        places: The number of the line of each record, from 0; the last one counts.
+        starts: Where each line begins, in bytes.
+        size: Where the last one ends.
+        is_tidy: Is there nothing between the lines?
 
     Raises:
         InputError: There is nothing to go on with, or it isn't the output of a crawl.
-        UsageError: Standard output is the file itself.
+        UsageError: Standard output is the file itself, or another process is writing it.
     """
 
     def __init__(self, name: str, output: str = STDOUT):
-        self._final = os.path.realpath(name.removesuffix(_PART))
+        self._final = os.path.realpath(name.removesuffix(part.SUFFIX))
+        self._part = self._final + part.SUFFIX
         self.in_place = output != STDOUT and os.path.realpath(output) == self._final
-        self._source = self._find(name)
+        self.unfinished: BinaryIO | None = None
+        self.is_copy = False
         self.places: dict[Key, int] = {}
-        self._offsets = array("q")
-        for record, _, offset in _complete_lines(self._source):
-            key = record.run_number, record.reco, record.dataset, sys.intern(record.plot)
-            self.places.setdefault(key, len(self._offsets))
-            self._offsets.append(offset)
+        self.starts = array("q")
+        self.size = 0
+        self.is_tidy = True
+        self._source: BinaryIO | None = None
+        file = self._find(name)
+        if not file:
+            self._nothing_there(output)
+        elif self.in_place:
+            self._go_on_in_place(output)
+        else:
+            self._take_over(file, output)
+
+    def close(self) -> None:
+        """Close what is open, and so give the lock back."""
+        for stream in (self._source, self.unfinished):
+            if stream is not None:
+                stream.close()
 
     def _find(self, name: str) -> str:
+        """The file to read, empty if there is none."""
         if os.path.isdir(name):
             raise InputError(f"--resume: {name} is a folder, not the file of a crawl")
-        kept, part = self._final + _KEPT, self._final + _PART
-        if os.path.exists(kept):
-            return kept  # stopped while its lines were copied
-        candidates = [part] if name.endswith(_PART) else [part, self._final]
+        if os.path.exists(self._final + _KEPT):
+            if not self.in_place:
+                return self._final + _KEPT
+            os.replace(self._final + _KEPT, self._part)
+        candidates = [self._part] if name.endswith(part.SUFFIX) else [self._part, self._final]
         candidates = [file for file in candidates if os.path.isfile(file)]
         if any(_is_stdout(file) for file in candidates):
             candidates = [file for file in candidates if not _is_stdout(file)]
             if not candidates:
                 raise UsageError(f"{name} is standard output itself: write with -o {name}")
-        if not candidates:
-            if not self.in_place:
-                raise InputError(f"--resume: neither {part} nor {self._final} exists")
-            console.warn(f"nothing to go on with: neither {part} nor {self._final} exists; starting afresh")
-            return ""
-        return max(candidates, key=lambda file: (os.stat(file).st_mtime_ns, file == part))
+        return max(candidates, key=lambda file: (os.stat(file).st_mtime_ns, file == self._part), default="")
+
+    def _nothing_there(self, output: str) -> None:
+        neither = f"neither {self._part} nor {self._final} exists"
+        if not self.in_place and output != STDOUT:
+            raise InputError(f"--resume: {neither}")
+        console.warn(f"nothing to go on with: {neither}; starting afresh")
+
+    def _take_over(self, file: str, output: str) -> None:
+        try:
+            self._source = open(file, "rb")  # noqa: SIM115 (read from as long as the crawl goes on)
+            part.hold(self._source.fileno(), file, output)
+            self._read(file)
+        except OSError as error:
+            raise InputError(f"--resume: {file}: can't be read: {error.strerror}") from None
+        except (InputError, UsageError):
+            self.close()
+            raise
+
+    # --- in place
+
+    def _go_on_in_place(self, output: str) -> None:
+        """Lock the unfinished file; what a newer finished one has is added to it first."""
+        try:
+            stream = part.reopen(self._part, output)
+            if stream is None:
+                self._copy_final()
+                stream, self.is_copy = part.reopen(self._part, output), True
+            if stream is None:
+                raise UsageError(f"another crawl has finished {self._final} at this moment: try again")
+            self.unfinished = stream
+            self._read(self._part)
+            self._cut(stream)
+            if not self.is_copy and _is_newer(self._final, self._part):
+                self._add_final(stream)
+        except InputError:
+            self.close()
+            if self.is_copy:
+                os.unlink(self._part)
+            raise
+        except OSError as error:
+            self.close()
+            raise OutputError(f"{self._part}: can't be written: {error.strerror}") from None
+
+    def _copy_final(self) -> None:
+        """A finished file becomes the unfinished one, at once: half a copy is never there."""
+        copy = os.path.join(os.path.dirname(self._final), f".{os.path.basename(self._final)}.{os.getpid()}.tmp")
+        try:
+            shutil.copyfile(self._final, copy)
+            try:
+                os.link(copy, self._part)
+            except FileExistsError:
+                pass  # another process was faster: its lock tells
+            except OSError:  # no links in this file system
+                os.rename(copy, self._part)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(copy)
+
+    def _cut(self, stream: BinaryIO) -> None:
+        """End the unfinished file behind its last complete record."""
+        file = stream.fileno()
+        if os.fstat(file).st_size > self.size:
+            os.ftruncate(file, self.size)
+        if self.size and os.pread(file, 1, self.size - 1) != b"\n":
+            os.write(file, b"\n")
+            self.size += 1
+
+    def _add_final(self, stream: BinaryIO) -> None:
+        """The records of a finished file that is newer count more."""
+        for record, line, _, _ in _complete_lines(self._final):
+            self._note(record, self.size)
+            stream.write(line + b"\n")
+            self.size += len(line) + 1
+        stream.flush()
+
+    # --- what is there
+
+    def _read(self, file: str) -> None:
+        for record, line, offset, end in _complete_lines(file):
+            self.is_tidy = self.is_tidy and offset == self.size and end - offset <= len(line) + 1
+            self._note(record, offset)
+            self.size = end
+
+    def _note(self, record: HistogramRecord, offset: int) -> None:
+        key = record.run_number, record.reco, record.dataset, sys.intern(record.label)
+        self.places[key] = len(self.starts)
+        self.starts.append(offset)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -88,94 +182,120 @@ class Resumed:
         return key in self.places
 
     def line(self, key: Key) -> bytes:
-        """The line of a record, without its line end."""
-        with open(self._source, "rb") as stream:
-            stream.seek(self._offsets[self.places[key]])
-            return stream.readline().rstrip(b"\n")
-
-    def begin(self, output: str) -> Writer:
-        """The unfinished file of a crawl that goes on in place, with all that is there."""
-        part, kept = self._final + _PART, self._final + _KEPT
-        if self._source == part:
-            try:
-                os.replace(part, kept)
-            except OSError as error:
-                raise OutputError(f"{part}: can't be renamed: {error.strerror}") from None
-            self._source = kept
-        writer = Writer(output, resumable=True, at_once=True)
-        for _, line, _ in _complete_lines(self._source):
-            writer.write_line(line)
-        writer.flush()
-        if self._source == kept:
-            os.unlink(kept)
-        return writer
+        """The line of a record, without its line end; not of a crawl that goes on in place."""
+        if self._source is None:
+            raise KeyError(key)
+        self._source.seek(self.starts[self.places[key]])
+        return self._source.readline().strip()
 
 
-class Crawl:
+class CrawlOutput:
     """Where a crawl writes its records, in order, together with those of an earlier one.
 
     Args:
         output: A file name, or ``-`` for standard output.
-        resumed: What an earlier crawl left, if any.
+        earlier: What an earlier crawl left, if any.
+
+    Attributes:
+        added: Number of records that are new.
+        keeps_order: Can a record come late and still be in its place?
     """
 
-    def __init__(self, output: str, resumed: Resumed | None = None):
+    def __init__(self, output: str, earlier: EarlierCrawl | None = None):
         self._output = output
-        self._resumed = resumed
-        self._in_place = resumed if resumed is not None and resumed.in_place else None
-        self._order = array("q")  # the numbers of the lines of the file, in the order that they shall have
+        self._earlier = earlier
+        self._in_place = earlier if earlier is not None and earlier.in_place else None
+        self._starts = self._in_place.starts if self._in_place is not None else array("q")
+        self._size = self._in_place.size if self._in_place is not None else 0
+        self._order = array("q")  # numbers of lines of the file, in the order that they shall have; below 0: a gap
+        self._gaps: list[array] = []
         self._writer: Writer
-        self.added = 0
+        self._kept = self.added = 0
 
-    def __enter__(self) -> Crawl:
-        if self._in_place is not None:
-            self._writer = self._in_place.begin(self._output)
-        else:
-            self._writer = Writer(self._output, resumable=True, at_once=True)
+    @property
+    def keeps_order(self) -> bool:
+        return bool(self._writer.part)
+
+    def __enter__(self) -> CrawlOutput:
+        unfinished = self._in_place.unfinished if self._in_place is not None else None
+        self._writer = Writer(self._output, resumable=True, unfinished=unfinished, at_once=True)
         self._writer.__enter__()
         return self
 
-    def __exit__(self, *failure: Any) -> None:
-        lines = self._writer.written
-        self._writer.__exit__(*failure)
-        if failure[0] is None and self._in_place is not None and self._order != array("q", range(lines)):
-            self._put_in_order(lines - len(self._order))
+    def __exit__(self, kind: Any, *failure: Any) -> None:
+        if kind is None and self.keeps_order:
+            try:
+                self._put_in_order()
+            except BaseException as error:
+                self._writer.__exit__(type(error), error, error.__traceback__)
+                raise
+        elif self._in_place is not None and self._in_place.is_copy and not self.added:
+            with suppress(OSError):  # no more than a copy of the finished file, which stays
+                os.unlink(self._writer.part)
+        self._writer.__exit__(kind, *failure)
 
-    def add(self, line: bytes) -> None:
-        """Write a new record."""
-        self._order.append(self._writer.written)
-        self._writer.write_line(line)
+    def gap(self) -> int:
+        """Leave a place for records that may come later; its number."""
+        self._gaps.append(array("q"))
+        self._order.append(-len(self._gaps))
+        return len(self._gaps) - 1
+
+    def add(self, line: bytes, gap: int | None = None) -> None:
+        """Write a new record, into a gap if one is given."""
+        self._place(len(self._starts), gap)
+        self._write(line)
         self.added += 1
 
-    def keep(self, key: Key) -> None:
+    def keep(self, key: Key, gap: int | None = None) -> None:
         """Take over a record of the earlier crawl."""
+        self._kept += 1
         if self._in_place is not None:
-            self._order.append(self._in_place.places[key])
-        elif self._resumed is not None:
-            self._writer.write_line(self._resumed.line(key))
+            self._place(self._in_place.places[key], gap)
+        elif self._earlier is not None:
+            self._place(len(self._starts), gap)
+            self._write(self._earlier.line(key))
 
-    def _put_in_order(self, surplus: int) -> None:
-        if surplus:
+    def _place(self, number: int, gap: int | None) -> None:
+        (self._order if gap is None else self._gaps[gap]).append(number)
+
+    def _write(self, line: bytes) -> None:
+        self._starts.append(self._size)
+        self._size += len(line) + 1
+        self._writer.write_line(line)
+
+    def _put_in_order(self) -> None:
+        """Write the final file from the unfinished one, if that isn't in order itself."""
+        self._writer.flush()
+        if os.fstat(self._writer.stream.fileno()).st_size != self._size:
+            raise OutputError(
+                f"another process has written into {self._writer.part}: {self._output} stays as it was; when no crawl "
+                f"writes there any more, the same command with --resume {self._output} puts it right"
+            )
+        order = array("q")
+        for number in self._order:
+            order.extend(self._gaps[-number - 1] if number < 0 else (number,))
+        if self._in_place is not None and (surplus := len(self._in_place) - self._kept):
             console.warn(f"{console.counted(surplus, 'record')} of the earlier crawl weren't asked for: left out")
-        starts = array("q", (offset for _, _, offset in _complete_lines(self._output)))
-        with open(self._output, "rb") as stream, Writer(self._output) as writer:
-            for number in self._order:
-                stream.seek(starts[number])
-                writer.write_line(stream.readline().rstrip(b"\n"))
+        is_tidy = self._in_place is None or self._in_place.is_tidy
+        if is_tidy and order == array("q", range(len(self._starts))):
+            return
+        with open(self._writer.part, "rb") as stream, Writer(self._output) as writer:
+            for number in order:
+                stream.seek(self._starts[number])
+                writer.write_line(stream.readline().strip())
+        self._writer.is_superseded = True
 
 
-def _complete_lines(file: str) -> Iterator[tuple[_RecordKey, bytes, int]]:
-    """Yield (key, line, offset) of each complete line of a file; nothing if its name is empty."""
-    if not file:
-        return
+def _complete_lines(file: str) -> Iterator[tuple[HistogramRecord, bytes, int, int]]:
+    """Yield (record, line, where it begins, where it ends) of each complete line of a file."""
     offset = 0
     try:
         with open(file, "rb") as stream:
             for number, raw in enumerate(stream, start=1):
                 line = raw.strip()
                 try:
-                    record = _decode_key(line)
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                    record = _record_of(line)
+                except (msgspec.DecodeError, UnicodeDecodeError, WrongRecord, jsonl.BadRecord):
                     if raw.startswith(b"\x1f\x8b"):
                         raise InputError(f"--resume: {file} is packed: gunzip it first") from None
                     if not raw.endswith(b"\n"):
@@ -185,10 +305,24 @@ def _complete_lines(file: str) -> Iterator[tuple[_RecordKey, bytes, int]]:
                             f"--resume: {file}, line {number}: not a histogram record: {jsonl.quoted(line)}"
                         ) from None
                 else:
-                    yield record, line, offset
+                    yield record, line, offset, offset + len(raw)
                 offset += len(raw)
     except OSError as error:
         raise InputError(f"--resume: {file}: can't be read: {error.strerror}") from None
+
+
+def _record_of(line: bytes) -> HistogramRecord:
+    try:
+        return HistogramRecord.decode(line)
+    except msgspec.DecodeError:
+        return HistogramRecord.from_record(jsonl.decode(line))
+
+
+def _is_newer(file: str, than: str) -> bool:
+    try:
+        return os.stat(file).st_mtime_ns > os.stat(than).st_mtime_ns and not _is_stdout(file)
+    except OSError:
+        return False
 
 
 def _is_stdout(file: str) -> bool:
