@@ -41,8 +41,12 @@ else
     echo "  warning: no access to TkDQMDoctor: the study goes on without its comments" >&2
 fi
 
-tkstudies dqm --collection tracking runs.jsonl | tkstudies features -o features.jsonl
-tell features.jsonl "rows of histogram means, rms, entries and integrals: 15 plots of the DQM GUI"
+# run again after an interruption it goes on where it was; to fetch all anew: rm hists.jsonl
+tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl --resume hists.jsonl
+tell hists.jsonl "histograms of the DQM GUI: 15 plots"
+
+tkstudies features hists.jsonl -o features.jsonl
+tell features.jsonl "rows of their means, rms, entries and integrals"
 
 tkstudies merge "${joins[@]}" < runs.jsonl \
     | tkstudies label --exclude-commissioning --exclude-special --exclude-open \

@@ -28,11 +28,9 @@ else
     echo "warning: no access to TkDQMDoctor: going on without its comments and problems" >&2
 fi
 
-# histograms.jsonl appears when all are fetched; until then its part is kept and continued
-resume=()
-if [ -e histograms.jsonl.part ]; then resume=(--resume histograms.jsonl); fi
-tkstudies dqm --collection all runs.jsonl ${resume[@]+"${resume[@]}"} -o histograms.jsonl --errors errors.jsonl
-tkstudies features histograms.jsonl -o features.jsonl
+# hists.jsonl appears when all are fetched; until then hists.jsonl.part is kept, and gone on with by the same line
+tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl --errors errors.jsonl
+tkstudies features hists.jsonl -o features.jsonl
 
 tkstudies filter 'reco = online' -i global_runs.jsonl | cat runs.jsonl - \
     | tkstudies merge ${doctor[@]+"${doctor[@]}"} oms_runs.jsonl oms_fills.jsonl features.jsonl \

@@ -80,7 +80,8 @@ OPTIONS = {
 
 EXAMPLE = """\
   tkstudies runreg --min 317500 --max 317600 > runs.jsonl
-  tkstudies dqm --collection tracking runs.jsonl | tkstudies features > features.jsonl
+  tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl
+  tkstudies features hists.jsonl > features.jsonl
   tkstudies merge features.jsonl < runs.jsonl | tkstudies pca | tkstudies plot -o pca.png"""
 
 

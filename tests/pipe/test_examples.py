@@ -16,6 +16,7 @@ FILES = [
     "oms_runs.jsonl",
     "oms_fills.jsonl",
     "doctor.jsonl",
+    "hists.jsonl",
     "features.jsonl",
     "study.jsonl",
     "pca.jsonl",

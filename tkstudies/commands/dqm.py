@@ -81,14 +81,14 @@ def dqm(
 
     \b
     Examples:
-      tkstudies dqm --collection tracking runs.jsonl | tkstudies features
+      tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl
       tkstudies dqm --run 321012 --reco express --tracking-map
       tkstudies dqm --datasets runs.txt
       tkstudies dqm --run 321012 --reco prompt --ls /Tracking/TrackParameters
 
     \b
-    A crawl that was stopped goes on with the same command and --resume:
-      tkstudies dqm --collection all runs.jsonl -o hists.jsonl
+    With a file and --resume the same line begins a crawl, and goes on with it when it
+    was stopped. What failed is tried once more at the end.
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
     """
     from tkstudies.commands.dqm_input import WantedPlots, named_pairs, pairs_of

@@ -113,13 +113,10 @@ def write_histograms(
             else:
                 take(outcome)
             bar.advance()
-        if failed and (tally.written or tally.kept):
-            console.say(f"{console.counted(len(failed), 'request')} failed: trying them once more")
+        if failed:
+            console.say(f"{console.counted(len(failed), 'request')} failed: trying once more")
             for number, outcome in again(failed):
                 take(outcome, gaps[number])
-        else:
-            for outcome in failed:
-                take(outcome)
         tally.refuse_nothing()
 
 

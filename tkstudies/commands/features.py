@@ -44,7 +44,8 @@ def features(
 
     \b
     Examples:
-      tkstudies dqm --collection tracking runs.jsonl | tkstudies features > features.jsonl
+      tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl
+      tkstudies features hists.jsonl > features.jsonl
       tkstudies features --stats mean --stats median,skewness histograms.jsonl
     """
     from tkstudies.analysis.histograms.features import FeatureTable

@@ -145,9 +145,11 @@ class OutputFile:
         if self._name == STDOUT:
             return
         with self.guarded():
-            if self.part:
-                self._finish_part()
-            self.stream.close()
+            try:
+                if self.part:
+                    self._finish_part()
+            finally:
+                self.stream.close()
             if self._final and not self.part:
                 os.replace(self._temporary, self._final)
 

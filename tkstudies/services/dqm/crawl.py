@@ -174,8 +174,8 @@ class _Failures:
         self._pairs: set[Pair] = set()
 
     def is_first(self, error: ServiceError) -> bool:
-        """Does this failure come alone, from a server that works?"""
-        return self._ever_worked and not self._in_a_row and not isinstance(error, LoginError)
+        """Does this failure come alone, from a server that can be reached?"""
+        return not self._in_a_row and not isinstance(error, (LoginError, Unreachable))
 
     def end(self) -> None:
         """Something was fetched: the next failure is the first in a row."""

@@ -92,7 +92,7 @@ class EarlierCrawl:
         neither = f"neither {self._part} nor {self._final} exists"
         if not self.in_place and output != STDOUT:
             raise InputError(f"--resume: {neither}")
-        console.warn(f"nothing to go on with: {neither}; starting afresh")
+        console.say(f"nothing to go on with: {neither}; starting afresh")
 
     def _take_over(self, file: str, output: str) -> None:
         try:
