@@ -38,13 +38,14 @@ def test_every_form_gives_the_same_records(form, tmp_path, tkstudies):
     file.write_bytes(FORMS[form])
     assert list(jsonl.read(str(file))) == ROWS
     result = tkstudies("filter", "run_number exists", input=FORMS[form])
-    assert (from_lines(result.stdout), result.stderr, result.exit_code) == (ROWS, "", 0)
+    assert (from_lines(result.stdout), result.stderr, result.exit_code) == (ROWS, "2 of 2 records kept\n", 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"[]", b" [ ] ", gzip.compress(b"", mtime=0)])
 def test_no_records_no_byte(content, tkstudies):
     result = tkstudies("filter", "a exists", input=content)
-    assert (result.stdout, result.stderr, result.exit_code) == ("", "", 0)
+    told = "warning: no records on standard input\n"
+    assert (result.stdout, result.stderr, result.exit_code) == ("", told, 0)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,21 @@ def test_a_malformed_line_is_named_and_quoted(content, line, quote, tmp_path, tk
 def test_bad_lines_can_be_skipped_and_are_counted(tkstudies):
     result = tkstudies("filter", "a exists", "--skip-bad-lines", input='{"a":1}\nnonsense\n{"a":2}\n{"a":')
     assert from_lines(result.stdout) == [{"a": 1}, {"a": 2}]
-    assert result.stderr == "warning: 2 malformed lines skipped in standard input\n"
+    assert result.stderr == "2 of 2 records kept\nwarning: 2 malformed lines skipped in standard input\n"
     assert result.exit_code == 3
+
+
+def test_sources_without_records_are_known(tmp_path):
+    for name, content in {"empty": "", "blank": "\n\n", "one": '{"a":1}\n', "bad": "nonsense\n"}.items():
+        (tmp_path / name).write_text(content)
+    names = [str(tmp_path / name) for name in ("empty", "one", "blank", "bad")]
+    reader = jsonl.Reader(names, skip_bad_lines=True)
+    for _ in range(2):
+        assert list(reader) == [{"a": 1}]
+        assert reader.empty == [names[0], names[2], names[3]]
+    stopped = jsonl.Reader(names[1:])
+    next(iter(stopped))
+    assert stopped.empty == []
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", '[{"a": 1}, "x"]'])
@@ -173,7 +187,7 @@ def test_a_file_may_be_its_own_input(tmp_path, tkstudies):
     file.write_text('{"a":1}\n{"a":2}\n')
     file.chmod(0o640)
     result = tkstudies("filter", "a = 2", "-i", file, "-o", file)
-    assert (result.stdout, result.stderr, result.exit_code) == ("", "", 0)
+    assert (result.stdout, result.stderr, result.exit_code) == ("", "1 of 2 records kept\n", 0)
     assert file.read_text() == '{"a":2}\n'
     assert file.stat().st_mode & 0o777 == 0o640
 
