@@ -134,7 +134,7 @@ def test_tables_of_other_programs():
     result = run("--to", "jsonl", input=table)
     assert from_lines(result.stdout) == [
         {"run_number": 321012, "reco": "express", "ok": True, "note": None},
-        {"run_number": "0012", "reco": " 5", "ok": False, "note": "+7"},
+        {"run_number": "0012", "reco": 5, "ok": False, "note": 7},
     ]
 
 

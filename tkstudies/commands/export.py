@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from tkstudies.analysis.tables.dialect import Choices
+    from tkstudies.analysis.tables.export import Tables
 
 app = options.application()
 
@@ -42,6 +46,25 @@ def export(
     drop_nulls: Annotated[
         bool, typer.Option("--drop-nulls", help="With --to jsonl: leave out columns that are null.")
     ] = False,
+    defuse: Annotated[
+        bool, typer.Option("--defuse", help="Of CSV: ' before texts that a spreadsheet takes for formulas.")
+    ] = False,
+    names: Annotated[
+        list[str] | None, typer.Option("--names", metavar="A,B,...", help="Columns of a CSV table without a header.")
+    ] = None,
+    header: Annotated[
+        bool, typer.Option("--header", help="The first row of the CSV table is its header, also if it has numbers.")
+    ] = False,
+    delimiter: Annotated[
+        str, typer.Option("--delimiter", metavar="SIGN", help="Between the cells of the CSV table.")
+    ] = "",
+    decimal: Annotated[
+        str, typer.Option("--decimal", metavar="SIGN", help="Decimal sign of the CSV table, . or a comma.")
+    ] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Of the CSV table: cp1252, macroman, ...")] = "",
+    quoted_numbers: Annotated[
+        bool, typer.Option("--quoted-numbers", help="Numbers in quotes in the CSV table are numbers, too.")
+    ] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
@@ -58,26 +81,33 @@ def export(
     like such a list is a JSON string in quotes. Numbers are copied digit by digit.
     Parquet (needs pyarrow: pip install 'tkstudies[parquet]'): one type a column;
     columns of mixed types or of objects hold texts.
+    \b
+    Tables of pandas, R, Excel and brilcalc are read, too: what is between cells
+    (, ; tab |), decimal commas, line ends, UTF-16, and lines of comments (#) are
+    found out. Of Parquet, times become texts in ISO 8601, durations seconds.
 
     \b
     Examples:
       tkstudies export study.jsonl > study.csv
       tkstudies filter 'tracking = BAD' < study.jsonl | tkstudies export -o bad.parquet
       tkstudies export --to jsonl --drop-nulls study.csv | tkstudies pca
+      tkstudies export --to jsonl --names run_number,group list-without-header.csv
     """
-    from tkstudies.analysis.tables.export import Export
+    from tkstudies.analysis.tables.dialect import Choices
+    from tkstudies.analysis.tables.export import Export, Tables
 
     target = to or _by_ending(output)
-    if drop_nulls and target is not Format.jsonl:
-        raise UsageError("--drop-nulls is for --to jsonl")
+    choices = Choices(delimiter, decimal, tuple(options.words(names)), header, encoding, quoted_numbers)
+    _check_options(target, choices, drop_nulls, defuse)
     if target is Format.parquet and output == jsonl.STDOUT:
         raise UsageError("Parquet doesn't go to standard output: name a file with -o")
     expected = "a CSV or Parquet table" if target is Format.jsonl else "records"
     source = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected=expected)
-    exported = Export()
+    exported, tables = Export(defuse=defuse), Tables(choices)
     if target is Format.jsonl:
-        if not jsonl.write(_rows(source, drop_nulls, skip_bad_lines), output):
+        if not jsonl.write(_rows(tables, source, drop_nulls, skip_bad_lines), output):
             source.empty = source.sources
+        tables.losses.tell()
     elif target is Format.csv:
         jsonl.write_lines(exported.csv_lines(source), output)
     else:
@@ -99,18 +129,37 @@ def _by_ending(output: str) -> Format:
     return ENDINGS[ending]
 
 
-def _rows(source: jsonl.Reader, drop_nulls: bool, skip_bad_lines: bool) -> Iterator[jsonl.Record]:
-    """The records of tables."""
-    from tkstudies.analysis.tables.export import table_records
+def _check_options(target: Format, choices: Choices, drop_nulls: bool, defuse: bool) -> None:
+    reading = {
+        "--drop-nulls": drop_nulls,
+        "--names": choices.names,
+        "--header": choices.header,
+        "--delimiter": choices.delimiter,
+        "--decimal": choices.decimal,
+        "--encoding": choices.encoding,
+        "--quoted-numbers": choices.quoted_numbers,
+    }
+    for name, value in reading.items():
+        if value and target is not Format.jsonl:
+            raise UsageError(f"{name} is for --to jsonl")
+    if defuse and target is not Format.csv:
+        raise UsageError("--defuse is for --to csv")
+    if choices.decimal not in ("", ".", ","):
+        raise UsageError(f"--decimal {choices.decimal}: is . or ,")
+    if len(choices.delimiter) > 1 or choices.delimiter in ('"', "\n", "\r"):
+        raise UsageError(f"--delimiter {choices.delimiter}: is one sign, such as , or ; (a tab: --delimiter $'\\t')")
 
+
+def _rows(tables: Tables, source: jsonl.Reader, drop_nulls: bool, skip_bad_lines: bool) -> Iterator[jsonl.Record]:
+    """The records of tables."""
     for name in source.sources:
-        for number, record in table_records(name):
-            if record is not None:
+        for number, record in tables.records(name):
+            if not isinstance(record, jsonl.BadRecord):
                 yield {c: v for c, v in record.items() if v is not None} if drop_nulls else record
             elif skip_bad_lines:
                 source.skipped += 1
             else:
                 raise InputError(
-                    f"{jsonl.shown(name)}, line {number}: not a row of the table: cells don't fit "
-                    "the header, or a quote is out of place (--skip-bad-lines leaves such rows out)"
+                    f"{jsonl.shown(name)}, line {number}: not a row of the table: {record} "
+                    "(--skip-bad-lines leaves such rows out)"
                 )

@@ -9,7 +9,17 @@ from typing import Any, Protocol, TypeVar
 from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.jsonl.codec import NOT_STRICT, BadRecord, decode, decode_strictly, encode, quoted
 from tkstudies.jsonl.output import reason
-from tkstudies.jsonl.source import STDIN, WHITESPACE, advice, check_source, lines_of, opened, shown
+from tkstudies.jsonl.source import (
+    STDIN,
+    WHITESPACE,
+    advice,
+    beginning_of,
+    check_source,
+    lines_of,
+    opened,
+    other_format,
+    shown,
+)
 from tkstudies.records import Record
 
 Value = TypeVar("Value", covariant=True)
@@ -99,10 +109,12 @@ class Reader:
         A line with NaN or Infinity is rewritten with nulls.
         """
         self.empty = []
+        self._look_ahead()
         for source in self.sources:
             self._source, self._number = source, 0
             with opened(source) as stream:
                 try:
+                    self._refuse_other_format(stream.peek(1))
                     rows = self._rows(lines_of(source, stream), form)
                     for first in rows:
                         yield first
@@ -114,6 +126,20 @@ class Reader:
                     raise InputError(
                         f"{shown(source)}: can't be read after line {self._number}: {reason(error)}"
                     ) from None
+
+    def _look_ahead(self) -> None:
+        """Refuse later sources that aren't JSON Lines before the records of the first one are out."""
+        for source in self.sources[1:]:
+            self._source, self._number = source, 1
+            beginning = beginning_of(source)
+            self._refuse_other_format(beginning)
+            first = beginning.lstrip(WHITESPACE).partition(b"\n")[0]
+            if not self._skip and first and advice(first, is_first=True).startswith(" (a "):
+                self._bad(first)
+
+    def _refuse_other_format(self, beginning: bytes) -> None:
+        if found := other_format(beginning):
+            raise InputError(f"{shown(self._source)} {found}")
 
     def parsed(self, form: Form[Value]) -> Iterator[Value]:
         """Yield what the form makes of each line."""

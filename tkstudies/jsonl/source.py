@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -28,14 +29,60 @@ WHITESPACE = b" \t\r\n\v\f"
 
 _BOM = b"\xef\xbb\xbf"
 _BLOCK = 1 << 18  # bytes that are read at once
+_LARGE_INTEGER = re.compile(rb"[0-9]{4301}")  # which Python doesn't read
+_FEW = 1 << 12  # bytes that tell what a file is
+_SAVE_AS_CSV = "save it as CSV UTF-8, which tkstudies export --to jsonl reads"
 _OTHER_FORMATS = {
-    b"PAR1": "a Parquet file: tkstudies export --to jsonl reads it",
-    b"root": "a ROOT file: histograms come from tkstudies dqm",
-    b"\xff\xfe": "UTF-16 text: iconv -f UTF-16 -t UTF-8 makes it readable",
-    b"\xfe\xff": "UTF-16 text: iconv -f UTF-16 -t UTF-8 makes it readable",
-    b"<": "a web page, perhaps of a login",
+    b"PAR1": ("a Parquet file", "tkstudies export --to jsonl reads it"),
+    b"root\0": ("a ROOT file", "no command reads it, histograms come from tkstudies dqm"),
+    b"PK\3\4": ("an Excel workbook or a zip archive", _SAVE_AS_CSV),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", _SAVE_AS_CSV),
+    b"ARROW1": ("an Arrow (Feather) file", "write it as Parquet, which tkstudies export --to jsonl reads"),
+    b"\x89HDF": ("an HDF5 file", "write it as Parquet, which tkstudies export --to jsonl reads"),
+    b"SQLite format 3\0": ("an SQLite file", "write the table as CSV, which tkstudies export --to jsonl reads"),
+    b"BZh": ("packed with bzip2", "bunzip2 unpacks it"),
+    b"\xfd7zXZ": ("packed with xz", "unxz unpacks it"),
+    b"\x28\xb5\x2f\xfd": ("packed with zstd", "unzstd unpacks it"),
+    b"\x89PNG": ("a picture", "name a file of records"),
+    b"%PDF-": ("a PDF file", "name a file of records"),
 }
-"""How a source begins that is no JSON, and what to do with it."""
+"""How a source begins that is neither JSON nor text: what it is, and what to do with it."""
+
+_UTF16_ADVICE = (
+    "tkstudies export --to jsonl reads it if it is a table, iconv -f UTF-16 -t UTF-8 makes other text readable"
+)
+
+
+def is_utf16(beginning: bytes) -> bool:
+    """Is it UTF-16, with or without a byte order mark?"""
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return len(beginning) >= 8 and (not any(beginning[:16:2]) or not any(beginning[1:16:2])) and any(beginning[:16])
+
+
+def other_format(beginning: bytes, expected: str = "JSON Lines") -> str:
+    """What a source is that begins so, and what to do with it; empty for JSON, tables and other text in UTF-8.
+
+    >>> other_format(b"PAR1...")
+    'is a Parquet file, not JSON Lines: tkstudies export --to jsonl reads it'
+    """
+    for known, (what, advice) in _OTHER_FORMATS.items():
+        if beginning.startswith(known):
+            return f"is {what}, not {expected}: {advice}"
+    return f"is UTF-16 text, not {expected}: {_UTF16_ADVICE}" if is_utf16(beginning) else ""
+
+
+def beginning_of(source: str) -> bytes:
+    """The first kilobytes of a source that is opened later; nothing if it can't be looked at before."""
+    try:
+        if source == STDIN:
+            return bytes(sys.stdin.buffer.peek(1)) if hasattr(sys.stdin.buffer, "peek") else b""
+        if not stat.S_ISREG(os.stat(source).st_mode):
+            return b""
+        with opened(source) as stream:
+            return stream.read(_FEW)
+    except (OSError, EOFError, InputError):  # told when it is read
+        return b""
 
 
 def shown(source: str) -> str:
@@ -143,12 +190,19 @@ def advice(line: bytes, is_first: bool) -> str:
     """What to do about a line that is no record, in brackets; empty where nothing better is known."""
     if line == b"{":
         return " (a record over several lines? jq -c writes one line each)"
-    for beginning, text in _OTHER_FORMATS.items():
-        if line.startswith(beginning) and (is_first or beginning == b"<"):
-            return f" ({text})"
-    if is_first and line.count(b",") > 1 and line[:1] not in b"{[":
+    if line.startswith(b"<"):
+        return " (a web page, perhaps of a login)"
+    if _LARGE_INTEGER.search(line):
+        return " (an integer of more than 4,300 digits)"
+    if is_first and _is_like_a_table(line):
         return " (a CSV table? tkstudies export --to jsonl reads it)"
     return ""
+
+
+def _is_like_a_table(line: bytes) -> bool:
+    text = line.decode("utf-8", "replace").splitlines()[0].removeprefix("\ufeff")
+    is_json = text[:1] in ("{", "[") or text.endswith("}")
+    return not is_json and text.replace("\t", "").isprintable() and (text[:1] == "#" or bool(set(text) & set(",;\t|")))
 
 
 def read_value(file: str, expected: str = "JSON") -> Any:
@@ -169,6 +223,9 @@ def value_in(file: str, expected: str, decoder: Callable[[bytes], Any]) -> Any:
     check_source(file, expected)
     with opened(file) as stream:
         try:
-            return decoder(stream.read().removeprefix(_BOM))
+            content = stream.read()
+            if found := other_format(content[:_FEW], expected):
+                raise InputError(f"{shown(file)} {found}")
+            return decoder(content.removeprefix(_BOM))
         except (OSError, EOFError, ValueError, RecursionError) as error:
             raise InputError(f"{shown(file)} is not {expected}: {reason(error)}") from None

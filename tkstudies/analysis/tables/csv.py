@@ -13,7 +13,8 @@ nothing             null (or a column that the record doesn't have)
 ``\"""[1]\"""``       a text that would be read as JSON, as a JSON string
 ==================  =======================================================================
 
-In a table that another program has written, an unquoted cell that is neither number nor boolean is a text.
+In a table that another program has written, an unquoted cell that is neither number nor boolean is a text
+(`cells`); how it is written otherwise is found out from its first lines (`dialect`).
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from typing import Any
 
 import msgspec
 
+from tkstudies.analysis.tables.cells import readable
+from tkstudies.analysis.tables.csvtable import CsvTable
+from tkstudies.analysis.tables.dialect import NOTHING_KNOWN, Choices
+from tkstudies.analysis.tables.header import is_plain_name
 from tkstudies.jsonl import BadRecord, decode_value, encode
 from tkstudies.records import Record
 
 RawRecord = dict[str, msgspec.Raw]
-Cell = tuple["str | None", str]  # what stands in quotes if there are any, and what stands without
 
-BOM = b"\xef\xbb\xbf"
-
-_JSON_BEGINS = ("[", "{", '"')
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_CELL = re.compile(r'(?:"([^"]*(?:""[^"]*)*)"|([^",]*))(,|\Z)')
-_PLAIN_NAME = re.compile(r'[^",\r\n\s](?:[^",\r\n]*[^",\r\n\s])?')
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+MAY_HAVE_FORMULA = re.compile(rb'"[=+@\t\r-]').search
+"""Perhaps a cell of a line begins like a formula: fast, and never wrong if it says no."""
 
 _decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -68,7 +69,7 @@ def csv_header(columns: Iterable[str]) -> bytes:
     >>> csv_header(["run_number", "a, b", ""])
     b'run_number,"a, b",""'
     """
-    return ",".join(name if _PLAIN_NAME.fullmatch(name) else _quoted(name) for name in columns).encode()
+    return ",".join(name if is_plain_name(name) else _quoted(name) for name in columns).encode()
 
 
 def csv_line(columns: Iterable[str], record: RawRecord) -> bytes:
@@ -95,122 +96,31 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def readable(text: str) -> str:
-    """A text as itself, or as a JSON string where `from_readable` would take it for JSON
-    or UTF-8 can't write it.
+def formulas(record: RawRecord) -> RawRecord:
+    """The texts of a record that a spreadsheet takes for formulas, each with a ' before it.
 
-    >>> readable("GOOD"), readable("[1]"), readable("[sic]")
-    ('GOOD', '"[1]"', '[sic]')
+    >>> formulas(RawRecords.decode(b'{"a":"=1+2","b":-2,"c":"a=1"}')).keys()
+    dict_keys(['a'])
     """
-    ambiguous = text.startswith(_JSON_BEGINS) and is_json(text)
-    return encode(text).decode() if ambiguous or not is_unicode(text) else text
+    found: RawRecord = {}
+    for column, value in record.items():
+        raw = bytes(value)
+        if raw[:1] == b'"' and str(decode_value(raw)).startswith(_FORMULA_BEGINS):
+            found[column] = msgspec.Raw(encode("'" + decode_value(raw)))
+    return found
 
 
-def from_readable(text: str) -> Any:
-    """What ``readable`` stands for, or a list or object given as JSON."""
-    return _from_json(text) if text.startswith(_JSON_BEGINS) else text
-
-
-def is_json(text: str) -> bool:
-    """Does the text read as a JSON value?"""
-    try:
-        decode_value(text)
-    except BadRecord:
-        return False
-    return True
-
-
-def is_unicode(text: str) -> bool:
-    """False for a text with half a surrogate pair, which UTF-8 can't hold."""
-    try:
-        return text.isascii() or bool(text.encode())
-    except UnicodeEncodeError:
-        return False
-
-
-def _from_json(text: str) -> Any:
-    try:
-        return decode_value(text)
-    except BadRecord:
-        return text
-
-
-def csv_records(lines: Iterable[bytes]) -> Iterator[tuple[int, Record | None]]:
-    """Yield the records of a table, each with the number of its first line; None for a row that isn't one.
+def csv_records(stream: Any, choices: Choices = NOTHING_KNOWN) -> Iterator[tuple[int, Record | BadRecord]]:
+    """Yield the records of a table, each with the number of its first line; for a row that isn't one, why.
 
     A row goes on over line ends while a quote is open. Blank lines count only in a table of one column, where
     they are a null.
 
     Args:
-        lines: The bytes of the file, line by line.
+        stream: The bytes of the file.
+        choices: What is known about it.
 
     Raises:
-        BadRecord: The first row can't be a header.
+        BadRecord: The first row can't be a header, or it is no table.
     """
-    rows = _csv_rows(lines)
-    number, cells = next(rows, (0, []))
-    if not number:
-        return
-    columns = _names(cells)
-    for number, cells in rows:
-        if cells == []:
-            if len(columns) > 1:
-                continue
-            cells = [(None, "")] * len(columns)
-        if cells is None or len(cells) != len(columns):
-            yield number, None
-        else:
-            yield number, dict(zip(columns, map(_value, cells), strict=True))
-
-
-def _names(cells: list[Cell] | None) -> list[str]:
-    if cells is None:
-        raise BadRecord("its first line is no header")
-    names = [bare if quoted is None else quoted for quoted, bare in cells]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise BadRecord(f"its header repeats {', '.join(repeated)}")
-    return names
-
-
-def _csv_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, list[Cell] | None]]:
-    held: list[bytes] = []
-    quotes = start = 0
-    for number, line in enumerate(lines, start=1):
-        start = start if held else number
-        held.append(line.removeprefix(BOM) if number == 1 else line)
-        quotes += line.count(b'"')
-        if quotes % 2 == 0:
-            yield start, _cells(b"".join(held))
-            held, quotes = [], 0
-    if held:
-        yield start, None
-
-
-def _cells(row: bytes) -> list[Cell] | None:
-    """The cells of a row; None if it isn't UTF-8, or has text beside a quoted cell."""
-    try:
-        text = row.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        return None
-    cells: list[Cell] = []
-    position, separator = 0, "," if text else ""
-    while separator:
-        match = _CELL.match(text, position)
-        if match is None:
-            return None
-        quoted, bare, separator = match.groups()
-        cells.append((quoted and quoted.replace('""', '"'), bare))
-        position = match.end()
-    return cells
-
-
-def _value(cell: Cell) -> Any:
-    quoted, bare = cell
-    if quoted is not None:
-        return from_readable(quoted)
-    if not bare:
-        return None
-    if bare.lower() in ("true", "false"):
-        return bare.lower() == "true"
-    return _from_json(bare) if _NUMBER.fullmatch(bare) else from_readable(bare)
+    return CsvTable(stream, choices).records()

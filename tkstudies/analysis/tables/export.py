@@ -9,6 +9,9 @@ from typing import Any, Generic, TypeVar
 
 from tkstudies import console
 from tkstudies.analysis.tables import csv, parquet
+from tkstudies.analysis.tables.cells import is_unicode
+from tkstudies.analysis.tables.csvtable import CsvTable
+from tkstudies.analysis.tables.dialect import NOTHING_KNOWN, Choices
 from tkstudies.errors import InputError
 from tkstudies.jsonl import (
     NOT_STRICT,
@@ -19,7 +22,9 @@ from tkstudies.jsonl import (
     Records,
     WholeRecords,
     decode,
+    is_utf16,
     opened,
+    other_format,
     shown,
 )
 from tkstudies.records import Record
@@ -78,9 +83,14 @@ class Export:
         records: Number of rows.
         columns: All columns, in order of first appearance.
         texts: Columns of Parquet that had to become texts.
+
+    Args:
+        defuse: Put a ' before texts of CSV that a spreadsheet takes for formulas.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, defuse: bool = False) -> None:
+        self._defuse = defuse
+        self._formulas = 0
         self.records = 0
         self.columns: dict[str, Any] = {}
         self.texts: list[str] = []
@@ -96,7 +106,13 @@ class Export:
         if self.records:
             yield csv.csv_header(self.columns)
         for record in rows.again(self.columns):
-            yield csv.csv_line(self.columns, record)
+            line = csv.csv_line(self.columns, record)
+            if csv.MAY_HAVE_FORMULA(line):
+                formulas = csv.formulas(record)
+                self._formulas += len(formulas)
+                if self._defuse and formulas:
+                    line = csv.csv_line(self.columns, {**record, **formulas})
+            yield line
 
     def write_parquet(self, records: Records, output: str) -> None:
         """Write a Parquet file, which appears when it is whole.
@@ -121,7 +137,7 @@ class Export:
             yield record
 
     def _check_names(self) -> None:
-        odd = [name for name in self.columns if not csv.is_unicode(name)]
+        odd = [name for name in self.columns if not is_unicode(name)]
         if odd:
             raise InputError(f"column names that aren't valid Unicode: {', '.join(map(ascii, odd))}")
 
@@ -131,35 +147,61 @@ class Export:
         if self.texts:
             names = console.listed(self.texts)
             losses.note(f"{names}: mixed types or objects, written as texts (--to jsonl restores them)")
+        if self._defuse:
+            losses.add(self._formulas, "text", "changed: a ' stands before what a spreadsheet takes for a formula")
+        else:
+            why = "that a spreadsheet takes for a formula"
+            losses.add(self._formulas, "text", why, advice="--defuse puts a ' before it")
         return losses
 
 
-def table_records(name: str) -> Iterator[tuple[int, Record | None]]:
-    """Yield the records of a CSV or Parquet table with the number of their row (of CSV: their line).
+class Tables:
+    """The records of CSV and Parquet tables.
 
-    None stands for a row of CSV that isn't one.
+    Args:
+        choices: What is known about a CSV table.
 
-    Raises:
-        InputError: It isn't a table, or can't be read.
+    Attributes:
+        losses: What the records don't hold of them.
     """
-    with opened(name) as stream:
+
+    def __init__(self, choices: Choices = NOTHING_KNOWN):
+        self.losses = console.Losses()
+        self._choices = choices
+
+    def records(self, name: str) -> Iterator[tuple[int, Record | BadRecord]]:
+        """Yield the records of a table with the number of their row (of CSV: their line).
+
+        For a row of CSV that isn't one, why.
+
+        Raises:
+            InputError: It isn't a table, or can't be read.
+        """
+        with opened(name) as stream:
+            try:
+                beginning = stream.peek(16)[:16]
+                if beginning.startswith(parquet.MAGIC):
+                    yield from enumerate(self._parquet_records(stream, name), start=1)
+                else:
+                    yield from self._csv_records(stream, name, beginning)
+            except BadRecord as error:
+                raise InputError(f"{shown(name)}: not a CSV table: {error}") from None
+            except (OSError, EOFError) as error:
+                raise InputError(f"{shown(name)}: can't be read: {error}") from None
+
+    def _csv_records(self, stream: Any, name: str, beginning: bytes) -> Iterator[tuple[int, Record | BadRecord]]:
+        if beginning[:1] in (b"{", b"["):
+            raise InputError(f"{shown(name)}: holds JSON already, not CSV or Parquet")
+        if not is_utf16(beginning) and (found := other_format(beginning, "a CSV or Parquet table")):
+            raise InputError(f"{shown(name)} {found}")
+        if beginning.lstrip()[:1] == b"<":
+            raise InputError(f"{shown(name)}: is a web page, perhaps of a login, not a CSV or Parquet table")
+        yield from CsvTable(stream, self._choices, losses=self.losses, source=shown(name)).records()
+
+    def _parquet_records(self, stream: Any, name: str) -> Iterator[Record]:
+        arrow = parquet.library()
+        file = stream if stream.seekable() else BytesIO(stream.read())
         try:
-            beginning = stream.peek(4)[:4]
-            if beginning == parquet.MAGIC:
-                yield from enumerate(_parquet_records(stream), start=1)
-            elif beginning[:1] in (b"{", b"["):
-                raise InputError(f"{shown(name)}: holds JSON already, not CSV or Parquet")
-            else:
-                yield from csv.csv_records(stream)
-        except BadRecord as error:
-            raise InputError(f"{shown(name)}: not a CSV table: {error}") from None
-        except (OSError, EOFError) as error:
-            raise InputError(f"{shown(name)}: can't be read: {error}") from None
-
-
-def _parquet_records(stream: Any) -> Iterator[Record]:
-    arrow = parquet.library()
-    try:
-        yield from parquet.read(stream if stream.seekable() else BytesIO(stream.read()))
-    except arrow.ArrowInvalid as error:
-        raise InputError(f"not a readable Parquet file: {error}") from None
+            yield from parquet.read(file, losses=self.losses, source=shown(name))
+        except arrow.ArrowException as error:
+            raise InputError(f"{shown(name)}: not a readable Parquet file: {error}") from None

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from tkstudies.analysis.tables.csv import is_json, is_unicode
-from tkstudies.errors import TkstudiesError
+from tkstudies.analysis.tables.arrow import Column
+from tkstudies.analysis.tables.cells import is_json, is_unicode
+from tkstudies.console import Losses
+from tkstudies.errors import InputError, TkstudiesError
 from tkstudies.jsonl import decode_value, encode
 from tkstudies.records import Record
 
@@ -145,18 +147,33 @@ def _column(batch: list[Record], column: Any) -> list[Any]:
     return [None if value is None else _as_text(value) for value in values] if _marked(column) else values
 
 
-def read(file: Any) -> Iterator[Record]:
+def read(file: Any, *, losses: Losses | None = None, source: str = "") -> Iterator[Record]:
     """The records of a Parquet file, given by its name or opened; each has all columns.
 
+    Args:
+        losses: Where it is noted what the records don't hold of it.
+        source: What the file is called in messages.
+
     Raises:
-        pyarrow.ArrowInvalid: It isn't one.
+        InputError: A column can't be a column of records: two have its name, or its type has no JSON.
+        pyarrow.ArrowException: It isn't a Parquet file.
     """
-    for batch in library().parquet.ParquetFile(file).iter_batches(batch_size=_ROWS_AT_ONCE):
-        restored = [column.name for column in batch.schema if _marked(column)]
-        for record in batch.to_pylist():
-            for name in restored:
-                record[name] = _from_text(record[name])
-            yield record
+    arrow = library()
+    table = arrow.parquet.ParquetFile(file, coerce_int96_timestamp_unit="us")  # in ns, 9999 would be 1816
+    where = f"{source}: " if source else ""
+    names = table.schema_arrow.names
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{where}two columns have the name {', '.join(repeated)}: give one another name")
+    columns = {column.name: Column(column, where) for column in table.schema_arrow}
+    for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE):
+        values = []
+        for column, array in zip(columns.values(), batch.columns, strict=True):
+            found = column.values(array)
+            values.append(list(map(_from_text, found)) if _marked(column.field) else found)
+        for row in zip(*values, strict=True):
+            yield dict(zip(columns, row, strict=True))
+    for column in columns.values():
+        column.note(losses)
 
 
 def _marked(column: Any) -> bool:
