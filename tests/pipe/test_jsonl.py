@@ -275,3 +275,69 @@ def test_a_record_of_another_kind_is_found_by_its_line(arguments, wrong, tkstudi
     result = tkstudies(*arguments, file, input="")
     assert (result.stdout, result.exit_code) == ("", 1)
     assert f"{file}, line 3: {wrong}" in result.stderr
+
+
+PARQUET, ROOT_FILE = b"PAR1\x15\x04\x15", b"root\x00\x00\xf3\x1c\x00\x00\x00d"
+OTHERS = {
+    "Parquet": (PARQUET, "is a Parquet file, not JSON Lines: tkstudies export --to jsonl reads it"),
+    "packed Parquet": (gzip.compress(PARQUET), "is a Parquet file, not JSON Lines: tkstudies export --to jsonl"),
+    "ROOT": (ROOT_FILE, "is a ROOT file, not JSON Lines: no command reads it, histograms come from tkstudies dqm"),
+    "UTF-16": ("run\tlumi\n1\t2\n".encode("utf-16"), "is UTF-16 text, not JSON Lines: tkstudies export --to jsonl"),
+    "UTF-16 without BOM": ('{"a":1}\n'.encode("utf-16-le"), "is UTF-16 text, not JSON Lines: "),
+    "UTF-16 of other bytes": ('{"a":1}\n'.encode("utf-16-be"), "is UTF-16 text, not JSON Lines: "),
+    "Excel": (b"PK\x03\x04\x14\x00", "is an Excel workbook or a zip archive, not JSON Lines: save it as CSV UTF-8"),
+    "bzip2": (b"BZh91AY&SY", "is packed with bzip2, not JSON Lines: bunzip2 unpacks it"),
+    "HTML": (b"<!DOCTYPE html>\n<p>\n", "(a web page, perhaps of a login)"),
+    "CSV": (b"run_number,comment\n1,a\n", "(a CSV table? tkstudies export --to jsonl reads it)"),
+    "quoted CSV": (b'"run_number","comment"\n1,a\n', "(a CSV table? tkstudies export --to jsonl reads it)"),
+    "TSV": (b"run_number\tcomment\n1\ta\n", "(a CSV table? tkstudies export --to jsonl reads it)"),
+    "semicolons": (b"\xef\xbb\xbfrun;lumi\r\n1;2,5\r\n", "(a CSV table? tkstudies export --to jsonl reads it)"),
+    "CR": (b"run,lumi\r1,2\r", "(a CSV table? tkstudies export --to jsonl reads it)"),
+    "brilcalc": (b"#Data tag : online\n#run:fill,ls\n1:2,3\n", "(a CSV table? tkstudies export --to jsonl reads it)"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_formats_are_refused_before_anything_comes_out(name, tmp_path, tkstudies):
+    content, words = OTHERS[name]
+    good, other = tmp_path / "good.jsonl", tmp_path / "other"
+    good.write_text('{"run_number":1}\n')
+    other.write_bytes(content)
+    for arguments, stdin in (
+        (["filter", "run_number exists"], content),
+        (["filter", "run_number exists", "-i", good, "-i", other], ""),
+        (["merge", other, "--on", "run_number"], '{"run_number":1}\n'),
+        (["sort", "--by", "run_number", "-i", other], ""),
+    ):
+        result = tkstudies(*arguments, input=stdin)
+        assert (result.stdout, result.exit_code) == ("", 1), arguments
+        assert words in result.stderr and result.stderr.count("\n") == 1
+        assert ("standard input" if stdin == content else str(other)) in result.stderr
+
+
+@pytest.mark.parametrize("name", ["Parquet", "ROOT", "UTF-16", "Excel"])
+def test_what_has_no_lines_has_no_bad_lines(name, tkstudies):
+    result = tkstudies("filter", "a exists", "--skip-bad-lines", input=OTHERS[name][0])
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert OTHERS[name][1] in result.stderr
+
+
+def test_standard_input_behind_a_file_is_looked_at_first(shell, tmp_path):
+    (tmp_path / "good.jsonl").write_text('{"a":1}\n')
+    result = shell("printf 'a,b\\n1,2\\n' | tkstudies filter 'a exists' -i good.jsonl -i -")
+    assert (result.stdout, result.returncode) == ("", 1)
+    assert "standard input, line 1: not a JSON object: a,b (a CSV table?" in result.stderr
+    result = shell("(echo '{\"a\":2}'; echo '{\"a\":3}') | tkstudies filter 'a exists' -i good.jsonl -i -")
+    assert (result.stdout, result.returncode) == ('{"a":1}\n{"a":2}\n{"a":3}\n', 0)
+
+
+def test_a_file_of_one_value_is_told_apart_from_other_formats(tmp_path):
+    (tmp_path / "golden").write_bytes(PARQUET)
+    with pytest.raises(InputError, match="is a Parquet file, not a certification: tkstudies export"):
+        jsonl.read_value(str(tmp_path / "golden"), "a certification")
+
+
+def test_integers_of_any_size_stay_integers(tkstudies):
+    line = '{"a":1,"n":' + "9" * 5000 + "}\n"
+    result = tkstudies("sort", "--by", "n", input=line)
+    assert (result.stdout, result.exit_code) == (line, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import msgspec
@@ -11,6 +12,13 @@ from tkstudies.records import Record
 
 _decode_any = msgspec.json.Decoder().decode
 _encode_any = msgspec.json.Encoder().encode
+
+
+MOST_DIGITS = 100_000
+"""Of an integer. Python's own limit keeps off texts whose conversion takes minutes; these take milliseconds."""
+
+if 0 < getattr(sys, "get_int_max_str_digits", int)() < MOST_DIGITS:
+    sys.set_int_max_str_digits(MOST_DIGITS)
 
 
 class BadRecord(ValueError):
@@ -24,7 +32,7 @@ NOT_STRICT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRecord
 def decode(line: bytes | str) -> Record:
     """One record from one line; NaN and Infinity are accepted and become None.
 
-    Integers of any size stay integers.
+    Integers stay integers, up to MOST_DIGITS.
 
     Raises:
         BadRecord: The line isn't one JSON object.

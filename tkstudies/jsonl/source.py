@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tkstudies.errors import InputError, UsageError
-from tkstudies.jsonl.codec import decode_value, encode, finite
+from tkstudies.jsonl.codec import MOST_DIGITS, decode_value, encode, finite
 from tkstudies.jsonl.output import flush_outputs, reason
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ WHITESPACE = b" \t\r\n\v\f"
 
 _BOM = b"\xef\xbb\xbf"
 _BLOCK = 1 << 18  # bytes that are read at once
-_LARGE_INTEGER = re.compile(rb"[0-9]{4301}")  # which Python doesn't read
+_LARGE_INTEGER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS + 1))
 _FEW = 1 << 12  # bytes that tell what a file is
 _SAVE_AS_CSV = "save it as CSV UTF-8, which tkstudies export --to jsonl reads"
 _OTHER_FORMATS = {
@@ -193,7 +193,7 @@ def advice(line: bytes, is_first: bool) -> str:
     if line.startswith(b"<"):
         return " (a web page, perhaps of a login)"
     if _LARGE_INTEGER.search(line):
-        return " (an integer of more than 4,300 digits)"
+        return f" (an integer of more than {MOST_DIGITS:,} digits)"
     if is_first and _is_like_a_table(line):
         return " (a CSV table? tkstudies export --to jsonl reads it)"
     return ""

@@ -166,12 +166,14 @@ def _members(scalar: Any, kind: Any) -> list[dict[str, Any]]:
 def exact(value: Decimal) -> Any:
     """A decimal number with all its digits: an integer, a float that has them, or JSON as it stands.
 
-    >>> exact(Decimal("1.500")), exact(Decimal("3")), bytes(exact(Decimal("0.12345678901234567890")))
-    (1.5, 3, b'0.12345678901234567890')
+    >>> exact(Decimal("1.500")), exact(Decimal("3.0")), exact(Decimal("3"))
+    (1.5, 3.0, 3)
+    >>> bytes(exact(Decimal("0.12345678901234567890")))
+    b'0.12345678901234567890'
     """
     if not value.is_finite():
         return None
-    if value == value.to_integral_value():
+    if value == value.to_integral_value() and int(value.as_tuple().exponent) >= 0:
         return int(value)
     close = float(value)
     return close if Decimal(repr(close)) == value else msgspec.Raw(format(value, "f").encode())

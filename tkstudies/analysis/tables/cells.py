@@ -120,13 +120,14 @@ def _as_json(number: str) -> str:
     """A number as JSON spells it.
 
     >>> _as_json("+.5"), _as_json("5.e3"), _as_json("-7")
-    ('0.5', '5e3', '-7')
+    ('0.5', '5.0e3', '-7')
     """
     match = _NUMBER.fullmatch(number)
     if match is None:
         return number
     sign, whole, fraction, exponent = match.groups()
-    return f"{sign.strip('+')}{whole or '0'}{'.' + fraction if fraction else ''}{exponent}"
+    decimals = "" if fraction is None else f".{fraction or '0'}"
+    return f"{sign.strip('+')}{whole or '0'}{decimals}{exponent}"
 
 
 def _number(text: str) -> Any:

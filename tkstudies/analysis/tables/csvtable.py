@@ -102,7 +102,7 @@ class CsvTable:
                     f"{text}: other numbers have a decimal {'comma' if comma else 'point'} (--decimal , or .)"
                 )
             found = bare_value(text, comma=comma, german=german)
-            if found is None and is_infinite(text):
+            if found is None and (is_infinite(text) or is_number(text)):
                 self._infinite += 1
             return found
 
