@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 
 import pytest
 from matplotlib import image
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from tests.conftest import to_lines
 from tkstudies import frontdoor
 from tkstudies.plots import colours, kinds
+from tkstudies.plots.axes import days
 from tkstudies.plots.scatter import scatter
 
 ROWS = [
@@ -434,3 +437,183 @@ def test_what_every_kind_declares(name):
     for choice in chosen:
         assert choice.option.name.startswith("--") and choice.option.help.endswith((".", ")."))
         assert choice.default is not inspect.Parameter.empty
+
+
+# --- odd values
+
+
+def legend_of(figure):
+    """Text of the legend -> colour."""
+    legend = figure.legends[0]
+    return {t.get_text(): to_hex(h.get_color()) for h, t in zip(legend.legend_handles, legend.texts, strict=True)}
+
+
+def rows_of_words(words):
+    return [{"run_number": n, "pc1": n, "pc2": n % 7, "t2": n, "word": word} for n, word in enumerate(words)]
+
+
+def test_an_empty_text_is_a_word_of_its_own_beside_the_others():
+    words = [""] * 11 + [f"w{n}" for n in range(18)] * 4 + [None] * 7
+    figure = scatter(rows_of_words(words), "pc1", "pc2", hue="word").figure
+    told = legend_of(figure)
+    counts = {text: int(text[text.rindex("(") + 1 : -1]) for text in told}
+    assert (counts['"" (11)'], counts["no value (7)"], counts["others (40)"]) == (11, 7, 40)
+    assert sum(counts.values()) == len(words)
+    assert len(set(told.values())) == len(told)
+    assert colours_of(figure) == {told[text]: count for text, count in counts.items()}
+
+
+def test_texts_that_look_like_entries_of_the_legend():
+    figure = scatter(rows_of_words(["no value", None, "_hidden", "others", "", " "]), "pc1", "pc2", hue="word").figure
+    told = legend_of(figure)
+    assert set(told) == {f"{text} (1)" for text in ('"no value"', "no value", "_hidden", "others", '""', '" "')}
+    assert colours_of(figure) == dict.fromkeys(told.values(), 1)
+
+
+SUMMARY = ["Good", "Bad", "Excluded", "Standby", *[f"{c} {s}" for c in ("Pixel", "Strip") for s in ("Bad", "Standby")]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["GOOD", "BAD", "EXCLUDED", "STANDBY", "NOTSET", "LOWSTAT", "EMPTY"],
+        [True, False],
+        [*SUMMARY, "Tracking Bad"],
+        ["express", "prompt", "rereco", "online"],
+        [f"{c} {s}" for c in ("Pixel", "Strip", "Tracking") for s in ("Bad", "Excluded", "Standby")],
+    ],
+    ids=["statuses", "truth values", "status_summary", "reco", "more of status_summary"],
+)
+def test_a_known_value_has_the_same_colour_in_every_picture(words):
+    seen = {}
+    for first in range(len(words)):
+        for chosen in ([words[first]], words[first:], words[: first + 1], [None, *words[first:], *words[:first] * 3]):
+            if any(word is not None for word in chosen):
+                hue = colours.Hue("word", rows_of_words(chosen))
+                for word in hue.words:
+                    seen.setdefault(word, set()).add(hue.colour(word))
+    assert all(len(found) == 1 for found in seen.values()), seen
+    assert len({colour for found in seen.values() for colour in found}) == len(seen)
+
+
+def test_a_word_keeps_its_colour_beside_words_behind_it_in_the_alphabet():
+    alone = scatter(rows_of_words(["2018A"]), "pc1", "pc2", hue="word").figure
+    among = scatter(rows_of_words(["2018D"] * 3 + ["2018A", "2018B"] * 2), "pc1", "pc2", hue="word").figure
+    assert legend_of(alone)["2018A (1)"] == legend_of(among)["2018A (2)"]
+
+
+FORMULAS = ["$\\frac{1$", "price $$ unknown", "$", "$a$ b", "\\$", "$\\unknown{x}$", "_a^b", "\\alpha", "100 %", "{}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"), [*((text, "svg") for text in FORMULAS), (FORMULAS[0], "png"), (FORMULAS[0], "pdf")]
+)
+def test_dollar_signs_are_text(text, ending, tmp_path, tkstudies):
+    rows = [{"run_number": text, text: n, "y": n, "t2": n, "hue": text, "facet": text} for n in range(3)]
+    output = tmp_path / f"x.{ending}"
+    arguments = ["--x", text, "--y", "y", "--hue", "hue", "--facet", "facet", "--title", text]
+    result = tkstudies("plot", *arguments, "-o", output, input=rows)
+    assert (result.stdout, result.stderr, result.exit_code) == ("", f"{output}: 3 points\n", 0)
+    drawing = scatter(rows, text, "y", hue="hue", facet="facet", title=text)
+    texts = [found for found in drawing.figure.findobj(Text) if text in found.get_text()]
+    assert len(texts) >= 5  # title, panel, axis, legend, name
+    assert not any(found.get_parse_math() for found in texts)
+    numbers = scatter([{**row, text: row["y"]} for row in rows], "y", "t2", hue=text).figure
+    assert numbers.axes[-1].get_ylabel() == text
+    numbers.draw_without_rendering()
+
+
+@pytest.mark.parametrize("setting", ["text.usetex", "axes.formatter.use_mathtext"])
+def test_the_settings_of_the_user_make_no_formulas(setting, tmp_path, tkstudies):
+    import matplotlib
+
+    with matplotlib.rc_context({setting: True}):
+        result = tkstudies("plot", "--title", "a_b $", "-o", tmp_path / "x.svg", input=ROWS)
+    assert result.exit_code == 0
+    assert "a_b $" in (tmp_path / "x.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "is_drawn"),
+    [(10**400, False), (-(10**400), False), (1e308, False), (-1e308, False), (1e99, True), (1e-300, False), (0, True)],
+)
+@pytest.mark.parametrize("column", ["x", "y", "hue"])
+def test_numbers_beyond_a_picture_are_drawn_or_counted(value, is_drawn, column, tmp_path, tkstudies):
+    rows = [{"x": n, "y": n * 2, "hue": n / 2} for n in range(3)]
+    rows.append({**rows[1], column: value})
+    result = tkstudies("plot", "--x", "x", "--y", "y", "--hue", "hue", "-o", tmp_path / "x.svg", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 0), result.stderr
+    *told, last = result.stderr.splitlines()
+    beyond = "a number or time that is too large or too small to draw"
+    if column == "hue":
+        assert told == [f"warning: 1 point without a colour: {beyond} in hue"] * (not is_drawn)
+    else:
+        assert told == [f"warning: 1 record not drawn: {beyond} in x or y"] * (not is_drawn)
+    assert last == f"{tmp_path / 'x.svg'}: {3 + (is_drawn or column == 'hue')} points"
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_only_numbers_beyond_a_picture(digits, tmp_path, tkstudies):
+    line = '{"x":1,"y":2,"n":' + "9" * digits + "}\n"
+    result = tkstudies("plot", "--x", "x", "--y", "n", "-o", tmp_path / "x.png", input=line)
+    assert (result.stdout, result.exit_code) == ("", 1)
+    assert result.stderr == "tkstudies: no record has a number (or time) that can be drawn in both x and n\n"
+    result = tkstudies("plot", "--x", "x", "--y", "y", "--hue", "n", "-o", tmp_path / "x.png", input=line)
+    assert (result.stderr, result.exit_code) == (f"{tmp_path / 'x.png'}: 1 point\n", 0)
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1500-01-01"])
+def test_times_that_stand_for_none_are_counted(time, tmp_path, tkstudies):
+    rows = [{"t": "2025-06-15T17:06:40Z", "y": 1.0}, {"t": "2025-06-16T17:06:40+02:00", "y": 2}, {"t": time, "y": 2.0}]
+    result = tkstudies("plot", "--x", "t", "--y", "y", "-o", tmp_path / "x.png", input=rows)
+    assert result.exit_code == 0
+    assert "warning: 1 record not drawn: a number or time that is too large or too small" in result.stderr
+    assert result.stderr.endswith(": 2 points\n")
+
+
+def test_times_of_a_zone_are_those_of_utc():
+    assert days("2025-06-16T19:06:40+02:00") == days("2025-06-16T17:06:40Z") == days("2025-06-16T12:06:40-0500")
+
+
+@pytest.mark.parametrize("text", ["half \ud800", "line\nbreak\ttab", "\x00\x1b[31m", "long " * 100, "漢字 🦉"])
+@pytest.mark.parametrize("ending", ["svg", "pdf"])
+def test_texts_that_no_font_has(text, ending, tmp_path, tkstudies):
+    rows = [{"run_number": text, text: n, "y": n, "t2": n, "hue": text} for n in range(3)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    arguments = ["plot", "--x", "t2", "--y", "y", "--hue", "hue", "--facet", "hue"]
+    result = tkstudies(*arguments, "-o", tmp_path / f"x.{ending}", input=lines)
+    assert (result.stdout, result.exit_code) == ("", 0), result.stderr
+    lacking = f"warning: {tmp_path}/x.{ending}: the font lacks some characters, which are drawn as boxes"
+    assert result.stderr.splitlines()[:-1] in ([], [lacking])
+    assert (lacking in result.stderr) or "漢" not in text
+    figure = scatter(rows, "t2", "y", hue="hue", title=text).figure
+    assert all(len(found) < 60 and found.isprintable() for found in legend_of(figure))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--y", "Hits.maen"], "no record has a number (or time) in Hits.maen; columns with numbers are run_number"),
+        (["--y", "Hits.maen"], "; did you mean Hits.mean?"),
+        (["--y", "recorded_lumi"], "; pca drops other columns, pca --keep all keeps them"),
+        (["--hue", "fill__era"], "; pca drops other columns, pca --keep all keeps them"),
+        (["--hue", "recco"], "--hue: no record has a column recco; did you mean reco?"),
+        (["--facet", "Hits.maen"], "--facet: no record has a column Hits.maen; did you mean Hits.mean?"),
+    ],
+)
+def test_a_column_that_is_nowhere(arguments, told, tmp_path, tkstudies):
+    rows = [*ROWS, {"pc1": 1, "pc2": 1, "Hits.mean": 2}]
+    result = tkstudies("plot", *arguments, "-o", tmp_path / "x.png", input=rows)
+    assert (result.stdout, result.exit_code) == ("", 1 if "--y" in arguments else 0)
+    assert told in result.stderr
+    plain = tkstudies("plot", "--x", "a", "--y", "recorded_lumi", "-o", tmp_path / "x.png", input=[{"a": 1, "b": 2}])
+    assert "pca" not in plain.stderr
+
+
+def test_column_names_of_every_kind(tmp_path, tkstudies):
+    names = ["a=b", "c d", "e,f", 'g"h', "i'j", "k\nl", "-m", "[x]", "*", " "]
+    rows = [{name: number + n for number, name in enumerate(names)} for n in range(3)]
+    for name in names:
+        arguments = [f"--x={name}", "--y=c d", f"--hue={name}"]
+        result = tkstudies("plot", *arguments, "-o", tmp_path / "x.svg", input=rows)
+        assert (result.stdout, result.stderr, result.exit_code) == ("", f"{tmp_path / 'x.svg'}: 3 points\n", 0)

@@ -17,6 +17,7 @@ from tkstudies.commands.groups import LazyGroup
 from tkstudies.commands.signatures import expanded
 from tkstudies.errors import InputError, UsageError
 from tkstudies.plots import figures, kinds
+from tkstudies.plots.texts import advice, columns_of
 from tkstudies.records import Record
 
 if TYPE_CHECKING:  # typer's own copy of click, for its types only
@@ -172,6 +173,5 @@ def _warn_of_unknown_columns(choices: Iterable[kinds.Choice], chosen: dict[str, 
             continue
         for column in value if isinstance(value, list) else [value]:
             if column and not any(column in row for row in rows):
-                console.warn(
-                    f"{choice.option.name}: no record has a column {column}; {console.alternatives(column, rows[0])}"
-                )
+                told = advice(column, columns_of(rows))
+                console.warn(f"{choice.option.name}: no record has a column {column}; {told}")

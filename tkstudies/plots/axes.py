@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tkstudies.errors import InputError
-from tkstudies.plots.colours import word
+from tkstudies.plots.colours import is_drawable, word
+from tkstudies.plots.texts import advice, columns_of
 from tkstudies.records import Record, number
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _MOST_PANELS = 12
 _MOST_ACROSS = 3
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_OFFSET = re.compile(r"(?P<time>.*:.*)(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})")
+_FIRST_DAY, _LAST_DAY = -25567, 84006  # of 1900 and of 2200: what lies beyond stands for no time or no end
 
 
 class Axis:
@@ -34,15 +37,21 @@ class Axis:
         kinds: tuple[Callable[[Any], float | None], ...] = (number, days)
         read = next((read for read in kinds if any(read(row.get(column)) is not None for row in records)), None)
         if read is None:
-            raise InputError(
-                f"no record has a number (or time) in {column}; "
-                f"columns with numbers are {', '.join(_columns_with_numbers(records[:100])[:30])}"
-            )
+            raise InputError(_without_numbers(column, records))
         self._read = read
 
     def value(self, record: Record) -> float | None:
-        """Where a record lies along the axis, None if it has no place there."""
-        return self._read(record.get(self._column))
+        """Where a record lies along the axis, None if it has no number there, or one that can't be drawn."""
+        value = self._read(record.get(self._column))
+        return value if value is not None and self._is_drawable(value) else None
+
+    def is_beyond(self, record: Record) -> bool:
+        """Has it a number or a time for which there is no room in a picture?"""
+        value = self._read(record.get(self._column))
+        return value is not None and not self._is_drawable(value)
+
+    def _is_drawable(self, value: float) -> bool:
+        return _FIRST_DAY <= value < _LAST_DAY if self._read is days else is_drawable(value)
 
     def set_ticks(self, axis: MatplotlibAxis, most: int) -> None:
         """Set ticks, few enough for their labels not to touch each other."""
@@ -71,14 +80,35 @@ def days(value: Any) -> float | None:
     from numpy import datetime64
 
     try:
-        return float(date2num(datetime64(value.removesuffix("Z"), "ms")))
+        time, offset = _without_offset(value.removesuffix("Z"))
+        return float(date2num(datetime64(time, "ms"))) - offset
     except ValueError:
         return None
 
 
+def _without_offset(time: str) -> tuple[str, float]:
+    """A time, and by how many days its zone is ahead of UTC."""
+    match = _OFFSET.fullmatch(time)
+    if match is None:
+        return time, 0
+    ahead = (int(match["hours"]) + int(match["minutes"]) / 60) / 24
+    return match["time"], -ahead if match["sign"] == "-" else ahead
+
+
+def _without_numbers(column: str, records: Sequence[Record]) -> str:
+    """What to say of a column that can't be an axis."""
+    numeric = _columns_with_numbers(records)
+    text = f"no record has a number (or time) in {column}; columns with numbers are {', '.join(numeric[:30])}"
+    columns = columns_of(records)
+    hint = "" if column in columns else advice(column, columns)
+    hint = "; ".join(part for part in hint.split("; ") if not part.startswith("columns are"))
+    return f"{text}; {hint}" if hint else text
+
+
 def _columns_with_numbers(records: Sequence[Record]) -> list[str]:
-    columns = dict.fromkeys(column for record in records for column in record)
-    return [column for column in columns if any(number(record.get(column)) is not None for record in records)]
+    return [
+        column for column in columns_of(records) if any(number(record.get(column)) is not None for record in records)
+    ]
 
 
 class Point(NamedTuple):

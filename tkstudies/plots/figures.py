@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tkstudies import jsonl
+from tkstudies import console, jsonl
 from tkstudies.console import Losses
 from tkstudies.errors import UsageError
 
@@ -33,6 +34,15 @@ class Drawing:
     noun: str
     losses: Losses = field(default_factory=Losses)
 
+    def __post_init__(self) -> None:
+        """Texts of data aren't formulas, whatever drew them."""
+        from matplotlib.text import Text
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ticks, which matplotlib chooses when it is asked for their labels
+            for text in self.figure.findobj(Text):
+                text.set_parse_math(False)
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -51,6 +61,9 @@ def style() -> Iterator[None]:
         "axes.axisbelow": True,
         "legend.frameon": False,
         "svg.hashsalt": "tkstudies",
+        "text.usetex": False,
+        "text.parse_math": False,
+        "axes.formatter.use_mathtext": False,
     }
     with matplotlib.rc_context(settings):
         yield
@@ -67,8 +80,13 @@ def save(figure: Figure, output: str) -> None:
     known = sorted(figure.canvas.get_supported_filetypes())
     if ending not in known:
         raise UsageError(f"-o {output}: pictures end in {', '.join('.' + name for name in known)}")
-    with jsonl.OutputFile(output) as file, file.guarded():
+    with jsonl.OutputFile(output) as file, file.guarded(), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         figure.savefig(file.stream, format=ending)
+    for text in dict.fromkeys(str(warning.message) for warning in warned):
+        console.debug(f"matplotlib: {text}")
+    if any("Glyph" in str(warning.message) for warning in warned):
+        console.warn(f"{output}: the font lacks some characters, which are drawn as boxes")
 
 
 def show(figure: Figure) -> None:

@@ -10,12 +10,14 @@ from tkstudies.plots.axes import Axis, Point, figure_with_panels, panels_across,
 from tkstudies.plots.colours import COLOURS, UNKNOWN, Hue
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.options import Option
+from tkstudies.plots.texts import shown
 from tkstudies.records import Record, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
 
+_BEYOND = "a number or time that is too large or too small to draw"
 _NAME_PLACES = ((5, 4), (5, -10), (5, 14), (5, -20))  # beside a point, in typographic points
 
 
@@ -53,7 +55,7 @@ def scatter(
         if (left := along.value(row)) is not None and (height := up.value(row)) is not None
     ]
     if not points:
-        raise InputError(f"no record has a number (or time) in both {x} and {y}")
+        raise InputError(f"no record has a number (or time) that can be drawn in both {x} and {y}")
     panels = split_by(facet, points)
     colours = Hue(hue, [point.row for point in points])
     figure, axes = figure_with_panels(len(panels))
@@ -63,18 +65,22 @@ def scatter(
     for ax, (name, members) in zip(axes, panels.items(), strict=True):
         coloured_by_number = _draw(ax, members, colours)
         if name is not None:
-            ax.set_title(f"{facet}: {name}", fontsize=10)
-        ax.set_xlabel(x)
-        ax.set_ylabel(y)
+            ax.set_title(shown(f"{facet}: {name}"), fontsize=10)
+        ax.set_xlabel(shown(x))
+        ax.set_ylabel(shown(y))
     _annotate(axes, panels, annotate)
     if coloured_by_number:
-        figure.colorbar(coloured_by_number, ax=figure.axes, label=colours.column)
+        figure.colorbar(coloured_by_number, ax=figure.axes, label=shown(colours.column))
     elif colours.column:
         colours.add_legend(figure)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(shown(title, 100))
     drawing = Drawing(figure, len(points), "point")
-    drawing.losses.add(len(records) - len(points), "record", f"not drawn: no number or time in {x} or {y}")
+    beyond = sum(along.is_beyond(row) or up.is_beyond(row) for row in records)
+    missing = len(records) - len(points) - beyond
+    drawing.losses.add(missing, "record", f"not drawn: no number or time in {x} or {y}")
+    drawing.losses.add(beyond, "record", f"not drawn: {_BEYOND} in {x} or {y}")
+    drawing.losses.add(colours.undrawable, "point", f"without a colour: {_BEYOND} in {hue}")
     return drawing
 
 
@@ -83,10 +89,10 @@ def _draw(ax: Axes, points: Sequence[Point], hue: Hue) -> PathCollection | None:
     if not hue.column:
         _draw_dots(ax, points, color=COLOURS[0])
     elif hue.is_numeric:
-        coloured = [point for point in points if number(point.row.get(hue.column)) is not None]
-        _draw_dots(ax, [p for p in points if number(p.row.get(hue.column)) is None], color=UNKNOWN)
+        coloured = [point for point in points if hue.number(point.row) is not None]
+        _draw_dots(ax, [point for point in points if hue.number(point.row) is None], color=UNKNOWN)
         low, high = hue.limits
-        values = [point.row[hue.column] for point in coloured]
+        values = [hue.number(point.row) for point in coloured]
         return _draw_dots(ax, coloured, c=values, cmap="viridis", vmin=low, vmax=high)
     else:
         for word in [*hue.words, None]:  # the many first, so that the few lie on top
@@ -120,7 +126,7 @@ def _annotate(axes: Sequence[Axes], panels: Mapping[str | None, list[Point]], mo
         if len(named) < most and key not in named:
             near = sum(_is_near(ax, point, other) for where, other in named.values() if where is ax)
             named[key] = ax, point
-            words = [str(word) for word in (*key, point.row.get("reco")) if word is not None]
+            words = [shown(word, 20) for word in (*key, point.row.get("reco")) if word is not None]
             _name(ax, point, " ".join(words), _NAME_PLACES[near % len(_NAME_PLACES)])
 
 
