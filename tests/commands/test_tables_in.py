@@ -163,9 +163,13 @@ def test_what_excel_writes_in_german(read):
 
 
 def test_decimal_points_and_commas_in_one_table_are_refused(refused, read, tkstudies):
-    assert "decimal commas and points in one table, 1,5 and 2.5: --decimal , or . says" in refused("a;b\n1,5;2.5\n")
+    assert "are its commas decimal commas, in 1,5 and 2.5? --decimal , or --decimal . tells" in refused(
+        "a;b\n1,5;2.5\n"
+    )
     assert read("a;b\n1,5;2.5\n", "--decimal", ".")[0] == [{"a": "1,5", "b": 2.5}]
     assert read("a;b\n1,5;2.5\n", "--decimal", ",")[0][0]["a"] == 1.5
+    assert "in 1,2 and 1,2,3? --decimal" in refused("run\tlayers\n1\t1,2\n2\t1,2,3\n")
+    assert read("run\tlayers\n1\t1,2\n2\t1,2,3\n", "--decimal", ".")[0][0]["layers"] == "1,2"
     many = "a;b\n" + "1;1,5\n" * 300 + "1;2.5\n"
     late = tkstudies("export", "--to", "jsonl", input=many)
     assert late.exit_code == 1
@@ -225,6 +229,9 @@ def test_what_brilcalc_writes(read, refused):
         ("run,a;b\n1,2\n", [{"run": 1, "a;b": 2}]),
         ("a\tb, c\n1\t2, 3\n", [{"a": 1, "b, c": "2, 3"}]),
         ("name,2016,2017\nlumi,36.3,41.5\n", [{"name": "lumi", "2016": 36.3, "2017": 41.5}]),
+        ("run,0,1,2\n1,5,6,7\n", [{"run": 1, "0": 5, "1": 6, "2": 7}]),
+        ("a,b\n", []),
+        ("#run:fill,ls\n", []),
         ("a,b\n\n1,2\n\n", [{"a": 1, "b": 2}]),
         ("a\rb\r", [{"a": "b"}]),
         ("run,t\n0012,2025-06-15\n", [{"run": "0012", "t": "2025-06-15"}]),
@@ -275,7 +282,7 @@ def test_an_integer_of_thousands_of_digits_keeps_them(size, tkstudies):
 def test_a_table_without_names_is_refused_and_can_be_named(table, refused, read):
     assert "line 1 has data (" in refused(table)
     assert "where the names of the columns should be: --names A,B,... names them (--header if" in refused(table)
-    names = ["x", "y"][: table.split("\n")[0].count(",") + 1]
+    names = ["x", "y", "z"][: table.split("\n")[0].count(",") + 1]
     found, _ = read(table, "--names", ",".join(names))
     assert len(found) == table.count("\n")
     assert list(found[0]) == names

@@ -13,6 +13,7 @@ _JSON_BEGINS = ("[", "{", '"')
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NUMBER = re.compile(r"([+-]?)((?:0|[1-9][0-9]*)?)(?:\.([0-9]*))?((?:[eE][+-]?[0-9]+)?)")
 _COMMA_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)?,[0-9]*(?:[eE][+-]?[0-9]+)?")
+_NUMBERS = re.compile(r"[+-]?[0-9]+(?:,[+-]?[0-9]+){2,}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9:.]+Z?)?")
 _WORDS: dict[str, Any] = {"true": True, "false": False}
 _GERMAN_WORDS = {**_WORDS, "wahr": True, "falsch": False}
@@ -73,6 +74,15 @@ def has_decimal_comma(bare: str) -> bool:
     [True, True, True, False, False, False]
     """
     return _COMMA_NUMBER.fullmatch(bare) is not None and any(map(str.isdigit, bare))
+
+
+def is_list_of_numbers(bare: str) -> bool:
+    """Are there commas between several numbers, rather than within one?
+
+    >>> is_list_of_numbers("1,2,3"), is_list_of_numbers("1,2")
+    (True, False)
+    """
+    return _NUMBERS.fullmatch(bare) is not None
 
 
 def is_data(bare: str) -> bool:

@@ -15,21 +15,10 @@ from typing import NamedTuple
 from tkstudies.jsonl import BadRecord
 
 Line = tuple[int, str]  # its number, and its text with the line end
+Cell = tuple["str | None", str]  # what stands in quotes (None without), and what without, blanks round it left out
 
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _HINT = "--encoding cp1252 reads what Excel writes, macroman on a Mac"
-
-
-class Cell(NamedTuple):
-    """What stands in quotes (None without quotes), and what stands without, blanks round it left out."""
-
-    quoted: str | None
-    bare: str
-
-    @property
-    def text(self) -> str:
-        """What it says, however it is written."""
-        return self.bare if self.quoted is None else self.quoted
 
 
 class Row(NamedTuple):
@@ -64,13 +53,15 @@ def cells_of(text: str, delimiter: str) -> list[Cell] | None:
     Raises:
         BadRecord: It has text behind a quoted cell, or is no text.
 
-    >>> [cell.text for cell in cells_of('1, GOOD ,"a ""b"", c",5" pipe', ",")]
-    ['1', 'GOOD', 'a "b", c', '5" pipe']
+    >>> cells_of('1, GOOD ,"a ""b"", c",5" pipe', ",")
+    [(None, '1'), (None, 'GOOD'), ('a "b", c', ''), (None, '5" pipe')]
     """
     if not text.isascii() and _NOT_UTF8.search(text):
         raise BadRecord(f"it isn't UTF-8: {_HINT}")
     if not text.strip(" \t" if delimiter != "\t" else " "):
         return []
+    if '"' not in text:
+        return [(None, bare.strip()) for bare in text.split(delimiter)]
     cells: list[Cell] = []
     match_cell = _cell(delimiter).match
     position, separator = 0, delimiter
@@ -81,7 +72,7 @@ def cells_of(text: str, delimiter: str) -> list[Cell] | None:
                 return None
             raise BadRecord("a quote is out of place: text follows a cell in quotes")
         quoted, bare, separator = match.groups()
-        cells.append(Cell(None, bare.strip()) if quoted is None else Cell(quoted.replace('""', '"'), ""))
+        cells.append((None, bare.strip()) if quoted is None else (quoted.replace('""', '"'), ""))
         position = match.end()
     return cells
 

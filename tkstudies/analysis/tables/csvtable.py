@@ -7,7 +7,14 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from tkstudies.analysis.tables.cells import bare_value, from_readable, has_decimal_comma, is_infinite, is_number
+from tkstudies.analysis.tables.cells import (
+    bare_value,
+    from_readable,
+    has_decimal_comma,
+    is_infinite,
+    is_list_of_numbers,
+    is_number,
+)
 from tkstudies.analysis.tables.csvrows import Cell, Row, rows_of
 from tkstudies.analysis.tables.dialect import NOTHING_KNOWN, Choices, Dialect, dialect_of, lines_of_text
 from tkstudies.console import Losses, counted
@@ -65,8 +72,8 @@ class CsvTable:
             if not cells:
                 if len(names) > 1 or awaits_header:
                     continue
-                cells = [Cell(None, "")]
-            if cells[0].bare.startswith("#") and (comments or len(cells) != len(names)):
+                cells = [(None, "")]
+            if cells[0][1].startswith("#") and (comments or len(cells) != len(names)):
                 comments = True
                 self._comments += 1
                 continue
@@ -93,11 +100,11 @@ class CsvTable:
     def _value_of(self, dialect: Dialect) -> Callable[[Cell], Any]:
         """What a cell of this table stands for."""
         comma, german = bool(dialect.comma), dialect.delimiter in ";\t"
-        doubtful = not self._choices.decimal and dialect.comma is not None
+        doubtful = not self._choices.decimal and dialect.comma is not None and dialect.delimiter != ","
         quoted_numbers, count_numbers = self._choices.quoted_numbers, dialect.header.all_quoted
 
         def bare(text: str) -> Any:
-            if doubtful and (("." in text and is_number(text)) if comma else has_decimal_comma(text)):
+            if doubtful and (_is_against_commas(text) if comma else has_decimal_comma(text)):
                 raise BadRecord(
                     f"{text}: other numbers have a decimal {'comma' if comma else 'point'} (--decimal , or .)"
                 )
@@ -135,10 +142,14 @@ class CsvTable:
         add(self._numbers_in_quotes, "number", "in quotes read as text, as all cells are in quotes", advice=advice)
 
 
+def _is_against_commas(text: str) -> bool:
+    return ("." in text and is_number(text)) or is_list_of_numbers(text)
+
+
 def _fitted(cells: list[Cell], names: tuple[str, ...], unnamed: frozenset[str]) -> list[Cell] | BadRecord:
     """As many cells as names: the line ends of some programs have a delimiter too many or too few."""
-    if len(cells) == len(names) + 1 and cells[-1] == Cell(None, ""):
+    if len(cells) == len(names) + 1 and cells[-1] == (None, ""):
         return cells[:-1]
     if len(cells) == len(names) - 1 and names[-1] in unnamed:
-        return [*cells, Cell(None, "")]
+        return [*cells, (None, "")]
     return BadRecord(f"{counted(len(cells), 'cell')}, but {counted(len(names), 'column')}")

@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tkstudies.analysis.tables.cells import has_decimal_comma, is_number
+from tkstudies.analysis.tables.cells import has_decimal_comma, is_list_of_numbers, is_number
 from tkstudies.analysis.tables.csvrows import Line, Row, rows_of
 from tkstudies.analysis.tables.header import Header, header_of
 from tkstudies.errors import InputError, UsageError
@@ -152,15 +152,15 @@ def _decimal(rows: Sequence[Row], choices: Choices) -> bool | None:
     """Do numbers have a decimal comma?
 
     Raises:
-        BadRecord: Some have a point, others a comma.
+        BadRecord: Some have a point or several commas, others a comma.
     """
     if choices.decimal:
         return choices.decimal == ","
-    bare = [cell.bare for row in rows if isinstance(row.cells, list) for cell in row.cells]
+    bare = [bare for row in rows if isinstance(row.cells, list) for _, bare in row.cells]
     with_comma = next((text for text in bare if has_decimal_comma(text)), None)
     with_point = next((text for text in bare if "." in text and is_number(text)), None)
-    if with_comma and with_point:
-        raise BadRecord(
-            f"decimal commas and points in one table, {with_comma} and {with_point}: --decimal , or . says which"
-        )
+    several = next((text for text in bare if is_list_of_numbers(text)), None)
+    if with_comma and (with_point or several):
+        both = f"{with_comma} and {with_point or several}"
+        raise BadRecord(f"are its commas decimal commas, in {both}? --decimal , or --decimal . tells")
     return True if with_comma else False if with_point else None

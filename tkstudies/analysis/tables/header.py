@@ -5,13 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import starmap
+from typing import NamedTuple
 
 from tkstudies.analysis.tables.cells import has_decimal_comma, is_data, is_missing
-from tkstudies.analysis.tables.csvrows import Cell, Row, cells_of
+from tkstudies.analysis.tables.csvrows import Row, cells_of
 from tkstudies.jsonl import BadRecord
 
 _PLAIN_NAME = re.compile(r'[^"#\[{,;|\t\r\n\s](?:[^",;|\t\r\n]*[^",;|\t\r\n\s])?')
-_LARGE = 10_000  # from here on it's a run or a fill, no year and no bin
+_YEARS = range(1990, 2100)
+
+
+class Cell(NamedTuple):
+    """What stands in quotes (None without quotes), and what stands without."""
+
+    quoted: str | None
+    bare: str
+
+    @property
+    def text(self) -> str:
+        """What it says, however it is written."""
+        return self.bare if self.quoted is None else self.quoted
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,8 @@ def header_of(comment: str, rows: Sequence[Row], delimiter: str, *, names: Seque
     Raises:
         BadRecord: The first row can't be a header.
     """
-    first = rows[0].cells if rows else []
+    cells = [row.cells if isinstance(row.cells, BadRecord) else list(starmap(Cell, row.cells)) for row in rows]
+    first = cells[0] if cells else []
     if names:
         return Header(tuple(names), is_first_row=_texts(first) == list(names))
     commented = _cells_of(comment.lstrip("# "), delimiter)
@@ -66,7 +81,7 @@ def header_of(comment: str, rows: Sequence[Row], delimiter: str, *, names: Seque
         _refuse_data(first, rows[0].number)
     needless = any(cell.quoted is not None and is_plain_name(cell.quoted) for cell in first)
     in_quotes = needless and all(cell.quoted is not None for cell in first)
-    data = [row.cells for row in rows[1:] if isinstance(row.cells, list)]
+    data = [row for row in cells[1:] if isinstance(row, list)]
     found = _texts(first)
     if in_quotes and data and all(len(row) == len(first) + 1 and row[0].quoted is not None for row in data):
         found = ["", *found]  # R's write.table has a column of row names, and no name for it
@@ -97,7 +112,7 @@ def _texts(cells: list[Cell] | BadRecord) -> list[str]:
 
 def _cells_of(text: str, delimiter: str) -> list[Cell]:
     try:
-        return cells_of(text, delimiter) or []
+        return list(starmap(Cell, cells_of(text, delimiter) or []))
     except BadRecord:
         return []
 
@@ -116,7 +131,7 @@ def _refuse_data(first: Sequence[Cell], line: int) -> None:
     data = [cell.bare for cell in told if cell.quoted is None and _is_data(cell.bare)]
     if not data or (not first[0].text and _is_range(data) and len(data) == len(told)):
         return  # pandas counts columns that have no name, behind the empty name of its index
-    if len(data) == len(told) or told[0].bare == data[0] or any(map(_is_no_name, data)):
+    if len(data) == len(told) or told[0].bare == data[0] or not _are_names(data):
         raise BadRecord(
             f"line {line} has data ({', '.join(data[:3])}) where the names of the columns should be: "
             "--names A,B,... names them (--header if these are the names)"
@@ -131,6 +146,10 @@ def _is_range(data: Sequence[str]) -> bool:
     return list(data) == [str(i) for i in range(len(data))]
 
 
-def _is_no_name(bare: str) -> bool:
-    """Is it data that nobody calls a column by? Years and bins are names in a wide table."""
-    return not bare.isdigit() or int(bare[:6]) >= _LARGE
+def _are_names(data: Sequence[str]) -> bool:
+    """Are the numbers of a header years or bins, as wide tables have them?"""
+    if not all(bare.isdigit() and len(bare) < 6 for bare in data):
+        return False
+    first = int(data[0])
+    are_bins = len(data) > 1 and list(map(int, data)) == list(range(first, first + len(data)))
+    return are_bins or all(int(bare) in _YEARS for bare in data)
