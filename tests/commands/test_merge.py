@@ -86,7 +86,8 @@ def test_values_pass_to_the_last_digit(tmp_path, tkstudies):
 def test_an_empty_right_side_joins_nothing(right, tmp_path, tkstudies):
     (tmp_path / "right.jsonl").write_text(right)
     result = tkstudies("merge", tmp_path / "right.jsonl", input='{"run_number":1}\n')
-    assert (result.stdout, result.stderr, result.exit_code) == ('{"run_number":1}\n', "", 0)
+    told = f"warning: no records in {tmp_path}/right.jsonl\n"
+    assert (result.stdout, result.stderr, result.exit_code) == ('{"run_number":1}\n', told, 0)
 
 
 def test_repeated_keys_are_counted(tmp_path, tkstudies):
