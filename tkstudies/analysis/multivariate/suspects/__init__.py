@@ -1,0 +1,7 @@
+"""Which runs and lumisections deserve a second look: good rows are learned, and all rows judged by how unusual they are.
+
+``judge`` puts it together: a table (``table``) with good rows (``good``) in groups that are never mixed (``groups``),
+their features (``features``), models of good rows (``fit``) that judge rows they haven't seen (``scores``), on the
+scale of other good rows (``calibration``), and what stands out in words (``findings``). ``lumisections`` has what is
+special of these.
+"""

@@ -1,0 +1,121 @@
+"""From raw scores to a common scale, and to how rarely good rows of the same kind get there.
+
+A row is compared with the scores that other good rows got while they were unseen themselves: its history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tkstudies.analysis.multivariate.suspects.fit import RawScores
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+HISTORY, LEAST_HISTORY = 200, 20
+"""Rows of the history: the usual number, and the least."""
+
+_NORMAL_90 = 1.2816  # standard deviations above the mean that a tenth of a normal distribution exceeds
+_SAYS_LITTLE = 5.0  # a score of missing features that isn't more is none
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Scores of rows; NaN where the history is too short. Shape (rows,) each.
+
+    Attributes:
+        score: The largest of the three measures, in standard deviations of good rows.
+        measure: Which one: distance and largest of the first view, of the second, ..., and last missing.
+        p_value: How often good rows score as high, at least 1/(1 + history).
+        history: How many rows the row was compared with.
+    """
+
+    score: Array
+    measure: Rows
+    p_value: Array
+    history: Rows
+
+    @classmethod
+    def empty(cls, rows: int) -> Calibrated:
+        """No score yet."""
+        none = np.zeros(rows, dtype=np.int64)
+        return cls(np.full(rows, np.nan), none, np.full(rows, np.nan), none.copy())
+
+    def put(self, where: Rows, part: Calibrated) -> None:
+        """Fill in the scores of some rows."""
+        self.score[where], self.measure[where] = part.score, part.measure
+        self.p_value[where], self.history[where] = part.p_value, part.history
+
+
+def calibrate(raws: Sequence[RawScores], rows: Rows, history: Rows) -> Calibrated:
+    """Bring the scores of rows that share a history to the scale of that history.
+
+    Args:
+        raws: Scores of all rows, by view.
+        rows: The rows to bring to scale.
+        history: The rows that they are compared with, none of the same run.
+    """
+    if len(history) < LEAST_HISTORY:
+        return Calibrated.empty(len(rows))
+    scores, measures = _on_scale(raws, rows, history)
+    others = np.sort(_on_scale(raws, history, history)[0])
+    above = len(others) - np.searchsorted(others, scores, side="left")
+    p_values = (1.0 + above) / (1.0 + len(others))
+    return Calibrated(scores, measures, p_values, np.full(len(rows), len(history)))
+
+
+def _on_scale(raws: Sequence[RawScores], rows: Rows, history: Rows) -> tuple[Array, Rows]:
+    of_missing = raws[0].missing
+    limit = max(float(of_missing[history].max()), _SAYS_LITTLE)
+    missing = of_missing[rows]
+    beyond = missing > limit
+    said = np.where(beyond, 3.0 + 2.0 * np.log(np.where(beyond, missing, limit) / limit), -np.inf)
+    normal = [_normal(scores, rows, history) for raw in raws for scores in (raw.distance, raw.largest)]
+    together = np.array([*normal, said])
+    return together.max(axis=0), together.argmax(axis=0)
+
+
+def _normal(scores: Array, rows: Rows, history: Rows) -> Array:
+    """The logarithm of a score in standard deviations of the history, from its median and upper tenth."""
+    of_history = np.log(np.maximum(scores[history], 1e-12))
+    middle, upper = np.quantile(of_history, [0.5, 0.9])
+    width = max((upper - middle) / _NORMAL_90, 1e-9)
+    return (np.log(np.maximum(scores[rows], 1e-12)) - middle) / width
+
+
+class GoodRuns:
+    """The runs with good rows, from which histories are taken: whole runs, as the rows of a run are alike.
+
+    Args:
+        rows: Places of good rows.
+        runs: Their run numbers, ascending.
+    """
+
+    def __init__(self, rows: Rows, runs: Rows):
+        self.rows = rows
+        self.numbers, starts = np.unique(runs, return_index=True)
+        self._bounds = np.append(starts, len(rows))
+
+    def nearest(self, run: int, size: int = HISTORY, least_runs: int = 1) -> Rows:
+        """Places of the good rows nearest in time to a run, none of the run itself, of enough runs for ``size``."""
+        others = np.flatnonzero(self.numbers != run)
+        order = others[np.argsort(np.abs(self.numbers[others] - run), kind="stable")]
+        return self._taken(order, size, least_runs)
+
+    def earlier(self, run: int, size: int = HISTORY, least_runs: int = 1) -> Rows:
+        """Places of the latest good rows before a run."""
+        return self._taken(np.arange(self.before(run))[::-1], size, least_runs)
+
+    def before(self, run: int) -> int:
+        """How many there are before a run."""
+        return int(np.searchsorted(self.numbers, run, side="left"))
+
+    def _taken(self, order: Rows, size: int, least_runs: int) -> Rows:
+        together = np.cumsum(self._bounds[order + 1] - self._bounds[order])
+        count = max(int(np.searchsorted(together, size)) + 1, least_runs)
+        parts = [self.rows[self._bounds[run] : self._bounds[run + 1]] for run in sorted(order[:count])]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

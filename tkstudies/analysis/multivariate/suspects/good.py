@@ -1,0 +1,83 @@
+"""Which rows are good: certified so, by the most trustworthy columns that a table has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tkstudies.analysis.tables.expressions import parse
+from tkstudies.analysis.tables.labels import is_partly_bad, is_special
+from tkstudies.records import status
+
+Record = Mapping[str, Any]
+
+STATUSES = ("pixel", "strip", "tracking")
+DECIDED = ("SIGNOFF", "COMPLETED")
+LOW_STATISTICS = ("pixel_lowstat", "strip_lowstat", "sistrip_lowstat", "tracking_lowstat", "low_statistics")
+
+COLUMNS = (
+    "is_certified_good", "rda_state", *STATUSES, "is_partly_bad", "is_special", "run_class_name", "rda_name",
+    *(f"{component}_good_fraction" for component in STATUSES), *LOW_STATISTICS, "golden", "is_bad",
+)  # fmt: skip
+"""What the rules look at."""
+
+
+class Rule(NamedTuple):
+    """How good rows are told.
+
+    Attributes:
+        text: In words.
+        holds: Whether a row is good.
+        columns: The columns that it looks at.
+        is_known: Whether the table tells at all; if not, all rows count as good.
+    """
+
+    text: str
+    holds: Callable[[Record], bool]
+    columns: tuple[str, ...]
+    is_known: bool = True
+
+
+def given(expressions: Sequence[str]) -> Rule:
+    """Good are the rows for which all expressions hold.
+
+    >>> given(["golden = true"]).holds({"golden": True})
+    True
+    """
+    conditions = [parse(text) for text in expressions]
+    columns = tuple(column for condition in conditions for column in condition.columns)
+    return Rule(", ".join(expressions), lambda row: all(condition(row) for condition in conditions), columns)
+
+
+def usual(has: Callable[[str], bool]) -> Rule:
+    """The first rule for which a table has the columns.
+
+    Args:
+        has: Whether any row has a value in a column.
+
+    >>> usual({"golden"}.__contains__).text
+    'golden = true'
+    >>> usual(set().__contains__).is_known
+    False
+    """
+    if has("is_certified_good"):
+        return Rule("is_certified_good", lambda row: row.get("is_certified_good") is True, COLUMNS)
+    if all(map(has, STATUSES)):
+        state = "state SIGNOFF or COMPLETED, " if has("rda_state") else ""
+        text = f"{state}pixel, strip and tracking GOOD, not partly bad, special or of low statistics"
+        return Rule(text, lambda row: _is_certified(row, bool(state)), COLUMNS)
+    if has("golden"):
+        return Rule("golden = true", lambda row: row.get("golden") in (True, 1), COLUMNS)
+    if has("is_bad"):
+        return Rule("is_bad = false", lambda row: row.get("is_bad") is False, COLUMNS)
+    return Rule("no label tells good rows", lambda row: True, COLUMNS, False)
+
+
+def _is_certified(row: Record, with_state: bool) -> bool:
+    if with_state and status(row.get("rda_state")) not in DECIDED:
+        return False
+    if any(status(row.get(component)) != "GOOD" for component in STATUSES):
+        return False
+    special = row["is_special"] if row.get("is_special") is not None else is_special(row)
+    partly_bad = row["is_partly_bad"] if row.get("is_partly_bad") is not None else is_partly_bad(row)
+    return not (special or partly_bad or any(row.get(column) is True for column in LOW_STATISTICS))

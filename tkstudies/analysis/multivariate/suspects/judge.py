@@ -1,0 +1,369 @@
+"""Rows in, judged rows out: what the command and the Python function share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tkstudies.analysis.multivariate.suspects import features as columns_of
+from tkstudies.analysis.multivariate.suspects import good, groups, lumisections
+from tkstudies.analysis.multivariate.suspects.findings import (
+    Finding,
+    Shown,
+    deviations_of,
+    findings,
+    loudest_subsystem,
+)
+from tkstudies.analysis.multivariate.suspects.fit import TRIMMED
+from tkstudies.analysis.multivariate.suspects.strata import Plan, Stratum, View
+from tkstudies.analysis.multivariate.suspects.table import Table
+from tkstudies.errors import InputError, UsageError
+from tkstudies.jsonl import Records
+from tkstudies.records import number, whole
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+NOTICE = 0.05
+"""Above this p-value nothing is said of a row."""
+
+FEWEST = 10
+"""Good rows without which nothing is judged."""
+
+FEWEST_RUNS = 5
+UNLABELLED_TRIM = 0.25
+SHORT = 0.1
+"""Part of the entries that are usual, below which a run is short."""
+
+READY = ("bpix_ready", "fpix_ready", "tibtid_ready", "tob_ready", "tecp_ready", "tecm_ready")
+LUMINOSITY = ("recorded_lumi_pb", "recorded_lumi", "init_lumi", "delivered_lumi", "recorded_lumi_per_lumisection")
+CONDITIONS = ("pileup", "init_lumi", "recorded_lumi", "recorded_lumi_per_lumisection")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose (see ``tkstudies suspects --help``)."""
+
+    good: Sequence[str] = ()
+    earlier: bool = False
+    group_by: Sequence[str] = ()
+    features: Sequence[str] = ()
+    conditions: Sequence[str] = ()
+    since: int | None = None
+    seed: int = 42
+
+
+@dataclass
+class Verdict:
+    """What is said of a row; None where nothing is.
+
+    Attributes:
+        reason: Why it isn't judged.
+        history: With how many good rows it was compared.
+    """
+
+    score: float | None = None
+    p_value: float | None = None
+    flagged_by: str | None = None
+    subsystem: str | None = None
+    findings: list[Finding] = field(default_factory=list)
+    low_statistics: bool | None = None
+    reason: str | None = None
+    history: int = 0
+
+
+@dataclass
+class Told:
+    """What a user should know of how rows were judged.
+
+    Attributes:
+        rule: How good rows were told.
+        good: Number of good rows.
+        groups: Name of each group and its number of good rows.
+        not_judged: Reasons, and of how many rows.
+        left_out: Features that were left out, and why.
+        behind: Runs between the last good one and the last one.
+        lost_lumi: Luminosity of rows beyond 1 in 100 [1/pb].
+    """
+
+    rule: good.Rule
+    good: int = 0
+    groups: dict[str, int] = field(default_factory=dict)
+    not_judged: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    features: int = 0
+    behind: int = 0
+    lost_lumi: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+class Judge:
+    """The rows of a table, judged.
+
+    Args:
+        records: Rows to judge.
+        judging: Rows that only judge.
+        options: What the user chose.
+
+    Attributes:
+        table: The rows.
+        verdicts: One for each row of the table.
+        told: How it was done.
+
+    Raises:
+        InputError: Too few good rows, or no feature.
+        UsageError: A chosen column isn't there.
+    """
+
+    def __init__(self, records: Records, judging: Records | None = None, options: Options | None = None):
+        self.options = options or Options()
+        chosen = good.given(self.options.good) if self.options.good else None
+        looked_at = (*good.COLUMNS, *groups.COLUMNS, *READY, *self.options.group_by, "recorded_lumi_unit")
+        self.table = Table(records, judging, (*looked_at, *(chosen.columns if chosen else ())))
+        self.rule = chosen or good.usual(self.table.has)
+        self._check()
+        rows = [self.table.record(row) for row in range(len(self.table))]
+        has_run = self.table.runs > 0
+        self.good: Flags = np.array([self.rule.holds(row) for row in rows], dtype=bool) & has_run
+        self.verdicts = [Verdict() for _ in rows]
+        self.told = Told(self.rule)
+        self._judge(rows)
+        self._tell()
+
+    def _check(self) -> None:
+        for column in self.rule.columns if self.options.good else ():
+            if not self.table.has(column):
+                raise UsageError(f"--good {self.rule.text}: no row has a value in {column}")
+        for column in self.options.group_by:
+            if not self.table.has(column):
+                raise UsageError(f"--group-by {column}: no row has a value in it")
+        for column in self.options.conditions:
+            if column not in self.table.numbers_in:
+                raise UsageError(f"--condition {column}: no row has a number in it")
+
+    def _judge(self, rows: list[dict[str, Any]]) -> None:
+        table = self.table
+        for row in np.flatnonzero(table.runs <= 0):
+            self.verdicts[row].reason = "no run_number"
+        shapes = columns_of.LUMISECTION_SHAPES if table.is_of_lumisections else columns_of.SHAPES
+        excluded = {*self.rule.columns, *groups.COLUMNS, *self.options.group_by, *self._condition_columns()}
+        self._names = columns_of.candidates(table.numbers_in, self.options.features, excluded, shapes)
+        if len(table) and not self._names:
+            raise InputError("no record has a feature: join the features first, or choose columns with --features")
+        if len(table) and not self.good.any():
+            raise InputError(f"no good row to learn from ({self.rule.text}): choose others with --good")
+        if 0 < self.good.sum() < FEWEST:
+            raise InputError(
+                f"{self.good.sum()} good rows ({self.rule.text}) are too few to learn from: at least {FEWEST} are "
+                "needed, 30 of each kind (--history-from FILE brings more)"
+            )
+        self._low = self._low_lumisections()
+        usable = (table.runs > 0) & ~self._low
+        places = np.flatnonzero(usable)
+        learned = self.good & usable
+        kinds = groups.kinds([rows[row] for row in places], list(learned[places]), self.options.since, self.options.group_by)
+        self._kind_of = dict(zip(places.tolist(), kinds, strict=True))
+        divided, too_small = groups.divide(kinds, list(learned[places]), self._least())
+        for kind, count in too_small.items():
+            reason = f"{count} good rows of this kind, {self._least()} needed ({kind.text})"
+            for row, of_row in self._kind_of.items():
+                if of_row == kind:
+                    self.verdicts[row].reason = reason
+        for group in divided:
+            self._judge_group(group, places, learned)
+
+    def _least(self) -> int:
+        return groups.LEAST
+
+    def _condition_columns(self) -> tuple[str, ...]:
+        if self.options.conditions:
+            return tuple(self.options.conditions)
+        if not self.table.is_of_lumisections:
+            return ()
+        found = [column for column in CONDITIONS if column in self.table.numbers_in]
+        luminosity = [column for column in found if column != "pileup"][:1]
+        return tuple(column for column in found if column == "pileup" or column in luminosity)
+
+    def _low_lumisections(self) -> Flags:
+        low = np.zeros(len(self.table), dtype=bool)
+        if not self.table.is_of_lumisections:
+            return low
+        column = next((name for name in LUMINOSITY if name in self.table.numbers_in), None)
+        if column is not None:
+            size = self.table.number(column)
+        else:
+            entries = [name for name in self.table.numbers_in if name.endswith(columns_of.ENTRIES)]
+            size = np.exp(np.log(np.maximum(self.table.numbers(entries), 0.5)).mean(axis=1)) if entries else None
+        if size is None:
+            return low
+        order = np.argsort(self.table.runs, kind="stable")
+        low[order] = lumisections.is_low(size[order], self.table.runs[order], self.good[order])
+        for row in np.flatnonzero(low):
+            self.verdicts[row].low_statistics = True
+            self.verdicts[row].reason = "low statistics: below 25 % of the luminosity usual in the run"
+        return low
+
+    def _judge_group(self, group: groups.Group, places: Rows, learned: Flags) -> None:
+        members = places[sorted([*group.rows, *(row for rows in group.joined.values() for row in rows)])]
+        order = self._in_time(members)
+        part = self.table.of(order)
+        is_good = learned[order]
+        values = part.numbers(self._names)
+        labels = part.numbers([column for column in self.rule.columns if column in self.table.numbers_in])
+        kept = columns_of.usable(values, is_good, labels)
+        names = [name for name, keep in zip(self._names, kept, strict=True) if keep]
+        for name, keep in zip(self._names, kept, strict=True):
+            if not keep:
+                self.told.left_out[name] = "constant, or missing in half of the good rows"
+        if not names or len(np.unique(part.runs[is_good])) < FEWEST_RUNS:
+            return self._refuse(order, group, names, part.runs[is_good])
+        values = values[:, kept]
+        shown = values.copy()
+        self._shift(values, order, group, is_good)
+        stratum, shown = self._stratum(part, names, values, shown, is_good)
+        plan = self._plan()
+        stratum.run(plan)
+        self.told.groups[group.kind.text] = int(is_good.sum())
+        self.told.features = max(self.told.features, len(names))
+        self._read_off(stratum, order, shown, plan)
+
+    def _refuse(self, order: Rows, group: groups.Group, names: list[str], good_runs: Rows) -> None:
+        runs = len(np.unique(good_runs))
+        why = f"{runs} good runs of this kind, {FEWEST_RUNS} needed" if names else "no feature in half of the good rows"
+        for row in order:
+            self.verdicts[row].reason = f"{why} ({group.kind.text})"
+
+    def _in_time(self, rows: Rows) -> Rows:
+        """Rows by run, lumisection and reco, whatever their order in the file."""
+        table = self.table
+        lumisection = [whole(value) or 0 for value in table.column("lumisection_number")]
+        reco = table.column("reco")
+        keys = [(table.runs[row], lumisection[row], str(reco[row])) for row in rows]
+        return rows[sorted(range(len(rows)), key=keys.__getitem__)]
+
+    def _plan(self) -> Plan:
+        trimmed = TRIMMED if self.rule.is_known else UNLABELLED_TRIM
+        if self.table.is_of_lumisections:
+            size, runs = lumisections.HISTORY, lumisections.LEAST_RUNS
+            return Plan(self.options.earlier, self.options.seed, trimmed, size, runs)
+        return Plan(self.options.earlier, self.options.seed, trimmed)
+
+    def _shift(self, values: Array, order: Rows, group: groups.Group, is_good: Flags) -> None:
+        """Bring the good rows of small groups to where those of their host are."""
+        of_row = [self._kind_of[row] for row in order.tolist()]
+        host = np.array([kind == group.kind for kind in of_row], dtype=bool)
+        for kind in group.joined:
+            mine = np.array([other == kind for other in of_row], dtype=bool)
+            known = (~np.isnan(values[mine & is_good])).sum(axis=0)
+            with np.errstate(invalid="ignore"):
+                shift = _median(values[host & is_good]) - _median(values[mine & is_good])
+            values[mine] += np.where((known >= groups.LEAST_TO_SHIFT) & ~np.isnan(shift), shift, 0.0)
+
+    def _stratum(self, part: Any, names: list[str], values: Array, shown: Array, is_good: Flags) -> tuple[Stratum, Shown]:
+        errors = columns_of.errors(part, names, is_good)
+        expected = self._expected(part, names)
+        conditions = part.numbers(self._condition_columns())
+        for place, column in enumerate(self._condition_columns()):
+            if "lumi" in column:
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    conditions[:, place] = np.where(conditions[:, place] > 0, np.log(conditions[:, place]), np.nan)
+        if not self.table.is_of_lumisections:
+            view = lumisections.Conditioned(values, errors, expected, conditions) if conditions.size else (
+                View(values, errors, expected)
+            )
+            return Stratum(part.runs, is_good, [view]), Shown(names, shown)
+        entries = list(dict.fromkeys(columns_of.plot_of(name) + columns_of.ENTRIES for name in names))
+        entries = [name for name in entries if name in self.table.numbers_in]
+        if len(entries) > 1:
+            share, share_errors = lumisections.shares(part.numbers(entries))
+            kept = columns_of.usable(share, is_good, np.zeros((len(share), 0)))
+            names = [*names, *(name for name, keep in zip(entries, kept, strict=True) if keep)]
+            values, shown = np.hstack([values, share[:, kept]]), np.hstack([shown, share[:, kept]])
+            errors = np.hstack([errors, share_errors[:, kept]])
+            if expected is not None:
+                expected = self._expected(part, names)
+        view = lumisections.Conditioned(values, errors, expected, conditions)
+        near = lumisections.neighbours(part.runs, is_good, np.ones(len(values), dtype=bool))
+        return Stratum(part.runs, is_good, [view, lumisections.Beside(view, near)]), Shown(names, shown)
+
+    def _expected(self, part: Any, names: list[str]) -> Flags | None:
+        """Plots of a detector that was off can't be there: no evidence."""
+        bits = {column: np.array([value is False for value in part.column(column)], dtype=bool) for column in READY}
+        pixel = bits["bpix_ready"] | bits["fpix_ready"]
+        strip = bits["tibtid_ready"] | bits["tob_ready"] | bits["tecp_ready"] | bits["tecm_ready"]
+        off = {"pixel": pixel, "strip": strip, "tracking": pixel | strip}
+        if not off["tracking"].any():
+            return None
+        return ~np.column_stack([off[columns_of.subsystem(name)] for name in names])
+
+    def _read_off(self, stratum: Stratum, order: Rows, shown: Shown, plan: Plan) -> None:
+        calibrated, views = stratum.calibrated, len(stratum.views)
+        short = self._short(order, stratum.good)
+        histories: dict[int, Rows] = {}
+        for place, row in enumerate(order.tolist()):
+            verdict = self.verdicts[row]
+            verdict.low_statistics = bool(short[place])
+            if np.isnan(calibrated.score[place]):
+                verdict.reason = "too few good rows of other runs to compare with, 20 needed"
+                continue
+            verdict.score = float(calibrated.score[place])
+            verdict.p_value = float(calibrated.p_value[place])
+            verdict.history = int(calibrated.history[place])
+            if verdict.p_value > NOTICE or row >= self.table.reported:
+                continue
+            measure = int(calibrated.measure[place])
+            verdict.flagged_by = "missing" if measure == 2 * views else ("distance", "largest")[measure % 2]
+            run = int(stratum.runs[place])
+            if run not in histories:
+                histories = {run: stratum.history(run, plan)}
+            verdict.findings = findings(stratum, place, histories[run], shown)
+            verdict.subsystem = self._subsystem(stratum, place, verdict, shown)
+            if short[place] and not self.table.is_of_lumisections:
+                verdict.findings.append(Finding("", None, "short: few entries, so that everything varies more"))
+
+    @staticmethod
+    def _subsystem(stratum: Stratum, place: int, verdict: Verdict, shown: Shown) -> str:
+        if verdict.flagged_by == "missing" and verdict.findings:
+            return columns_of.subsystem(verdict.findings[0].feature)
+        return loudest_subsystem(deviations_of(stratum, place), shown.features)
+
+    def _short(self, order: Rows, is_good: Flags) -> Flags:
+        """Runs with less than a tenth of the entries that are usual."""
+        names = [name for name in self.table.numbers_in if name.endswith(columns_of.ENTRIES)]
+        if not names or self.table.is_of_lumisections:
+            return np.zeros(len(order), dtype=bool)
+        logarithms = np.log(np.maximum(self.table.of(order).numbers(names), 0.5))
+        relative = logarithms - _median(logarithms[is_good])
+        return _median(relative.T) < np.log(SHORT)
+
+    def _tell(self) -> None:
+        told, table = self.told, self.table
+        told.good = int(self.good.sum())
+        for verdict in self.verdicts[: table.reported]:
+            if verdict.reason:
+                told.not_judged[verdict.reason] = told.not_judged.get(verdict.reason, 0) + 1
+        good_runs = table.runs[self.good]
+        if len(good_runs):
+            told.behind = len(np.unique(table.runs[table.runs > good_runs.max()]))
+
+
+def _median(values: Array) -> Array:
+    """Median of each column over its known values, NaN of none."""
+    ordered = np.sort(values, axis=0)
+    known = np.count_nonzero(~np.isnan(values), axis=0)
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    places = np.arange(values.shape[1])
+    low, high = np.maximum((known - 1) // 2, 0), np.minimum(known // 2, len(values) - 1)
+    return (ordered[low, places] + ordered[high, places]) / 2
+
+
+def in_order(verdicts: Iterable[Verdict]) -> list[int]:
+    """Places by score, the most unusual first; those without a score last."""
+    scores = [verdict.score for verdict in verdicts]
+    return sorted(range(len(scores)), key=lambda place: (scores[place] is None, -(scores[place] or 0.0)))

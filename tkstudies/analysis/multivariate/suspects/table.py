@@ -1,0 +1,118 @@
+"""The rows of a table, read once: their lines wait on disk, their numbers and a few texts are taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from tkstudies.analysis.multivariate.matrix import FeatureMatrix, MatrixBuilder
+from tkstudies.jsonl import Records
+from tkstudies.jsonl.store import LineStore
+from tkstudies.records import whole
+
+Array = NDArray[np.float64]
+
+KEYS = ("run_number", "reco", "lumisection_number")
+
+
+class Table:
+    """All rows, those to report first.
+
+    Args:
+        reported: The rows to judge and report.
+        judging: Rows that only judge.
+        columns: Columns whose values are wanted, beside the keys.
+
+    Attributes:
+        lines: The lines of the rows to report.
+        reported: Number of rows to report.
+        runs: Run numbers, 0 where a row has none, shape (rows,).
+        numbers_in: Columns with numbers, in alphabetical order: the order in a file must not matter.
+    """
+
+    def __init__(self, reported: Records, judging: Records | None, columns: Iterable[str]):
+        self.lines = LineStore()
+        self._builder = MatrixBuilder(("*",), None, dict.fromkeys([*KEYS, *columns]))
+        self._places = {column: place for place, column in enumerate(self._builder.wanted)}
+        self._values: list[tuple[Any, ...]] = []
+        for line, values in reported.rows(self._builder):
+            self.lines.add(line)
+            self._add(values)
+        self.reported = len(self._values)
+        if judging is not None:
+            for _, values in judging.rows(self._builder):
+                self._add(values)
+        self._matrix: FeatureMatrix = self._builder.matrix()
+        self.runs = np.array([whole(run) or 0 for run in self.column("run_number")], dtype=np.int64)
+        self.numbers_in = sorted(self._matrix.features)
+        self.is_of_lumisections = self.has("lumisection_number")
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _add(self, values: tuple[Any, ...]) -> None:
+        self._values.append(tuple([None if value is UNSET else value for value in self._builder.add(values)]))
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a wanted column, None where there is none."""
+        place = self._places[name]
+        return [values[place] for values in self._values]
+
+    def has(self, name: str) -> bool:
+        """Whether any row has a value in a wanted column."""
+        place = self._places[name]
+        return any(values[place] is not None for values in self._values)
+
+    def record(self, row: int) -> dict[str, Any]:
+        """The wanted columns of a row."""
+        return {column: self._values[row][place] for column, place in self._places.items()}
+
+    def numbers(self, columns: Sequence[str]) -> Array:
+        """Numbers of some columns, NaN where there is none, shape (rows, columns)."""
+        known = {name: place for place, name in enumerate(self._matrix.features)}
+        found = [(place, known[name]) for place, name in enumerate(columns) if name in known]
+        to, source = [place for place, _ in found], [place for _, place in found]
+        numbers = np.full((len(self), len(columns)), np.nan)
+        start = 0
+        for chunk in self._matrix.stored.chunks(len(self._matrix.features)):
+            numbers[start : start + len(chunk), to] = chunk[:, source]
+            start += len(chunk)
+        numbers[~np.isfinite(numbers)] = np.nan
+        return numbers
+
+    def of(self, rows: NDArray[np.int64]) -> Part:
+        """Some of the rows."""
+        return Part(self, rows)
+
+    def number(self, column: str) -> Array:
+        """The numbers of one column, shape (rows,)."""
+        return self.numbers([column])[:, 0]
+
+
+class Part:
+    """Some rows of a table, in an order of their own, with what the table can tell of them."""
+
+    def __init__(self, table: Table, rows: NDArray[np.int64]):
+        self._table, self._rows = table, rows
+        self.runs = table.runs[rows]
+        self.numbers_in = table.numbers_in
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, name: str) -> list[Any]:
+        """The values of a wanted column."""
+        values = self._table.column(name)
+        return [values[row] for row in self._rows]
+
+    def numbers(self, columns: Sequence[str]) -> Array:
+        """Numbers of some columns, shape (rows, columns)."""
+        return self._table.numbers(columns)[self._rows]
+
+    def number(self, column: str) -> Array:
+        """The numbers of one column, shape (rows,)."""
+        return self.numbers([column])[:, 0]
