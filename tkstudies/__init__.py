@@ -26,6 +26,7 @@ _HOMES = {
     "sort_rows": "analysis.tables.sort",
     "feature_rows": "analysis.histograms.features",
     "principal_components": "analysis.multivariate.pca",
+    "suspects": "analysis.multivariate.suspects.python",
 }
 """Public functions, and where they are: imported when asked for, as every command imports this package."""
 

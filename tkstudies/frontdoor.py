@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "features": "histograms -> one wide row of numbers per (run, reco)",
     },
     "Study": {
+        "suspects": "which rows deserve a second look, and what stands out in them",
         "pca": "principal components, Hotelling T2 and residuals",
         "outliers": "rows that differ from the others: five detectors",
         "embed": "a t-SNE map of features or components",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import weakref
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, nan
 from tempfile import SpooledTemporaryFile, gettempdir
@@ -25,16 +26,24 @@ class LineStore:
 
     def __init__(self) -> None:
         self._file = _temporary_file(self)
+        self._starts = array("Q", [0])
 
     def add(self, line: bytes) -> None:
         """Add a line, given without its end."""
         _write(self._file, line + b"\n")
+        self._starts.append(self._starts[-1] + len(line) + 1)
 
     def __iter__(self) -> Iterator[bytes]:
         """The lines, without their ends."""
         self._file.seek(0)
         for line in self._file:
             yield line[:-1]
+
+    def pick(self, places: Iterable[int]) -> Iterator[bytes]:
+        """Some lines in an order of one's own, by their places from 0."""
+        for place in places:
+            self._file.seek(self._starts[place])
+            yield self._file.read(self._starts[place + 1] - self._starts[place] - 1)
 
 
 def _as_float(value: Any) -> float:

@@ -24,6 +24,9 @@ COMMON = 0.95
 
 MOST_SIGMAS = 100.0
 
+LOUDEST, LOUD_PLOTS, QUIET = 30.0, 5, 6.5
+"""For the subsystem: the five loudest plots of each, in standard deviations up to 30; below 6.5 it says little."""
+
 
 class Finding(NamedTuple):
     """One thing that stands out.
@@ -143,13 +146,21 @@ def _missing(stratum: Stratum, row: int, shown: Shown) -> list[Finding]:
 def loudest_subsystem(deviations: Array, features: Sequence[str]) -> str:
     """The subsystem in which the largest changes are.
 
+    What happens to pixel or strip shows in the tracks too: tracking alone is meant if neither of them says much.
+
     Args:
         deviations: In standard deviations, shape (features,).
     """
-    sums: dict[str, list[float]] = {}
-    for place in np.argsort(-np.abs(deviations), kind="stable"):
-        sums.setdefault(subsystem(features[place]), []).append(min(abs(float(deviations[place])), MOST_SIGMAS))
-    return max(sums, key=lambda name: sum(sums[name][:MOST]))
+    of_plots: dict[str, dict[str, float]] = {}
+    for feature, size in zip(features, np.minimum(np.abs(deviations), LOUDEST).tolist(), strict=True):
+        plots = of_plots.setdefault(subsystem(feature), {})
+        plot = plot_of(feature) or feature
+        plots[plot] = max(plots.get(plot, 0.0), size)
+    loudness = {name: sum(sorted(plots.values())[-LOUD_PLOTS:]) / LOUD_PLOTS for name, plots in of_plots.items()}
+    detectors = {name: loud for name, loud in loudness.items() if name != "tracking"}
+    if not detectors or (max(detectors.values()) < QUIET and "tracking" in loudness):
+        return "tracking"
+    return max(sorted(detectors), key=lambda name: detectors[name])
 
 
 def deviations_of(stratum: Stratum, row: int) -> Array:

@@ -1,0 +1,203 @@
+"""The rows with what is said of them, the most unusual first; and what is said of all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tkstudies import console
+from tkstudies.analysis.multivariate.pca import KEPT
+from tkstudies.analysis.multivariate.suspects.judge import Judge, Verdict, in_order
+from tkstudies.analysis.multivariate.suspects.known import Known
+from tkstudies.jsonl import decode
+from tkstudies.records import Record, find_row_key, number
+
+COLUMNS = (
+    "rank", "score", "p_value", "flagged_by", "subsystem", "findings", "finding_features", "finding_sigmas",
+    "low_statistics", "not_judged",
+)  # fmt: skip
+LABELS = tuple(dict.fromkeys(["run_number", "reco", "lumisection_number", *KEPT]))
+
+RARE = 0.01
+
+LINKS = {
+    "oms_link": "https://cmsoms.cern.ch/cms/runs/report?cms_run={run}",
+    "runregistry_link": "https://cmsrunregistry.web.cern.ch/offline/datasets/global?run_number={run}",
+    "dqm_link": "https://cmsweb.cern.ch/dqm/{kind}/start?runnr={run}",
+}
+"""Addresses for people."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the result looks.
+
+    Attributes:
+        keep_all: All columns stay beside the result, not only keys and labels.
+        top: Only so many rows.
+        in_input_order: As the rows came, not by score.
+        by_run: One row a run.
+        fdr: Add q_value.
+        links: Add addresses.
+        known: What is known already.
+    """
+
+    keep_all: bool = False
+    top: int | None = None
+    in_input_order: bool = False
+    by_run: bool = False
+    fdr: bool = False
+    links: bool = False
+    known: Known | None = None
+
+
+def rows(judge: Judge, shape: Shape, replaced: set[str]) -> Iterator[Record]:
+    """The rows to report.
+
+    Args:
+        replaced: Gets the columns of the input that gave way to ours.
+    """
+    verdicts = judge.verdicts[: judge.table.reported]
+    order = in_order(verdicts)
+    ranks = {row: rank for rank, row in enumerate(order, start=1) if verdicts[row].score is not None}
+    q_values = benjamini_hochberg([verdict.p_value for verdict in verdicts]) if shape.fdr else None
+    if shape.by_run:
+        yield from list(_runs(judge, verdicts, shape))[: shape.top]
+        return
+    shown = sorted(order[: shape.top]) if shape.in_input_order else order[: shape.top]
+    for row, line in zip(shown, judge.table.lines.pick(shown), strict=True):
+        record = decode(line)
+        added = _columns(verdicts[row], ranks.get(row))
+        if q_values is not None:
+            added["q_value"] = q_values[row]
+        if shape.known is not None:
+            key = find_row_key(*map(record.get, ("run_number", "reco", "lumisection_number")))
+            added["known"], added["known_is_worse"] = shape.known.about(key, verdicts[row])
+        if shape.links:
+            added.update(_links(int(judge.table.runs[row]), record.get("reco")))
+        replaced.update(added.keys() & record.keys())
+        kept = record if shape.keep_all else {name: record[name] for name in LABELS if name in record}
+        yield {**{name: value for name, value in kept.items() if name not in added}, **added}
+
+
+def _columns(verdict: Verdict, rank: int | None) -> Record:
+    told = [finding for finding in verdict.findings if finding.feature]
+    return {
+        "rank": rank,
+        "score": _rounded(verdict.score),
+        "p_value": _rounded(verdict.p_value),
+        "flagged_by": verdict.flagged_by,
+        "subsystem": verdict.subsystem,
+        "findings": [finding.text for finding in verdict.findings],
+        "finding_features": [finding.feature for finding in told],
+        "finding_sigmas": [None if finding.sigmas is None else round(finding.sigmas, 1) for finding in told],
+        "low_statistics": verdict.low_statistics,
+        "not_judged": verdict.reason,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")
+
+
+def _links(run: int, reco: Any) -> Record:
+    kind = "online" if reco == "online" else "offline"
+    return {name: link.format(run=run, kind=kind) if run else None for name, link in LINKS.items()}
+
+
+def _runs(judge: Judge, verdicts: Sequence[Verdict], shape: Shape) -> Iterator[Record]:
+    """One row a run: the mean score of its rows, and what is said of the most unusual one."""
+    of_runs: dict[int, list[Verdict]] = {}
+    for run, verdict in zip(judge.table.runs.tolist(), verdicts, strict=False):
+        of_runs.setdefault(run, []).append(verdict)
+    means = {}
+    for run, members in of_runs.items():
+        scores = [verdict.score for verdict in members if verdict.score is not None]
+        means[run] = sum(scores) / len(scores) if scores else None
+    order = sorted(of_runs, key=lambda run: (means[run] is None, -(means[run] or 0.0), run))
+    for rank, run in enumerate(order, start=1):
+        members = of_runs[run]
+        first = members[in_order(members)[0]]
+        mean = means[run]
+        judged = sum(verdict.score is not None for verdict in members)
+        yield {
+            "run_number": run or None,
+            **_columns(first, None if mean is None else rank),
+            "score": _rounded(mean),
+            "rows_judged": judged,
+            "rows_flagged": sum(verdict.flagged_by is not None for verdict in members),
+            **(_links(run, None) if shape.links else {}),
+        }
+
+
+def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
+    """For each p-value the share of false ones among all that are at least as small.
+
+    >>> benjamini_hochberg([0.01, None, 0.04, 0.03])
+    [0.03, None, 0.04, 0.04]
+
+    Source: Benjamini and Hochberg, J. R. Statist. Soc. B 57 (1995) 289.
+    """
+    places = [place for place, value in enumerate(p_values) if value is not None]
+    values = np.array([p_values[place] for place in places], dtype=float)
+    order = np.argsort(-values, kind="stable")
+    scaled = values[order] * len(values) / np.arange(len(values), 0, -1)
+    result: list[float | None] = [None] * len(p_values)
+    for place, value in zip(order.tolist(), np.minimum.accumulate(scaled).tolist(), strict=True):
+        result[places[place]] = _rounded(min(value, 1.0))
+    return result
+
+
+def summary(judge: Judge) -> list[str]:
+    """What a user should know, in a few lines."""
+    told, table = judge.told, judge.table
+    verdicts = judge.verdicts[: table.reported]
+    judged = [verdict for verdict in verdicts if verdict.score is not None]
+    noun = "lumisection" if table.is_of_lumisections else "row"
+    lines = [f"{console.counted(len(judged), noun)} judged by {told.good:,} good ones ({told.rule.text})"]
+    if not told.rule.is_known:
+        lines[0] = f"{console.counted(len(judged), noun)} judged; {told.rule.text}: all rows are compared with each other"
+    for reason, count in sorted(told.not_judged.items(), key=lambda item: -item[1]):
+        lines.append(f"  {count:,} not judged: {reason}")
+    if len(told.groups) > 1:
+        lines += [f"  compared among themselves: {kind} ({count:,} good)" for kind, count in told.groups.items()]
+    lines.append(f"  {_features(told.features, told.left_out)}")
+    if told.behind and told.rule.is_known:
+        late = ": expect 7 to 11 % of good rows at p <= 0.05" if told.behind >= 20 else ""
+        lines.append(f"  the last good run is {console.counted(told.behind, 'run')} back{late}")
+    rare = [verdict for verdict in judged if verdict.p_value is not None and verdict.p_value <= RARE]
+    chance = f"chance would give {RARE * len(judged):.0f}"
+    lines.append(f"  {len(rare):,} beyond 1 in 100 of the good ones ({chance}){_at_stake(judge)}")
+    short = sum(verdict.low_statistics is True for verdict in judged)
+    if short:
+        lines.append(f"  {console.counted(short, noun)} with low statistics (low_statistics): short, which is no fault")
+    return lines
+
+
+def _features(used: int, left_out: dict[str, str]) -> str:
+    text = console.counted(used, "feature")
+    if left_out:
+        text += f"; {len(left_out)} left out ({console.listed(left_out, 3)}): {next(iter(left_out.values()))}"
+    return text
+
+
+def _at_stake(judge: Judge) -> str:
+    """The luminosity of runs with a row beyond 1 in 100."""
+    table = judge.table
+    column = next((name for name in ("recorded_lumi_pb", "recorded_lumi") if name in table.numbers_in), None)
+    if column is None or table.is_of_lumisections:
+        return ""
+    if column == "recorded_lumi" and any(
+        unit not in (None, "pb^{-1}") for unit in set(table.column("recorded_lumi_unit"))
+    ):
+        return ""
+    of_run: dict[int, float] = {}
+    for run, lumi, verdict in zip(
+        table.runs.tolist(), table.number(column).tolist(), judge.verdicts[: table.reported], strict=False
+    ):
+        if verdict.p_value is not None and verdict.p_value <= RARE and number(lumi) is not None:
+            of_run[run] = max(of_run.get(run, 0.0), lumi)
+    return f"; {sum(of_run.values()):,.0f} /pb are in these runs" if of_run else ""
