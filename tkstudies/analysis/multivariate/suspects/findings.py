@@ -48,10 +48,16 @@ class Shown(NamedTuple):
     Attributes:
         features: Names.
         values: Shape (rows, features), in the order of the stratum.
+        level: The same after small groups were shifted to where their host is.
     """
 
     features: Sequence[str]
     values: Array
+    level: Array
+
+    def of_good(self, history: Rows, row: int, place: int) -> Array:
+        """A feature of good rows, where they would be in the group of a row."""
+        return self.level[history, place] + (self.values[row, place] - self.level[row, place])
 
 
 def findings(stratum: Stratum, row: int, history: Rows, shown: Shown) -> list[Finding]:
@@ -79,9 +85,9 @@ def findings(stratum: Stratum, row: int, history: Rows, shown: Shown) -> list[Fi
     for place in told:
         sigmas = float(np.clip(deviations[place], -MOST_SIGMAS, MOST_SIGMAS))
         if typical is None:
-            text = _text(shown.features[place], shown.values[row, place], shown.values[history, place]) + others
+            text = _text(shown.features[place], shown.values[row, place], shown.of_good(history, row, place)) + others
         else:
-            near = shown.values[row, place] - (numbers[0, place])
+            near = shown.values[row, place] - numbers[0, place]
             text = _beside(shown.features[place], shown.values[row, place], near) + others
         found.append(Finding(shown.features[place], sigmas, text))
     return found
@@ -113,7 +119,9 @@ def _number(value: float) -> str:
 
 
 def _range(low: float, high: float) -> str:
-    """Two numbers with so many digits that they differ."""
+    """Two numbers with so many digits that they differ; one if they don't."""
+    if f"{low:.8g}" == f"{high:.8g}":
+        return _number(low)
     for digits in range(3, 9):
         texts = [f"{value:.{digits}g}" for value in (low, high)]
         if texts[0] != texts[1]:

@@ -22,6 +22,7 @@ TRIMMED, TRIM_ROUNDS = 0.05, 3
 
 _NORMAL_90 = 1.645  # 90 % of a normal distribution lie within so many standard deviations
 _FAILED_FIT = 20.0  # standard deviations: a number that isn't a measurement
+_LEAST_VARIANCE = 1e-200
 _CHUNK = 4096  # rows
 
 
@@ -136,14 +137,14 @@ def _centre_and_variance(values: Array, known: NDArray[np.bool_], squared_errors
     count = np.maximum(known.sum(axis=0), 1)
     centre = values.sum(axis=0) / count
     total = np.where(known, (values - centre) ** 2, 0.0).sum(axis=0) / count
-    total = np.maximum(total, np.finfo(float).tiny)
+    total = np.maximum(total, np.maximum((1e-9 * centre) ** 2, _LEAST_VARIANCE))  # all trimmed rows may be equal
     variance = total
     for _ in range(3):
         weights = np.where(known, 1.0 / (variance + squared_errors), 0.0)
-        weights = weights / np.maximum(weights.max(axis=0), np.finfo(float).tiny)  # scales must not matter
-        centre = (weights * values).sum(axis=0) / weights.sum(axis=0)
+        weights = weights / np.maximum(weights.max(axis=0), 1e-300)  # scales must not matter
+        centre = (weights * values).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-300)
         excess = weights**2 * ((values - centre) ** 2 - squared_errors)
-        variance = np.maximum(excess.sum(axis=0) / (weights**2).sum(axis=0), 1e-3 * total)
+        variance = np.maximum(excess.sum(axis=0) / np.maximum((weights**2).sum(axis=0), 1e-300), 1e-3 * total)
     return centre, variance
 
 

@@ -223,7 +223,7 @@ class Judge:
         if not names or len(np.unique(part.runs[is_good])) < FEWEST_RUNS:
             return self._refuse(order, group, names, part.runs[is_good])
         values = values[:, kept]
-        shown = values.copy()
+        shown = values.copy() if group.joined else values
         self._shift(values, order, group, is_good)
         stratum, shown = self._stratum(part, names, values, shown, is_good)
         plan = self._plan()
@@ -276,20 +276,22 @@ class Judge:
             view = lumisections.Conditioned(values, errors, expected, conditions) if conditions.size else (
                 View(values, errors, expected)
             )
-            return Stratum(part.runs, is_good, [view]), Shown(names, shown)
+            return Stratum(part.runs, is_good, [view]), Shown(names, shown, values)
         entries = list(dict.fromkeys(columns_of.plot_of(name) + columns_of.ENTRIES for name in names))
         entries = [name for name in entries if name in self.table.numbers_in]
         if len(entries) > 1:
             share, share_errors = lumisections.shares(part.numbers(entries))
             kept = columns_of.usable(share, is_good, np.zeros((len(share), 0)))
             names = [*names, *(name for name, keep in zip(entries, kept, strict=True) if keep)]
-            values, shown = np.hstack([values, share[:, kept]]), np.hstack([shown, share[:, kept]])
+            same = shown is values
+            values = np.hstack([values, share[:, kept]])
+            shown = values if same else np.hstack([shown, share[:, kept]])
             errors = np.hstack([errors, share_errors[:, kept]])
             if expected is not None:
                 expected = self._expected(part, names)
         view = lumisections.Conditioned(values, errors, expected, conditions)
         near = lumisections.neighbours(part.runs, is_good, np.ones(len(values), dtype=bool))
-        return Stratum(part.runs, is_good, [view, lumisections.Beside(view, near)]), Shown(names, shown)
+        return Stratum(part.runs, is_good, [view, lumisections.Beside(view, near)]), Shown(names, shown, values)
 
     def _expected(self, part: Any, names: list[str]) -> Flags | None:
         """Plots of a detector that was off can't be there: no evidence."""
