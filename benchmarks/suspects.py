@@ -38,12 +38,14 @@ Flags = Any
 class Result:
     """The scores of rows whose truth is known; NaN where a row isn't judged."""
 
-    def __init__(self, records: Sequence[Record], good: Flags, bad: Flags, history: str, *expressions: str, **options: Any):
+    def __init__(
+        self, records: Sequence[Record], good: Flags, bad: Flags, history: str, *expressions: str, **options: Any
+    ):
         start = time.perf_counter()
         with one_thread():
             judge = Judge(jsonl.Given(records), None, Options(expressions, history == "earlier", **options))
             self.rows = list(rows(judge, Shape(in_input_order=True), set()))
-        self.seconds = time.perf_counter() - start
+        self.seconds = time.process_time() - start
         self.score = np.array([_or_nan(row["score"]) for row in self.rows])
         self.p_value = np.array([_or_nan(row["p_value"]) for row in self.rows])
         judged = ~np.isnan(self.score)
@@ -97,7 +99,7 @@ def show(name: str, value: float, must: float | None = None, aim: float | None =
 
 def show_all(title: str, result: Result, goals: dict[str, tuple[float | None, float | None]]) -> None:
     """Print the figures of a set, and how long it took."""
-    print(f"  {title}: {result.good.sum()} good, {result.bad.sum()} bad, {result.seconds:.1f} s")
+    print(f"  {title}: {result.good.sum()} good, {result.bad.sum()} bad, {result.seconds:.1f} s of a core")
     figures = result.figures()
     for name in ("AUC", "r1", "r5", "first 20"):
         must, aim = goals.get(name, (None, None))

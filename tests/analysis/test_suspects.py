@@ -85,7 +85,9 @@ def test_p_is_never_below_what_the_history_can_tell():
 def test_scales_and_shifts_of_features_do_not_matter():
     rows = year()
     rng = random.Random(1)
-    factors = {f"Plot{place}.mean": (10 ** rng.uniform(-9, 9) * rng.choice([-1, 1]), rng.uniform(-5, 5)) for place in range(12)}
+    factors = {
+        f"Plot{place}.mean": (10 ** rng.uniform(-9, 9) * rng.choice([-1, 1]), rng.uniform(-5, 5)) for place in range(12)
+    }
     other = [
         {name: value * factors[name][0] + factors[name][1] * abs(factors[name][0]) if name in factors else value
          for name, value in row.items()}
@@ -113,7 +115,10 @@ def test_good_rows_do_not_notice_the_others(history):
     options = Options(earlier=history == "earlier")
     judges = [Judge(jsonl.Given(some), None, options) for some in (rows, [row for row in rows if not row["is_bad"]])]
     all_rows, alone = (
-        {run: (verdict.score, verdict.p_value) for run, verdict in zip(judge.table.runs.tolist(), judge.verdicts, strict=True)}
+        {
+            run: (verdict.score, verdict.p_value)
+            for run, verdict in zip(judge.table.runs.tolist(), judge.verdicts, strict=True)
+        }
         for judge in judges
     )
     assert len(alone) > 150
@@ -142,7 +147,7 @@ def test_labels_are_no_features():
         row.update({"label": grade, "label.1": grade, "copy": grade, "fill_number": row["run_number"] // 7})
     with_labels = suspects(rows, good=["label <= 0"], features=["*"])
     without = suspects(
-        [{name: value for name, value in row.items() if name not in ("label.1", "copy", "fill_number")} for row in rows],
+        [{name: row[name] for name in row if name not in ("label.1", "copy", "fill_number")} for row in rows],
         good=["label <= 0"], features=["Plot*"],
     )  # fmt: skip
     assert [row["score"] for row in with_labels] == [row["score"] for row in without]
@@ -162,7 +167,10 @@ def test_missing_plots_are_named():
         rows[50][f"Plot{place}.mean"] = None
     found = by_run(suspects(rows))[1150]
     assert found["flagged_by"] == "missing"
-    assert found["findings"] == ["Plot0 is missing", "Plot1 is missing", "Plot10 is missing"] or len(found["findings"]) == 3
+    assert (
+        found["findings"] == ["Plot0 is missing", "Plot1 is missing", "Plot10 is missing"]
+        or len(found["findings"]) == 3
+    )
     assert found["finding_sigmas"] == [None] * 3
 
 
@@ -195,8 +203,21 @@ def test_entries_tell_how_well_a_number_is_measured():
 
 
 def certified(run, **changed):
-    statuses = {"pixel": "GOOD", "strip": "Good", "tracking": "GOOD", "rda_state": "COMPLETED", "run_class_name": "Collisions18"}
-    return {"run_number": run, "reco": "prompt", "Hits.mean": 14 + run % 7 / 10, "rda_name": "/Prompt/C18/DQM", **statuses, **changed}
+    statuses = {
+        "pixel": "GOOD",
+        "strip": "Good",
+        "tracking": "GOOD",
+        "rda_state": "COMPLETED",
+        "run_class_name": "Collisions18",
+    }
+    return {
+        "run_number": run,
+        "reco": "prompt",
+        "Hits.mean": 14 + run % 7 / 10,
+        "rda_name": "/Prompt/C18/DQM",
+        **statuses,
+        **changed,
+    }
 
 
 @pytest.mark.parametrize(
@@ -276,14 +297,18 @@ def test_since_begins_anew():
     rows = year(runs=200, bad_part=0)
     for row in rows[100:]:
         row.update({name: row[name] + 30 for name in row if name.startswith("Plot")})
-    late = [row["p_value"] for row in suspects(rows, history="earlier", since=rows[100]["run_number"]) if row["run_number"] >= 1300]
+    late = [
+        row["p_value"]
+        for row in suspects(rows, history="earlier", since=rows[100]["run_number"])
+        if row["run_number"] >= 1300
+    ]
     assert np.mean(np.array(late) <= 0.05) < 0.1
     without = by_run(suspects(rows, history="earlier"))
     assert np.mean([without[1300 + 3 * n]["p_value"] <= 0.05 for n in range(10)]) >= 0.7
 
 
 def test_too_few_good_rows_are_refused():
-    with pytest.raises(InputError, match="9 good rows .* too few to learn from"):
+    with pytest.raises(InputError, match=r"9 good rows .* too few to learn from"):
         suspects([certified(run) for run in range(1, 10)])
     with pytest.raises(InputError, match="no good row to learn from"):
         suspects([certified(run, tracking="BAD") for run in range(1, 50)])
@@ -321,7 +346,13 @@ def lumisection_rows(runs=20, sections=40, seed=3):
             for plot in range(5):
                 entries = int(1000 * pileup * (0.3 if faulty and plot == 2 else 1))
                 value = 20 + 0.1 * pileup + of_run + rng.normal(0, 3 / np.sqrt(entries))
-                row.update({f"P{plot}.entries": entries, f"P{plot}.mean": value + (0.8 if faulty and plot == 1 else 0), f"P{plot}.rms": 3.0 + rng.normal(0, 0.01)})
+                row.update(
+                    {
+                        f"P{plot}.entries": entries,
+                        f"P{plot}.mean": value + (0.8 if faulty and plot == 1 else 0),
+                        f"P{plot}.rms": 3.0 + rng.normal(0, 0.01),
+                    }
+                )
             rows.append(row)
     rows[5 * sections + 10]["init_lumi"] = 10.0
     return rows

@@ -1,4 +1,4 @@
-"""Which runs and lumisections deserve a second look: good rows are learned, and all rows judged by how unusual they are.
+"""Which runs and lumisections deserve a second look: what good ones look like, and how unusual the others are.
 
 ``judge`` puts it together: a table (``table``) with good rows (``good``) in groups that are never mixed (``groups``),
 their features (``features``), models of good rows (``fit``) that judge rows they haven't seen (``scores``), on the

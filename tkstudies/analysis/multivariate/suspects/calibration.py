@@ -42,8 +42,8 @@ class Calibrated:
     @classmethod
     def empty(cls, rows: int) -> Calibrated:
         """No score yet."""
-        none = np.zeros(rows, dtype=np.int64)
-        return cls(np.full(rows, np.nan), none, np.full(rows, np.nan), none.copy())
+        scores, p_values = np.full((2, rows), np.nan)
+        return cls(scores, np.zeros(rows, dtype=np.int64), p_values, np.zeros(rows, dtype=np.int64))
 
     def put(self, where: Rows, part: Calibrated) -> None:
         """Fill in the scores of some rows."""
@@ -51,21 +51,22 @@ class Calibrated:
         self.p_value[where], self.history[where] = part.p_value, part.history
 
 
-def calibrate(raws: Sequence[RawScores], rows: Rows, history: Rows) -> Calibrated:
+def calibrate(raws: Sequence[RawScores], rows: Rows, history: Rows, counted: Rows) -> Calibrated:
     """Bring the scores of rows that share a history to the scale of that history.
 
     Args:
         raws: Scores of all rows, by view.
         rows: The rows to bring to scale.
-        history: The rows that they are compared with, none of the same run.
+        history: Good rows that give the scale, none of the same run.
+        counted: Rows that p-values count: the same, unless nobody knows which rows are good.
     """
     if len(history) < LEAST_HISTORY:
         return Calibrated.empty(len(rows))
     scores, measures = _on_scale(raws, rows, history)
-    others = np.sort(_on_scale(raws, history, history)[0])
+    others = np.sort(_on_scale(raws, counted, history)[0])
     above = len(others) - np.searchsorted(others, scores, side="left")
-    p_values = (1.0 + above) / (1.0 + len(others))
-    return Calibrated(scores, measures, p_values, np.full(len(rows), len(history)))
+    p_values: Array = (1.0 + above) / (1.0 + len(others))
+    return Calibrated(scores, measures, p_values, np.full(len(rows), len(others)))
 
 
 def _on_scale(raws: Sequence[RawScores], rows: Rows, history: Rows) -> tuple[Array, Rows]:

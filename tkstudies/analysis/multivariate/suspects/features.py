@@ -30,13 +30,7 @@ _NEVER = (
 )  # fmt: skip
 """Sizes of a run and conditions: features only where they are named in full."""
 
-_ERRORS = {
-    ".mean": 1.0,
-    ".rms": np.sqrt(0.5),
-    ".median": 1.25,
-    ".q10": 1.7,
-    ".q90": 1.7,
-}
+_ERRORS = {".mean": 1.0, ".rms": np.sqrt(0.5), ".median": 1.25, ".q10": 1.7, ".q90": 1.7}
 """Standard error of a statistic in units of rms/sqrt(entries)."""
 
 _ERRORS_OF_SHAPE = {".skewness": 6.0, ".kurtosis": 24.0}
@@ -47,9 +41,9 @@ _STRIP_WORDS = ("ston", "ccpercm", "fed", "apv", "fiber", "clust_on", "clust_off
 _TRACKING_WORDS = ("seeds", "tracks", "track", "vertices")
 
 
-def candidates(columns: Iterable[str], patterns: Sequence[str], excluded: Collection[str], shapes: Sequence[str]) -> (
-    list[str]
-):
+def candidates(
+    columns: Iterable[str], patterns: Sequence[str], excluded: Collection[str], shapes: Sequence[str]
+) -> list[str]:
     """Columns that may be features, in the order given.
 
     Args:
@@ -188,8 +182,8 @@ def subsystem(feature: str) -> str:
     if collection in ("pixel", "strip"):
         return collection
     for found, tokens in _SUBSYSTEMS.items():
-        if any(word.startswith(tokens) or word.endswith("pixel") for word in words):
-            return found if not words[-2:-1] == ["pixel"] else "pixel"
+        if any(word.startswith(tokens) or word.endswith(("pixel", "roc")) for word in words):
+            return found
     if any(word in name for word in _STRIP_WORDS):
         return "strip"
     return "tracking"

@@ -24,8 +24,8 @@ COMMON = 0.95
 
 MOST_SIGMAS = 100.0
 
-LOUDEST, LOUD_PLOTS, QUIET = 30.0, 5, 6.5
-"""For the subsystem: the five loudest plots of each, in standard deviations up to 30; below 6.5 it says little."""
+LOUDEST, QUIET, QUIET_IF_SHORT = 20.0, 6.0, 15.0
+"""For the subsystem: above 20 standard deviations all are equally loud; below 6 (15 in a short run) they say little."""
 
 
 class Finding(NamedTuple):
@@ -79,7 +79,7 @@ def findings(stratum: Stratum, row: int, history: Rows, shown: Shown) -> list[Fi
         deviations = np.where(np.isnan(numbers[0]), 0.0, projected / np.sqrt(np.diag(model.precision)))
         others = ", given all other plots"
     order = np.argsort(-np.abs(deviations), kind="stable")[:MOST]
-    told = [place for place in order if abs(deviations[place]) >= TELLING] or list(order[:1])
+    told = [place for place in order.tolist() if abs(deviations[place]) >= TELLING] or order[:1].tolist()
     typical = view.typical(np.array([row]))
     found = []
     for place in told:
@@ -151,24 +151,24 @@ def _missing(stratum: Stratum, row: int, shown: Shown) -> list[Finding]:
     ]
 
 
-def loudest_subsystem(deviations: Array, features: Sequence[str]) -> str:
+def loudest_subsystem(deviations: Array, features: Sequence[str], is_short: bool = False) -> str:
     """The subsystem in which the largest changes are.
 
-    What happens to pixel or strip shows in the tracks too: tracking alone is meant if neither of them says much.
+    What happens to pixel or strip shows in the tracks too, so tracking is meant if neither of them says much; the
+    pixel detector, where both are loud. In a short run everything varies more, and more is needed.
 
     Args:
         deviations: In standard deviations, shape (features,).
     """
-    of_plots: dict[str, dict[str, float]] = {}
+    loudness: dict[str, float] = {}
     for feature, size in zip(features, np.minimum(np.abs(deviations), LOUDEST).tolist(), strict=True):
-        plots = of_plots.setdefault(subsystem(feature), {})
-        plot = plot_of(feature) or feature
-        plots[plot] = max(plots.get(plot, 0.0), size)
-    loudness = {name: sum(sorted(plots.values())[-LOUD_PLOTS:]) / LOUD_PLOTS for name, plots in of_plots.items()}
-    detectors = {name: loud for name, loud in loudness.items() if name != "tracking"}
-    if not detectors or (max(detectors.values()) < QUIET and "tracking" in loudness):
+        name = subsystem(feature)
+        loudness[name] = max(loudness.get(name, 0.0), size)
+    detectors = {name: loudness[name] for name in ("pixel", "strip") if name in loudness}
+    quiet = QUIET_IF_SHORT if is_short else QUIET
+    if not detectors or (max(detectors.values()) < quiet and "tracking" in loudness):
         return "tracking"
-    return max(sorted(detectors), key=lambda name: detectors[name])
+    return max(detectors, key=lambda name: detectors[name])
 
 
 def deviations_of(stratum: Stratum, row: int) -> Array:

@@ -11,19 +11,13 @@ from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects import features as columns_of
 from tkstudies.analysis.multivariate.suspects import good, groups, lumisections
-from tkstudies.analysis.multivariate.suspects.findings import (
-    Finding,
-    Shown,
-    deviations_of,
-    findings,
-    loudest_subsystem,
-)
+from tkstudies.analysis.multivariate.suspects.findings import Finding, Shown, deviations_of, findings, loudest_subsystem
 from tkstudies.analysis.multivariate.suspects.fit import TRIMMED
-from tkstudies.analysis.multivariate.suspects.strata import Plan, Stratum, View
+from tkstudies.analysis.multivariate.suspects.strata import UNUSUAL, Plan, Stratum, View
 from tkstudies.analysis.multivariate.suspects.table import Table
 from tkstudies.errors import InputError, UsageError
 from tkstudies.jsonl import Records
-from tkstudies.records import number, whole
+from tkstudies.records import whole
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -36,7 +30,6 @@ FEWEST = 10
 """Good rows without which nothing is judged."""
 
 FEWEST_RUNS = 5
-UNLABELLED_TRIM = 0.25
 SHORT = 0.1
 """Part of the entries that are usual, below which a run is short."""
 
@@ -166,7 +159,9 @@ class Judge:
         usable = (table.runs > 0) & ~self._low
         places = np.flatnonzero(usable)
         learned = self.good & usable
-        kinds = groups.kinds([rows[row] for row in places], list(learned[places]), self.options.since, self.options.group_by)
+        kinds = groups.kinds(
+            [rows[row] for row in places], list(learned[places]), self.options.since, self.options.group_by
+        )
         self._kind_of = dict(zip(places.tolist(), kinds, strict=True))
         divided, too_small = groups.divide(kinds, list(learned[places]), self._least())
         for kind, count in too_small.items():
@@ -198,9 +193,9 @@ class Judge:
             size = self.table.number(column)
         else:
             entries = [name for name in self.table.numbers_in if name.endswith(columns_of.ENTRIES)]
-            size = np.exp(np.log(np.maximum(self.table.numbers(entries), 0.5)).mean(axis=1)) if entries else None
-        if size is None:
-            return low
+            if not entries:
+                return low
+            size = np.exp(np.log(np.maximum(self.table.numbers(entries), 0.5)).mean(axis=1))
         order = np.argsort(self.table.runs, kind="stable")
         low[order] = lumisections.is_low(size[order], self.table.runs[order], self.good[order])
         for row in np.flatnonzero(low):
@@ -228,9 +223,11 @@ class Judge:
         stratum, shown = self._stratum(part, names, values, shown, is_good)
         plan = self._plan()
         stratum.run(plan)
+        if not self.rule.is_known:
+            stratum.learn_from_the_usual(plan)
         self.told.groups[group.kind.text] = int(is_good.sum())
         self.told.features = max(self.told.features, len(names))
-        self._read_off(stratum, order, shown, plan)
+        self._read_off(stratum, order, shown)
 
     def _refuse(self, order: Rows, group: groups.Group, names: list[str], good_runs: Rows) -> None:
         runs = len(np.unique(good_runs))
@@ -247,7 +244,7 @@ class Judge:
         return rows[sorted(range(len(rows)), key=keys.__getitem__)]
 
     def _plan(self) -> Plan:
-        trimmed = TRIMMED if self.rule.is_known else UNLABELLED_TRIM
+        trimmed = TRIMMED if self.rule.is_known else UNUSUAL
         if self.table.is_of_lumisections:
             size, runs = lumisections.HISTORY, lumisections.LEAST_RUNS
             return Plan(self.options.earlier, self.options.seed, trimmed, size, runs)
@@ -264,7 +261,9 @@ class Judge:
                 shift = _median(values[host & is_good]) - _median(values[mine & is_good])
             values[mine] += np.where((known >= groups.LEAST_TO_SHIFT) & ~np.isnan(shift), shift, 0.0)
 
-    def _stratum(self, part: Any, names: list[str], values: Array, shown: Array, is_good: Flags) -> tuple[Stratum, Shown]:
+    def _stratum(
+        self, part: Any, names: list[str], values: Array, shown: Array, is_good: Flags
+    ) -> tuple[Stratum, Shown]:
         errors = columns_of.errors(part, names, is_good)
         expected = self._expected(part, names)
         conditions = part.numbers(self._condition_columns())
@@ -273,8 +272,10 @@ class Judge:
                 with np.errstate(invalid="ignore", divide="ignore"):
                     conditions[:, place] = np.where(conditions[:, place] > 0, np.log(conditions[:, place]), np.nan)
         if not self.table.is_of_lumisections:
-            view = lumisections.Conditioned(values, errors, expected, conditions) if conditions.size else (
-                View(values, errors, expected)
+            view = (
+                lumisections.Conditioned(values, errors, expected, conditions)
+                if conditions.size
+                else (View(values, errors, expected))
             )
             return Stratum(part.runs, is_good, [view]), Shown(names, shown, values)
         entries = list(dict.fromkeys(columns_of.plot_of(name) + columns_of.ENTRIES for name in names))
@@ -303,7 +304,7 @@ class Judge:
             return None
         return ~np.column_stack([off[columns_of.subsystem(name)] for name in names])
 
-    def _read_off(self, stratum: Stratum, order: Rows, shown: Shown, plan: Plan) -> None:
+    def _read_off(self, stratum: Stratum, order: Rows, shown: Shown) -> None:
         calibrated, views = stratum.calibrated, len(stratum.views)
         short = self._short(order, stratum.good)
         histories: dict[int, Rows] = {}
@@ -322,7 +323,7 @@ class Judge:
             verdict.flagged_by = "missing" if measure == 2 * views else ("distance", "largest")[measure % 2]
             run = int(stratum.runs[place])
             if run not in histories:
-                histories = {run: stratum.history(run, plan)}
+                histories = {run: stratum.history(run)}
             verdict.findings = findings(stratum, place, histories[run], shown)
             verdict.subsystem = self._subsystem(stratum, place, verdict, shown)
             if short[place] and not self.table.is_of_lumisections:
@@ -332,7 +333,8 @@ class Judge:
     def _subsystem(stratum: Stratum, place: int, verdict: Verdict, shown: Shown) -> str:
         if verdict.flagged_by == "missing" and verdict.findings:
             return columns_of.subsystem(verdict.findings[0].feature)
-        return loudest_subsystem(deviations_of(stratum, place), shown.features)
+        is_short = bool(verdict.low_statistics)
+        return loudest_subsystem(deviations_of(stratum, place), shown.features, is_short)
 
     def _short(self, order: Rows, is_good: Flags) -> Flags:
         """Runs with less than a tenth of the entries that are usual."""

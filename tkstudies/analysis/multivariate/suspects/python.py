@@ -68,7 +68,9 @@ def suspects(
         from tkstudies.errors import UsageError
 
         raise UsageError(f"history {history!r}: choose all or earlier")
-    options = Options(tuple(good), history == "earlier", tuple(group_by), tuple(features), tuple(conditions), since, seed)
+    options = Options(
+        tuple(good), history == "earlier", tuple(group_by), tuple(features), tuple(conditions), since, seed
+    )
     shape = Shape(keep_all, top, by_run=by_run, fdr=fdr, links=links, known=Known(known) if known is not None else None)
     judging = None if history_from is None else Given(_records(history_from))
     with one_thread():

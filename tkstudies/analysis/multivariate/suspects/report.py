@@ -159,7 +159,9 @@ def summary(judge: Judge) -> list[str]:
     noun = "lumisection" if table.is_of_lumisections else "row"
     lines = [f"{console.counted(len(judged), noun)} judged by {told.good:,} good ones ({told.rule.text})"]
     if not told.rule.is_known:
-        lines[0] = f"{console.counted(len(judged), noun)} judged; {told.rule.text}: all rows are compared with each other"
+        lines[0] = (
+            f"{console.counted(len(judged), noun)} judged; {told.rule.text}: all rows are compared with each other"
+        )
     for reason, count in sorted(told.not_judged.items(), key=lambda item: -item[1]):
         lines.append(f"  {count:,} not judged: {reason}")
     if len(told.groups) > 1:

@@ -60,9 +60,7 @@ def by_folds(runs: Rows, good: NDArray[np.bool_], seed: int) -> Iterator[Judgeme
     fold = np.where(of_good[place] == runs, folds[place], (runs + seed) % count)
     for number in range(count):
         inside = fold == number
-        yield Judgement(
-            np.flatnonzero(good & ~inside), np.flatnonzero(good & inside), np.flatnonzero(~good & inside)
-        )
+        yield Judgement(np.flatnonzero(good & ~inside), np.flatnonzero(good & inside), np.flatnonzero(~good & inside))
 
 
 def walking_forward(runs: Rows, good: NDArray[np.bool_], seed: int) -> Iterator[Judgement]:

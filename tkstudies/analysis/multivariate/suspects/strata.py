@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects import scores
-from tkstudies.analysis.multivariate.suspects.calibration import (
-    HISTORY,
-    Calibrated,
-    GoodRuns,
-    calibrate,
-)
+from tkstudies.analysis.multivariate.suspects.calibration import HISTORY, Calibrated, GoodRuns, calibrate
 from tkstudies.analysis.multivariate.suspects.fit import TRIMMED, Model, RawScores, fit, score
 from tkstudies.analysis.multivariate.suspects.scores import Judgement
 
@@ -24,6 +19,9 @@ Flags = NDArray[np.bool_]
 
 MOST_ROWS = 20_000
 """Good rows that a model is fitted to."""
+
+UNUSUAL = 0.25
+"""Part of the rows that teaches nothing where no label tells good rows."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,7 @@ class Stratum:
         raw: Scores by view.
         models: All models by view; ``model_of`` says which one judged a row, -1 if none.
         calibrated: Scores on the common scale.
+        counted: Rows that p-values count; the good ones if None.
     """
 
     runs: Rows
@@ -89,6 +88,7 @@ class Stratum:
     models: list[list[Model]] = field(default_factory=list)
     model_of: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     calibrated: Calibrated = field(default_factory=lambda: Calibrated.empty(0))
+    counted: Flags | None = None
 
     def run(self, plan: Plan) -> None:
         """Judge all rows."""
@@ -101,6 +101,14 @@ class Stratum:
             if len(judgement.training) and len(judgement.good) + len(judgement.others):
                 self._judge(judgement, plan)
         self._calibrate(plan)
+
+    def learn_from_the_usual(self, plan: Plan) -> None:
+        """Once more, from the rows that were the most usual ones; p-values still count all."""
+        score = np.where(np.isnan(self.calibrated.score), np.inf, self.calibrated.score)
+        usual = np.argsort(score, kind="stable")[: len(score) - int(UNUSUAL * len(score))]
+        self.counted, self.good = self.good, np.zeros(len(score), dtype=bool)
+        self.good[usual] = True
+        self.run(replace(plan, trimmed=TRIMMED))
 
     def _judge(self, judgement: Judgement, plan: Plan) -> None:
         training = drawn(judgement.training, self.runs, plan.seed)
@@ -118,29 +126,39 @@ class Stratum:
 
     def _calibrate(self, plan: Plan) -> None:
         self.calibrated = Calibrated.empty(len(self.runs))
-        self._good = self._good_runs(self.good & (self.model_of >= 0))
-        self._early = self._good_runs(self.good & scores.is_early(self.runs, self.good))
+        self._good = self._histories(self.good, plan)
+        counted = None if self.counted is None else self._histories(self.counted, plan)
         bounds = np.flatnonzero(np.diff(self.runs)) + 1
         for rows in np.split(np.arange(len(self.runs)), bounds):
             rows = rows[self.model_of[rows] >= 0]
             if not len(rows):
                 continue
-            history = self.history(int(self.runs[rows[0]]), plan)
+            run = int(self.runs[rows[0]])
+            history = self._good(run)
+            others = history if counted is None else counted(run)
             for part in (rows[self.good[rows]], rows[~self.good[rows]]):
                 if len(part):
-                    self.calibrated.put(part, calibrate(self.raw, part, history))
+                    self.calibrated.put(part, calibrate(self.raw, part, history, others))
 
-    def _good_runs(self, chosen: Flags) -> GoodRuns:
-        rows = np.flatnonzero(chosen)
-        return GoodRuns(rows, self.runs[rows])
+    def _histories(self, chosen: Flags, plan: Plan) -> Callable[[int], Rows]:
+        """A function from a run to the chosen rows that it is compared with."""
+        known = np.flatnonzero(chosen & (self.model_of >= 0))
+        runs = GoodRuns(known, self.runs[known])
+        early = np.flatnonzero(chosen & scores.is_early(self.runs, chosen))
+        early_runs = GoodRuns(early, self.runs[early])
 
-    def history(self, run: int, plan: Plan) -> Rows:
-        """The good rows that a run is compared with."""
-        if not plan.earlier:
-            return self._good.nearest(run, plan.history, plan.least_runs)
-        if self._good.before(run) < scores.EARLY:
-            return self._early.nearest(run, plan.history, plan.least_runs)
-        return self._good.earlier(run, plan.history, plan.least_runs)
+        def history(run: int) -> Rows:
+            if not plan.earlier:
+                return runs.nearest(run, plan.history, plan.least_runs)
+            if runs.before(run) < scores.EARLY:
+                return early_runs.nearest(run, plan.history, plan.least_runs)
+            return runs.earlier(run, plan.history, plan.least_runs)
+
+        return history
+
+    def history(self, run: int) -> Rows:
+        """The good rows that a run is compared with, once all are judged."""
+        return self._good(run)
 
 
 def drawn(training: Rows, runs: Rows, seed: int, most: int = MOST_ROWS) -> Rows:
