@@ -41,7 +41,7 @@ class Result:
     def __init__(
         self, records: Sequence[Record], good: Flags, bad: Flags, history: str, *expressions: str, **options: Any
     ):
-        start = time.perf_counter()
+        start = time.process_time()
         with one_thread():
             judge = Judge(jsonl.Given(records), None, Options(expressions, history == "earlier", **options))
             self.rows = list(rows(judge, Shape(in_input_order=True), set()))

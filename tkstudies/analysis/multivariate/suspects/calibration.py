@@ -65,7 +65,7 @@ def calibrate(raws: Sequence[RawScores], rows: Rows, history: Rows, counted: Row
     scores, measures = _on_scale(raws, rows, history)
     others = np.sort(_on_scale(raws, counted, history)[0])
     above = len(others) - np.searchsorted(others, scores, side="left")
-    p_values: Array = (1.0 + above) / (1.0 + len(others))
+    p_values = np.asarray((1.0 + above) / (1.0 + len(others)), dtype=np.float64)
     return Calibrated(scores, measures, p_values, np.full(len(rows), len(others)))
 
 

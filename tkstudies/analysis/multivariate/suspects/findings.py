@@ -138,7 +138,7 @@ def _change(value: float, usual: float) -> str:
 
 def _missing(stratum: Stratum, row: int, shown: Shown) -> list[Finding]:
     values = shown.values
-    absent = np.flatnonzero(np.isnan(values[row]))
+    absent = np.flatnonzero(np.isnan(values[row])).tolist()
     common = [place for place in absent if (~np.isnan(values[stratum.good, place])).mean() >= COMMON]
     if len(common) == values.shape[1]:
         return [Finding(shown.features[place], None, "all features are missing") for place in common[:1]]

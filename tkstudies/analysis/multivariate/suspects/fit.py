@@ -128,7 +128,7 @@ def _fit(values: Array, errors: Array) -> Model:
     model = Model(centre, variance, np.zeros_like(centre), np.eye(len(centre)), absence)
     standardised = model.standardised(values, errors)
     offset = standardised.mean(axis=0)
-    precision: Array = np.linalg.inv(shrunk_covariance(standardised - offset))
+    precision = np.asarray(np.linalg.inv(shrunk_covariance(standardised - offset)), dtype=np.float64)
     return Model(centre, variance, offset, precision, absence)
 
 

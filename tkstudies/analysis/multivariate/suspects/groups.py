@@ -51,7 +51,7 @@ class Kind(NamedTuple):
         return ", ".join(str(part) for part in parts if part is not None) or "all rows"
 
 
-def kinds(rows: Sequence[Record], good: Sequence[bool], since: int | None, by: Iterable[str] = ()) -> list[Kind]:
+def kinds(rows: Iterable[Record], good: Sequence[bool], since: int | None, by: Iterable[str] = ()) -> list[Kind]:
     """The kind of each row.
 
     Args:

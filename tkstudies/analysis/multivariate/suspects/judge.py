@@ -120,12 +120,11 @@ class Judge:
         self.table = Table(records, judging, (*looked_at, *(chosen.columns if chosen else ())))
         self.rule = chosen or good.usual(self.table.has)
         self._check()
-        rows = [self.table.record(row) for row in range(len(self.table))]
         has_run = self.table.runs > 0
-        self.good: Flags = np.array([self.rule.holds(row) for row in rows], dtype=bool) & has_run
-        self.verdicts = [Verdict() for _ in rows]
+        self.good: Flags = np.array([self.rule.holds(row) for row in self.table.records()], dtype=bool) & has_run
+        self.verdicts = [Verdict() for _ in range(len(self.table))]
         self.told = Told(self.rule)
-        self._judge(rows)
+        self._judge()
         self._tell()
 
     def _check(self) -> None:
@@ -139,7 +138,7 @@ class Judge:
             if column not in self.table.numbers_in:
                 raise UsageError(f"--condition {column}: no row has a number in it")
 
-    def _judge(self, rows: list[dict[str, Any]]) -> None:
+    def _judge(self) -> None:
         table = self.table
         for row in np.flatnonzero(table.runs <= 0):
             self.verdicts[row].reason = "no run_number"
@@ -160,7 +159,7 @@ class Judge:
         places = np.flatnonzero(usable)
         learned = self.good & usable
         kinds = groups.kinds(
-            [rows[row] for row in places], list(learned[places]), self.options.since, self.options.group_by
+            map(table.record, places.tolist()), list(learned[places]), self.options.since, self.options.group_by
         )
         self._kind_of = dict(zip(places.tolist(), kinds, strict=True))
         divided, too_small = groups.divide(kinds, list(learned[places]), self._least())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,10 @@ class Table:
     def record(self, row: int) -> dict[str, Any]:
         """The wanted columns of a row."""
         return {column: self._values[row][place] for column, place in self._places.items()}
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The same of all rows."""
+        return map(self.record, range(len(self)))
 
     def numbers(self, columns: Sequence[str]) -> Array:
         """Numbers of some columns, NaN where there is none, shape (rows, columns)."""
