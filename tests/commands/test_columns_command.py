@@ -35,6 +35,10 @@ STAGES = [  # what the catalogue calls it, arguments; the output is NAME.jsonl, 
     ("pca", "pca", "filter.jsonl", "--keep", "all", "--loadings", "pca_--loadings.jsonl"),
     ("outliers", "outliers", "-m", "lof", "-m", "one-class-svm", "pca.jsonl"),
     ("embed", "embed", "pca.jsonl"),
+    ("suspects", "suspects", "filter.jsonl"),
+    ("suspects", "suspects", "filter.jsonl", "--fdr", "--links", "--known", "suspects.jsonl"),
+    ("suspects --by", "suspects", "filter.jsonl", "--by", "run"),
+    ("suspects", "suspects", "sections.jsonl"),
     ("rank", "rank", "--by", "both", "pca.jsonl"),
     ("rank", "rank", "--prefer-used", "doctor_runs.jsonl", "pca.jsonl"),
     ("rank", "rank", "lumisections.jsonl"),
@@ -68,7 +72,7 @@ STAGES = [  # what the catalogue calls it, arguments; the output is NAME.jsonl, 
     ("columns FILE", "columns", "runreg.jsonl"),
 ]  # fmt: skip
 BESIDE = ("pca --loadings", "dqm --errors")
-ADDING = ("merge", "label", "filter", "pca", "outliers", "embed", "trackingmap")
+ADDING = ("merge", "label", "filter", "suspects", "pca", "outliers", "embed", "trackingmap")
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
 IS_OF_TYPE = {
@@ -90,6 +94,14 @@ def rows_of_lumisections(recorded):
     ]
 
 
+def sections_with_features():
+    return [
+        {"run_number": run, "lumisection_number": number, "is_bad": False, "Hits.mean": 14 + (run * number) % 7 / 10}
+        for run in range(317291, 317311)
+        for number in range(1, 5)
+    ]
+
+
 @pytest.fixture
 def written(live, tkstudies, tmp_path, monkeypatch):
     """What each stage writes, once for all tests."""
@@ -97,6 +109,7 @@ def written(live, tkstudies, tmp_path, monkeypatch):
     if not _written:
         live.write_cookies(tmp_path / "cookies.txt")
         (tmp_path / "lumisections.jsonl").write_text(to_lines(rows_of_lumisections(1.5)))
+        (tmp_path / "sections.jsonl").write_text(to_lines(sections_with_features()))
         (tmp_path / "others.jsonl").write_text(to_lines(rows_of_lumisections(2.5)))
         for name, *arguments in STAGES:
             if "few.jsonl" in arguments:

@@ -162,3 +162,33 @@ def test_the_notebook_runs_on_the_quick_start(quickstart, tmp_path, monkeypatch)
     by_t2 = sorted(rows(quickstart, "pca.jsonl"), key=lambda row: -row["t2"])
     table = next(output["data"]["text/plain"] for output in reversed(outputs) if "text/html" in output["data"])
     assert str(by_t2[0]["run_number"]) in table
+
+
+def test_the_morning(tmp_path, shell):
+    result = shell(f"{EXAMPLES}/morning.sh", cwd=ROOT, TKSTUDIES_REPLAY="cassettes", STUDY=str(tmp_path / "morning"))
+    assert result.returncode == 0, result.stderr
+    found = rows(tmp_path / "morning", "suspects.jsonl")
+    assert len(found) == len(rows(tmp_path / "morning", "new.jsonl")) == 8
+    assert (found[0]["run_number"], found[0]["subsystem"]) == (318816, "pixel")
+    assert any(text.startswith("Hits.Pixel.mean 1.66; 90 % of good rows: 3.2") for text in found[0]["findings"])
+    assert "\n318816," in result.stdout
+    assert "8 rows judged by 35 good ones" in result.stderr
+
+
+def test_a_campaign_against_its_own_prompt(tmp_path, shell):
+    result = shell(f"{EXAMPLES}/rereco.sh", cwd=ROOT, TKSTUDIES_REPLAY="cassettes", STUDY=str(tmp_path / "rereco"))
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[1] == "run_number,column,left,right"
+    assert {line.split(",")[0] for line in lines[2:]} <= {"317291", "317292", "317297"}
+    assert any(line.startswith("317291,Hits.Pixel.mean,3.29215,3.24022") for line in lines)
+
+
+def test_suspects_of_the_quick_start(quickstart, tkstudies):
+    """The worst rows have the stated distortions, and a run that is merely short is told as such."""
+    result = tkstudies("suspects", quickstart / "study.jsonl")
+    found = from_lines(result.stdout)
+    assert all(row["is_bad"] for row in found[:15])
+    short = [row for row in found if row["run_number"] == 317295]
+    assert all(row["low_statistics"] for row in short)
+    assert all(row["findings"][0].startswith("short: less than 10 % of the usual entries") for row in short)

@@ -139,6 +139,12 @@ def _centre_and_variance(values: Array, known: NDArray[np.bool_], squared_errors
     total = np.where(known, (values - centre) ** 2, 0.0).sum(axis=0) / count
     total = np.maximum(total, np.maximum((1e-9 * centre) ** 2, _LEAST_VARIANCE))  # all trimmed rows may be equal
     variance = total
+    measured = squared_errors.any(axis=0)
+    if not measured.all():  # without errors all weights are the same
+        if measured.any():
+            part = _centre_and_variance(values[:, measured], known[:, measured], squared_errors[:, measured])
+            centre[measured], variance[measured] = part
+        return centre, variance
     for _ in range(3):
         weights = np.where(known, 1.0 / (variance + squared_errors), 0.0)
         weights = weights / np.maximum(weights.max(axis=0), 1e-300)  # scales must not matter

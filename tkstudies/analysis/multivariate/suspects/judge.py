@@ -33,6 +33,8 @@ FEWEST_RUNS = 5
 SHORT = 0.1
 """Part of the entries that are usual, below which a run is short."""
 
+SHORT_TEXT = "short: less than 10 % of the usual entries, so that everything varies more"
+
 READY = ("bpix_ready", "fpix_ready", "tibtid_ready", "tob_ready", "tecp_ready", "tecm_ready")
 LUMINOSITY = ("recorded_lumi_pb", "recorded_lumi", "init_lumi", "delivered_lumi", "recorded_lumi_per_lumisection")
 CONDITIONS = ("pileup", "init_lumi", "recorded_lumi", "recorded_lumi_per_lumisection")
@@ -316,6 +318,8 @@ class Judge:
             verdict.score = float(calibrated.score[place])
             verdict.p_value = float(calibrated.p_value[place])
             verdict.history = int(calibrated.history[place])
+            if short[place]:
+                verdict.findings = [Finding("", None, SHORT_TEXT)]
             if verdict.p_value > NOTICE or row >= self.table.reported:
                 continue
             measure = int(calibrated.measure[place])
@@ -323,15 +327,13 @@ class Judge:
             run = int(stratum.runs[place])
             if run not in histories:
                 histories = {run: stratum.history(run)}
-            verdict.findings = findings(stratum, place, histories[run], shown)
+            verdict.findings += findings(stratum, place, histories[run], shown)
             verdict.subsystem = self._subsystem(stratum, place, verdict, shown)
-            if short[place] and not self.table.is_of_lumisections:
-                verdict.findings.append(Finding("", None, "short: few entries, so that everything varies more"))
 
     @staticmethod
     def _subsystem(stratum: Stratum, place: int, verdict: Verdict, shown: Shown) -> str:
         if verdict.flagged_by == "missing" and verdict.findings:
-            return columns_of.subsystem(verdict.findings[0].feature)
+            return columns_of.subsystem(verdict.findings[-1].feature)
         is_short = bool(verdict.low_statistics)
         return loudest_subsystem(deviations_of(stratum, place), shown.features, is_short)
 

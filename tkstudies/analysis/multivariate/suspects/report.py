@@ -84,7 +84,7 @@ def rows(judge: Judge, shape: Shape, replaced: set[str]) -> Iterator[Record]:
 
 
 def _columns(verdict: Verdict, rank: int | None) -> Record:
-    told = [finding for finding in verdict.findings if finding.feature]
+    told = [finding for finding in verdict.findings if finding.feature]  # that a run is short is no feature
     return {
         "rank": rank,
         "score": _rounded(verdict.score),
