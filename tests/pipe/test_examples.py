@@ -181,7 +181,7 @@ def test_a_campaign_against_its_own_prompt(tmp_path, shell):
     lines = result.stdout.splitlines()
     assert lines[1] == "run_number,column,left,right"
     assert {line.split(",")[0] for line in lines[2:]} <= {"317291", "317292", "317297"}
-    assert any(line.startswith("317291,Hits.Pixel.mean,3.29215,3.24022") for line in lines)
+    assert any(line.startswith('317291,"Hits.Pixel.mean",3.29215,3.24022') for line in lines)
 
 
 def test_suspects_of_the_quick_start(quickstart, tkstudies):

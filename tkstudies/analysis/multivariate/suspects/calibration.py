@@ -51,41 +51,54 @@ class Calibrated:
         self.p_value[where], self.history[where] = part.p_value, part.history
 
 
-def calibrate(raws: Sequence[RawScores], rows: Rows, history: Rows, counted: Rows) -> Calibrated:
-    """Bring the scores of rows that share a history to the scale of that history.
+class Scales:
+    """The common scale of raw scores, of whichever rows of a stratum.
 
     Args:
         raws: Scores of all rows, by view.
-        rows: The rows to bring to scale.
-        history: Good rows that give the scale, none of the same run.
-        counted: Rows that p-values count: the same, unless nobody knows which rows are good.
     """
-    if len(history) < LEAST_HISTORY:
-        return Calibrated.empty(len(rows))
-    scores, measures = _on_scale(raws, rows, history)
-    others = np.sort(_on_scale(raws, counted, history)[0])
-    above = len(others) - np.searchsorted(others, scores, side="left")
-    p_values = np.asarray((1.0 + above) / (1.0 + len(others)), dtype=np.float64)
-    return Calibrated(scores, measures, p_values, np.full(len(rows), len(others)))
+
+    def __init__(self, raws: Sequence[RawScores]):
+        measures = [scores for raw in raws for scores in (raw.distance, raw.largest)]
+        self._logarithms = np.log(np.maximum(np.array(measures), 1e-12))
+        self._missing = raws[0].missing
+
+    def calibrate(self, rows: Rows, history: Rows, counted: Rows) -> Calibrated:
+        """Bring the scores of rows that share a history to the scale of that history.
+
+        Args:
+            rows: The rows to bring to scale.
+            history: Good rows that give the scale, none of the same run.
+            counted: Rows that p-values count: the same, unless nobody knows which rows are good.
+        """
+        if len(history) < LEAST_HISTORY:
+            return Calibrated.empty(len(rows))
+        ordered = np.sort(self._logarithms[:, history], axis=1)
+        middle, upper = _quantile(ordered, 0.5), _quantile(ordered, 0.9)
+        width = np.maximum((upper - middle) / _NORMAL_90, 1e-9)
+        limit = max(float(self._missing[history].max()), _SAYS_LITTLE)
+        together = self._on_scale(rows, middle, width, limit)
+        others = np.sort(self._on_scale(counted, middle, width, limit).max(axis=0))
+        scores = together.max(axis=0)
+        above = len(others) - np.searchsorted(others, scores, side="left")
+        p_values = np.asarray((1.0 + above) / (1.0 + len(others)), dtype=np.float64)
+        return Calibrated(scores, together.argmax(axis=0), p_values, np.full(len(rows), len(others)))
+
+    def _on_scale(self, rows: Rows, middle: Array, width: Array, limit: float) -> Array:
+        """All measures in standard deviations of the history, the missing features last, shape (measures, rows)."""
+        normal = (self._logarithms[:, rows] - middle[:, None]) / width[:, None]
+        missing = self._missing[rows]
+        beyond = missing > limit
+        said = np.where(beyond, 3.0 + 2.0 * np.log(np.where(beyond, missing, limit) / limit), -np.inf)
+        return np.vstack([normal, said])
 
 
-def _on_scale(raws: Sequence[RawScores], rows: Rows, history: Rows) -> tuple[Array, Rows]:
-    of_missing = raws[0].missing
-    limit = max(float(of_missing[history].max()), _SAYS_LITTLE)
-    missing = of_missing[rows]
-    beyond = missing > limit
-    said = np.where(beyond, 3.0 + 2.0 * np.log(np.where(beyond, missing, limit) / limit), -np.inf)
-    normal = [_normal(scores, rows, history) for raw in raws for scores in (raw.distance, raw.largest)]
-    together = np.array([*normal, said])
-    return together.max(axis=0), together.argmax(axis=0)
-
-
-def _normal(scores: Array, rows: Rows, history: Rows) -> Array:
-    """The logarithm of a score in standard deviations of the history, from its median and upper tenth."""
-    of_history = np.log(np.maximum(scores[history], 1e-12))
-    middle, upper = np.quantile(of_history, [0.5, 0.9])
-    width = max((upper - middle) / _NORMAL_90, 1e-9)
-    return (np.log(np.maximum(scores[rows], 1e-12)) - middle) / width
+def _quantile(ordered: Array, part: float) -> Array:
+    """Quantile of each row of ordered values, shape (rows,)."""
+    place = part * (ordered.shape[1] - 1)
+    low = int(place)
+    high = min(low + 1, ordered.shape[1] - 1)
+    return ordered[:, low] + (place - low) * (ordered[:, high] - ordered[:, low])
 
 
 class GoodRuns:
@@ -118,5 +131,7 @@ class GoodRuns:
     def _taken(self, order: Rows, size: int, least_runs: int) -> Rows:
         together = np.cumsum(self._bounds[order + 1] - self._bounds[order])
         count = max(int(np.searchsorted(together, size)) + 1, least_runs)
-        parts = [self.rows[self._bounds[run] : self._bounds[run + 1]] for run in sorted(order[:count])]
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+        chosen = np.sort(order[:count])
+        starts, sizes = self._bounds[chosen], self._bounds[chosen + 1] - self._bounds[chosen]
+        skipped = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+        return self.rows[skipped + np.arange(len(skipped))]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects import scores
-from tkstudies.analysis.multivariate.suspects.calibration import HISTORY, Calibrated, GoodRuns, calibrate
+from tkstudies.analysis.multivariate.suspects.calibration import HISTORY, Calibrated, GoodRuns, Scales
 from tkstudies.analysis.multivariate.suspects.fit import TRIMMED, Model, RawScores, fit, score
 from tkstudies.analysis.multivariate.suspects.scores import Judgement
 
@@ -128,6 +128,7 @@ class Stratum:
         self.calibrated = Calibrated.empty(len(self.runs))
         self._good = self._histories(self.good, plan)
         counted = None if self.counted is None else self._histories(self.counted, plan)
+        scales = Scales(self.raw)
         bounds = np.flatnonzero(np.diff(self.runs)) + 1
         for rows in np.split(np.arange(len(self.runs)), bounds):
             rows = rows[self.model_of[rows] >= 0]
@@ -138,7 +139,7 @@ class Stratum:
             others = history if counted is None else counted(run)
             for part in (rows[self.good[rows]], rows[~self.good[rows]]):
                 if len(part):
-                    self.calibrated.put(part, calibrate(self.raw, part, history, others))
+                    self.calibrated.put(part, scales.calibrate(part, history, others))
 
     def _histories(self, chosen: Flags, plan: Plan) -> Callable[[int], Rows]:
         """A function from a run to the chosen rows that it is compared with."""
