@@ -225,7 +225,7 @@ def certified(run, **changed):
     [
         {"rda_state": "OPEN"}, {"pixel": "NOTSET"}, {"strip": "EXCLUDED"}, {"tracking": "STANDBY"}, {"tracking": None},
         {"is_partly_bad": True}, {"pixel_good_fraction": 0.5}, {"is_special": True}, {"rda_name": "/Special/C18/DQM"},
-        {"tracking_lowstat": True}, {"pixel": "BAD"}, {"run_number": None},
+        {"tracking_lowstat": True}, {"is_low_statistics": True}, {"pixel": "BAD"}, {"run_number": None},
     ],
 )  # fmt: skip
 def test_rows_that_are_not_good(changed):
@@ -237,7 +237,7 @@ def test_rows_that_are_not_good(changed):
 @pytest.mark.parametrize(
     ("columns", "rule"),
     [
-        ({"is_certified_good": True, "is_bad": True}, "is_certified_good"),
+        ({"is_certified_good": True, "is_bad": True, "is_low_statistics": False}, "is_certified_good"),
         ({"golden": True, "is_bad": True}, "golden = true"),
         ({"golden": 1}, "golden = true"),
         ({"is_bad": False}, "is_bad = false"),
@@ -270,7 +270,7 @@ def test_kinds_never_mix():
         ({"energy": 6500}, {"energy": 2510}, False),
         ({"b_field": 3.8}, {"b_field": 3.801}, True),
         ({"b_field": 3.8}, {"b_field": 0.02}, False),
-        ({"rda_name": "/Prompt/HI18/DQM"}, {"rda_name": "/Prompt/C18/DQM"}, False),
+        ({"rda_name": "/PromptReco/HICollisions18/DQM"}, {"rda_name": "/PromptReco/Collisions18/DQM"}, False),
         ({"reco": "prompt"}, {"reco": "express"}, False),
         ({"reco": "prompt"}, {"reco": "Prompt"}, True),
         ({"source": "dials"}, {"source": "dqm"}, False),

@@ -13,7 +13,14 @@ Record = Mapping[str, Any]
 
 STATUSES = ("pixel", "strip", "tracking")
 DECIDED = ("SIGNOFF", "COMPLETED")
-LOW_STATISTICS = ("pixel_lowstat", "strip_lowstat", "sistrip_lowstat", "tracking_lowstat", "low_statistics")
+LOW_STATISTICS = (
+    "is_low_statistics",
+    "pixel_lowstat",
+    "strip_lowstat",
+    "sistrip_lowstat",
+    "tracking_lowstat",
+    "low_statistics",
+)
 
 COLUMNS = (
     "is_certified_good", "rda_state", *STATUSES, "is_partly_bad", "is_special", "run_class_name", "rda_name",
@@ -61,7 +68,8 @@ def usual(has: Callable[[str], bool]) -> Rule:
     False
     """
     if has("is_certified_good"):
-        return Rule("is_certified_good", lambda row: row.get("is_certified_good") is True, COLUMNS)
+        text = "is_certified_good, not partly bad, special or of low statistics"
+        return Rule(text, lambda row: row.get("is_certified_good") is True and not _is_restricted(row), COLUMNS)
     if all(map(has, STATUSES)):
         state = "state SIGNOFF or COMPLETED, " if has("rda_state") else ""
         text = f"{state}pixel, strip and tracking GOOD, not partly bad, special or of low statistics"
@@ -76,8 +84,11 @@ def usual(has: Callable[[str], bool]) -> Rule:
 def _is_certified(row: Record, with_state: bool) -> bool:
     if with_state and status(row.get("rda_state")) not in DECIDED:
         return False
-    if any(status(row.get(component)) != "GOOD" for component in STATUSES):
-        return False
+    return all(status(row.get(component)) == "GOOD" for component in STATUSES) and not _is_restricted(row)
+
+
+def _is_restricted(row: Record) -> bool:
+    """Whether a row is good in part only, or not like others."""
     special = row["is_special"] if row.get("is_special") is not None else is_special(row)
     partly_bad = row["is_partly_bad"] if row.get("is_partly_bad") is not None else is_partly_bad(row)
-    return not (special or partly_bad or any(row.get(column) is True for column in LOW_STATISTICS))
+    return bool(special or partly_bad or any(row.get(column) is True for column in LOW_STATISTICS))
