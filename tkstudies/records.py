@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from tkstudies.errors import WrongRecord
 
 Record = dict[str, Any]
+RecordView = Mapping[str, Any]
+"""A record that is only read."""
 
 ROW_KEYS = ("run_number", "reco", "lumisection_number")
 KEY_COLUMNS = ("run_number", "reco", "fill_number", "lumisection_number")

@@ -46,7 +46,7 @@ class LineStore:
             yield self._file.read(self._starts[place + 1] - self._starts[place] - 1)
 
 
-def _as_float(value: Any) -> float:
+def as_float(value: Any) -> float:
     """The number for the matrix, NaN where there is none; one beyond all floats is infinite."""
     try:
         return nan if value is None or value is UNSET else float(value)
@@ -77,7 +77,7 @@ class NumberStore:
         try:
             row = self._pack(*numbers)
         except struct.error:
-            row = self._pack(*map(_as_float, numbers))
+            row = self._pack(*map(as_float, numbers))
         _write(self._file, row)
         self._blocks[-1].rows += 1
 

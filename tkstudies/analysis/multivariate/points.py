@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from tkstudies.analysis.histograms.collections import tells_run_length
 from tkstudies.analysis.multivariate.components import component_columns, is_component
 from tkstudies.analysis.multivariate.matrix import filled, filler, is_feature, telling_features
 from tkstudies.errors import InputError
+from tkstudies.jsonl.store import as_float
 from tkstudies.records import Record, number
 
 Array = NDArray[np.float64]
@@ -99,7 +99,7 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
         raise InputError("no records")
     numeric = list(dict.fromkeys(name for row in rows for name, value in row.items() if number(value) is not None))
     columns = _choose(numeric, patterns)
-    values = np.array([[_float(row.get(name)) for name in columns] for row in rows], dtype=float)
+    values = np.array([[as_float(number(row.get(name))) for name in columns] for row in rows], dtype=float)
     if np.isinf(values).any():
         names = [name for name, column in zip(columns, values.T, strict=True) if np.isinf(column).any()]
         raise InputError(f"numbers too large to compute with: {', '.join(names[:5])}")
@@ -121,14 +121,6 @@ def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
             "join the features first, run pca, or choose columns with --columns"
         )
     return columns
-
-
-def _float(value: Any) -> float:
-    found = number(value)
-    try:
-        return np.nan if found is None else float(found)
-    except OverflowError:
-        return np.inf
 
 
 def _overflows(column: Array) -> bool:

@@ -6,14 +6,13 @@ another unit than that of protons: adding the column up is wrong on both counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tkstudies.errors import UsageError
+from tkstudies.records import RecordView as Record
 from tkstudies.records import number, picobarns, whole
-
-Record = Mapping[str, Any]
 
 EACH: dict[str, tuple[str, ...]] = {
     "run": ("run_number",),

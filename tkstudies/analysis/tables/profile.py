@@ -11,7 +11,6 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from tkstudies import jsonl
 from tkstudies.analysis.tables import catalogue
-from tkstudies.jsonl.store import NumberStore
+from tkstudies.jsonl.store import NumberStore, as_float
 
 MOST_DISTINCT = 10_000
 """Different texts of a column that are counted; beyond it says nothing of how many and which."""
@@ -161,7 +160,7 @@ class _Column:
         try:
             self.pending.extend(array("d", values))
         except OverflowError:
-            self.pending.extend(map(_as_float, values))
+            self.pending.extend(map(as_float, values))
         while len(self.pending) >= _ROW:
             store.add([self.place, *self.pending[:_ROW]])
             del self.pending[:_ROW]
@@ -238,13 +237,6 @@ def _widened(
 def _moment(time: str) -> str:
     """A text by which times, all UTC, are in order."""
     return time.removesuffix("Z").removesuffix("+00:00").replace("T", " ")
-
-
-def _as_float(value: int | float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return inf if value > 0 else -inf
 
 
 def _shown(text: str) -> str:

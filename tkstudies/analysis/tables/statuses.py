@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from tkstudies.records import RecordView as Record
 from tkstudies.records import status
-
-Record = Mapping[str, Any]
 
 _REGISTRY = ("rda_name", "rda_state", "run_class_name", "workspace", "pixel", "strip")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from tkstudies.analysis.tables.expressions import parse
 from tkstudies.analysis.tables.labels import is_partly_bad, is_special
+from tkstudies.records import RecordView as Record
 from tkstudies.records import status
-
-Record = Mapping[str, Any]
 
 STATUSES = ("pixel", "strip", "tracking")
 DECIDED = ("SIGNOFF", "COMPLETED")

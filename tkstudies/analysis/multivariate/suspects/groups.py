@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import log
 from typing import Any, NamedTuple
 
 from tkstudies.analysis.tables import labels
+from tkstudies.records import RecordView as Record
 from tkstudies.records import number
-
-Record = Mapping[str, Any]
 
 COLUMNS = (
     "reco", "runtype", "run_class_name", "is_heavy_ion", "rda_name", "beams", "fill__fill_type_runtime",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from tkstudies.analysis.multivariate.suspects.features import subsystem
 from tkstudies.analysis.multivariate.suspects.judge import Verdict
 from tkstudies.errors import WrongRecord
+from tkstudies.records import RecordView as Record
 from tkstudies.records import RowKey, find_row_key, number, whole
-
-Record = Mapping[str, Any]
 
 WORSE = 1.0
 """So much more score is worse than it was."""
