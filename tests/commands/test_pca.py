@@ -361,3 +361,52 @@ class TestFiles:
         for content in (gzip.compress(to_lines(rows).encode()), json.dumps(rows).encode()):
             (tmp_path / "file").write_bytes(content)
             assert tkstudies("pca", tmp_path / "file").stdout == expected
+
+
+def test_contributions_add_up_to_t2_and_q(tkstudies, tmp_path):
+    rows = studies.features()
+    names = sorted({name for row in rows for name in row if name.endswith((".mean", ".rms"))})[:4]
+    few = [word for name in names for word in ("--features", name)]
+    plain = from_lines(tkstudies("pca", "-n", "2", *few, input=rows).stdout)
+    found = from_lines(tkstudies("pca", "-n", "2", *few, "--contributions", input=rows).stdout)
+    assert [{name: row[name] for name in plain[0]} for row in found] == plain
+    for row in found:
+        for score in ("t2", "q"):
+            values = row[f"{score}_contributions"]
+            assert sorted(row[f"{score}_features"]) == names
+            assert values == sorted(values, reverse=True)
+            assert sum(values) == pytest.approx(row[score], rel=1e-9, abs=1e-9)
+
+
+def test_contributions_name_the_feature_that_is_off(tkstudies):
+    rng = np.random.default_rng(3)
+    rows = [{"run_number": n, **{f"f{i}.mean": value for i, value in enumerate(rng.normal(size=9))}} for n in range(60)]
+    rows[7]["f4.mean"] = 9.0
+    options = ["--contributions", "--fit-where", "run_number != 7"]
+    row = from_lines(tkstudies("pca", "-n", "3", *options, input=rows).stdout)[7]
+    largest = max(("t2", "q"), key=lambda score: row[f"{score}_contributions"][0])
+    assert row[f"{largest}_features"][0] == "f4.mean"
+    assert len(row["t2_features"]) == len(row["q_features"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "said"),
+    [
+        ({"is_bad": [True, True, False]}, [], "20 of 30 fitted rows are bad"),
+        ({"is_bad": [True, True, False]}, ["--fit-where", "is_bad = false"], ""),
+        ({"is_bad": [True, None, False]}, ["--fit-where", "run_number < 4"], "2 of 4 fitted rows are bad"),
+        ({"pixel": ["GOOD", "GOOD"], "strip": ["GOOD", "BAD"], "tracking": ["GOOD", "BAD"]}, [], "15 of 30 fitted"),
+        ({"tracking": [None, None]}, [], ""),
+        ({}, [], ""),
+    ],
+)
+def test_what_bad_rows_among_the_fitted_ones_cost_is_said(columns, options, said, tkstudies):
+    rng = np.random.default_rng(3)
+    rows = [
+        {"run_number": n, **{name: values[n % len(values)] for name, values in columns.items()}}
+        | {f"f{i}.mean": value for i, value in enumerate(rng.normal(size=6))}
+        for n in range(30)
+    ]
+    stderr = tkstudies("pca", "-n", "2", *options, input=rows).stderr
+    assert ("see suspects, or --fit-where 'is_bad = false' --missing mean" in stderr) == bool(said)
+    assert said in stderr

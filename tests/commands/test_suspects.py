@@ -26,8 +26,8 @@ def study(runs=120, seed=1):
     return found
 
 
-KEYS = ["rank", "score", "p_value", "flagged_by", "subsystem", "findings", "finding_features", "finding_sigmas",
-        "low_statistics", "not_judged"]  # fmt: skip
+KEYS = ["rank", "score", "p_value", "unusual", "flagged_by", "subsystem", "findings", "finding_features",
+        "finding_sigmas", "low_statistics", "not_judged"]  # fmt: skip
 
 
 def test_the_most_unusual_rows_come_first(tkstudies):
@@ -46,11 +46,35 @@ def test_the_most_unusual_rows_come_first(tkstudies):
     assert all(row["flagged_by"] is None and row["findings"] == [] for row in found if row["p_value"] > 0.05)
 
 
+def test_how_unusual_a_row_is_stands_in_words(tkstudies):
+    found = rows_of(tkstudies("suspects", "-i", "-", "--keep", "all", input=study()))
+    assert found[0]["unusual"] == "more unusual than all of the 113 good express runs of this kind"
+    for row in found:
+        if row["flagged_by"] and row["p_value"] > 1 / 113:
+            history = 113 if row["tracking"] == "BAD" or row["rda_state"] == "OPEN" else 112
+            less = history + 1 - round(row["p_value"] * (history + 1))
+            assert row["unusual"] == f"more unusual than {less} of the {history} good express runs of this kind"
+        else:
+            assert (row["unusual"] is None) == (row["flagged_by"] is None)
+    earlier = rows_of(tkstudies("suspects", "-i", "-", "--history", "earlier", input=study(250)))
+    late = [row for row in earlier if row["unusual"] and row["run_number"] > 315230]
+    assert late and all("of the last 200 good express runs of this kind" in row["unusual"] for row in late)
+    mixed = study() + [{**row, "reco": "prompt"} for row in study(20, seed=2)]
+    rows = rows_of(tkstudies("suspects", "-i", "-", input=mixed))
+    assert "good rows of this kind" in rows[0]["unusual"]
+
+
+def test_few_good_rows_and_how_many_stand_out(tkstudies):
+    rows = [row for row in study() if row["tracking"] == "BAD" or row["run_number"] < 315040]
+    said = tkstudies("suspects", "-i", "-", input=rows).stderr
+    assert "4 beyond 1 in 100 of the good ones (all of 40, where there are so few); chance would give 1" in said
+
+
 def test_the_summary(tkstudies):
     said = tkstudies("suspects", "-i", "-", input=study()).stderr
     assert "120 rows judged by 113 good ones (state SIGNOFF or COMPLETED, pixel, strip and tracking GOOD" in said
     assert "the last good run is 4 runs back" in said
-    assert "beyond 1 in 100 of the good ones (chance would give 1); " in said
+    assert "beyond 1 in 100 of the good ones; chance would give 1; " in said
     assert " /pb are in these runs" in said
     assert "7 features" in said
     assert tkstudies("--quiet", "suspects", "-i", "-", input=study()).stderr == ""

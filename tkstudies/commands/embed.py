@@ -39,6 +39,8 @@ def embed(
 ) -> None:
     """Map rows that are alike to places that are near: adds tsne1, tsne2 (t-SNE).
 
+    For experts; start with 'tkstudies suspects': t-SNE ranks nothing.
+
     \b
     Looks at pc1, pc2, ... if the rows have them, else at the features of pca
     (without those that only tell how long a run was), standardised.

@@ -66,6 +66,9 @@ def outliers(
 ) -> None:
     """Score each row by how much it differs from the others, and flag outliers.
 
+    For experts; start with 'tkstudies suspects', which learns from good rows only,
+    finds more at the same rate of false alarms, and says what stands out.
+
     \b
     Adds METHOD_score and METHOD_outlier (with _ for -). For all methods a larger
     score is more anomalous, and above 0 the row is an outlier. Scores of different

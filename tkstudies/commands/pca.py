@@ -63,6 +63,9 @@ def pca(
     loadings_file: Annotated[
         str, typer.Option("--loadings", metavar="FILE", help="Write the loading of each feature as records.")
     ] = "",
+    contributions: Annotated[
+        bool, typer.Option("--contributions", help="Name the five features behind T2, and behind Q, of each row.")
+    ] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
@@ -75,11 +78,15 @@ def pca(
     variance. Rows without any feature are left out and counted.
     Adds pc1, pc2, ..., t2 and q with their 95 % and 99 % limits, missing_features.
     Rows that were fitted have other limits of t2 than rows that were not (those
-    outside --fit-where, those of --apply).
+    outside --fit-where, those of --apply). Bad rows that are fitted draw the
+    components to themselves and hide: --fit-where 'is_bad = false' --missing mean
+    shows them. With --contributions t2_features and q_features name what is behind
+    T2 and Q, t2_contributions and q_contributions how much of them each explains.
 
     \b
     Examples:
-      tkstudies pca study.jsonl > pca.jsonl
+      tkstudies pca --fit-where 'is_bad = false' --missing mean study.jsonl > pca.jsonl
+      tkstudies pca study.jsonl > as_in_the_notebook.jsonl
       tkstudies pca --fit-where 'tracking = GOOD' --model good.json study.jsonl | head
       tkstudies pca --apply good.json new.jsonl | tkstudies filter 't2 > 15'
     """
@@ -93,7 +100,12 @@ def pca(
     model = _read_model(apply_file, *fitting) if apply_file else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     table = ComponentTable(
-        records, patterns=options.words(features), model=model, fit_where=fit_where or (), keep_all=keep is Keep.all
+        records,
+        patterns=options.words(features),
+        model=model,
+        fit_where=fit_where or (),
+        keep_all=keep is Keep.all,
+        with_contributions=contributions,
     )
     options.require_records(records)
     table.losses.tell()
@@ -113,6 +125,7 @@ def pca(
     jsonl.write_lines(table.lines(model), output)
     table.losses.tell()
     _say_rows(table, model, apply_file)
+    _warn_of_bad_rows(table)
     _say_variance(model)
     options.report_skipped(records)
 
@@ -150,6 +163,16 @@ def _say_rows(table: ComponentTable, model: Model, apply_file: str) -> None:
     console.say(
         text + (f", {table.above['q']:,} of Q" if "q" in table.above else ", no limit of Q (nothing is left over)")
     )
+
+
+def _warn_of_bad_rows(table: ComponentTable) -> None:
+    """What fitting bad rows costs: they look like the others."""
+    if table.bad_fitted:
+        be = "is" if table.bad_fitted == 1 else "are"
+        console.warn(
+            f"{table.bad_fitted:,} of {console.counted(table.fitted, 'fitted row')} {be} bad: "
+            "see suspects, or --fit-where 'is_bad = false' --missing mean"
+        )
 
 
 def _say_variance(model: Model) -> None:

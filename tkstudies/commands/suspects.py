@@ -119,7 +119,7 @@ def suspects(
     else is_bad = false. All other rows are judged, and never learned from.
     Adds rank, score (in standard deviations of good rows), p_value (part of the
     good rows of its history that are as unusual; 1/201 is the smallest),
-    flagged_by (distance, largest or missing), subsystem, findings,
+    unusual (the same in words), flagged_by (distance, largest or missing), subsystem, findings,
     finding_features, finding_sigmas, low_statistics, not_judged (why).
     It never says that a row is good or bad: people do.
 

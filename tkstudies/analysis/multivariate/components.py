@@ -102,6 +102,17 @@ class Model:
         residual = standardised - scores @ self.components
         return scores, t2, (residual**2).sum(axis=1)
 
+    def contributions(self, chunk: Array) -> tuple[Array, Array]:
+        """What each feature adds to T2 and to Q of raw rows, shape (rows, features) both.
+
+        Those of T2 (Nomikos, ISA Transactions 35 (1996) 259) can be negative; both add up to the row's score.
+        """
+        standardised = self.standardised(chunk)
+        scores = standardised @ self.components.T
+        residual = standardised - scores @ self.components
+        weights = np.divide(1, self.variance, out=np.zeros_like(self.variance), where=self.variance > 0)
+        return standardised * ((scores * weights) @ self.components), residual**2
+
     def t2_limit(self, confidence: float, fitted: bool = False) -> float | None:
         """The T2 that a row of the same kind exceeds with probability 1 - confidence.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import compress
+from itertools import compress, repeat
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from tkstudies.analysis.multivariate import components
 from tkstudies.analysis.multivariate.components import CONFIDENCES, ENOUGH_ROWS, Array, Model
 from tkstudies.analysis.multivariate.matrix import FeatureMatrix, MatrixBuilder, filler, require_rows
 from tkstudies.analysis.tables.conditions import ALL_HOLD, Conditions
-from tkstudies.analysis.tables.labels import LABELS
+from tkstudies.analysis.tables.labels import LABELS, is_bad
 from tkstudies.errors import InputError
 from tkstudies.jsonl import Records, decode, encode, records_of
 from tkstudies.jsonl.columns import NamedColumns, Values
@@ -28,7 +28,11 @@ from tkstudies.records import Record
 COMPONENTS = 5
 """How many are made by default; fewer if fewer columns were chosen."""
 
-KEYS = ("run_number", "lumisection_number", "fill_number", "reco", "fill__era", "pixel", "strip", "tracking")
+STATUSES = ("pixel", "strip", "tracking")
+KEYS = ("run_number", "lumisection_number", "fill_number", "reco", "fill__era", *STATUSES)
+CONTRIBUTIONS = 5
+"""So many features are named behind T2, and behind Q, of a row."""
+
 KEPT = tuple(dict.fromkeys([*KEYS, *LABELS, "recorded_lumi_unit"]))
 """Columns that stay beside the components unless all do."""
 
@@ -49,12 +53,14 @@ class ComponentTable:
         model: The model that will be used, if there is one already.
         fit_where: Filter expressions that choose the rows that a model is fitted to.
         keep_all: Whether all columns stay beside the components, not only the labels.
+        with_contributions: Whether rows name the features behind their t2 and q.
 
     Attributes:
         matrix: The features of the rows.
         losses: What was left out so far.
         projected: How many rows `lines` has written.
         fitted: How many of them were fitted.
+        bad_fitted: How many rows that were fitted are bad (``is_bad``, else their statuses).
         above: How many of them lie above the 99 % limit of t2, and of q, where there are limits.
     """
 
@@ -66,13 +72,16 @@ class ComponentTable:
         model: Model | None = None,
         fit_where: Sequence[str] = (),
         keep_all: bool = False,
+        with_contributions: bool = False,
     ):
         self.losses = console.Losses()
         self._patterns = list(model.patterns if model else patterns)
         self._keep_all = keep_all
+        self._with_contributions = with_contributions
         self._beside = LineStore()
         self._wanted = bytearray()  # whether a model is to be fitted to a row, a byte each
-        self.projected, self.fitted = 0, 0
+        self._bad = bytearray()  # whether a row is bad, likewise
+        self.projected, self.fitted, self.bad_fitted = 0, 0, 0
         self.above: dict[str, int] = {}
         self._fit_where = fit_where
         self._chosen = Conditions(fit_where)
@@ -92,6 +101,7 @@ class ComponentTable:
             failed = chosen.failing(tested)
             chosen.reasons.add(failed, tested)
             self._wanted.append(failed == ALL_HOLD)
+            self._bad.append(_is_bad(values))
             self._beside.add(line if self._keep_all else _labels(values))
         chosen.check(self._builder.columns, self.losses)
 
@@ -125,6 +135,7 @@ class ComponentTable:
             count = min(COMPONENTS, len(matrix.features)) if self._patterns else COMPONENTS
         model = components.fit(matrix.chunks(chosen), matrix.features, count, values, missing, self._patterns)
         self._fitted = chosen
+        self.bad_fitted = int(np.frombuffer(self._bad, dtype=bool)[matrix.kept][chosen].sum())
         if model.constant:
             many = len(model.constant) > 1
             self.losses.note(
@@ -190,13 +201,14 @@ class ComponentTable:
                 varying |= _varying(model, chunk)
             results = [*model.project(chunk), np.isnan(chunk).sum(axis=1)]
             self._count(model, fitted, *results[1:])
+            reasons = _reasons(model, chunk) if self._with_contributions else repeat({})
             rows = zip(fitted.tolist(), *(result.tolist() for result in results), strict=True)
-            for (is_fitted, scores, t2, q, gaps), line in zip(rows, lines, strict=False):
+            for (is_fitted, scores, t2, q, gaps), line, behind in zip(rows, lines, reasons, strict=False):
                 if gaps and model.missing == "drop":
                     dropped += 1
                     continue
                 added = dict(zip(names, scores, strict=True))
-                added.update({"t2": t2, **t2_limits[is_fitted], "q": q, **q_limits, "missing_features": gaps})
+                added.update({"t2": t2, **t2_limits[is_fitted], "q": q, **q_limits, "missing_features": gaps, **behind})
                 if self._keep_all:
                     yield encode({**decode(line), **added})
                 else:
@@ -236,6 +248,25 @@ def _varying(model: Model, chunk: Array) -> NDArray[np.bool_]:
     other = np.abs(chunk[:, constant] - model.mean[constant]) > 1e-9 * np.abs(model.mean[constant])
     constant[constant] = other.any(axis=0)
     return constant
+
+
+def _is_bad(values: Values) -> bool:
+    label = values[KEPT.index("is_bad")]
+    if isinstance(label, bool):
+        return label
+    statuses = {name: value for name in STATUSES if (value := values[KEPT.index(name)]) is not UNSET}
+    return any(statuses.values()) and bool(is_bad(statuses))
+
+
+def _reasons(model: Model, chunk: Array) -> Iterator[dict[str, Any]]:
+    """The features that add most to T2 and to Q of each row, the largest first, and how much each adds."""
+    names = np.asarray(model.features, dtype=object)
+    found = []
+    for values in model.contributions(chunk):
+        largest = np.argsort(-values, axis=1, kind="stable")[:, :CONTRIBUTIONS]
+        found += [names[largest].tolist(), np.take_along_axis(values, largest, axis=1).tolist()]
+    for of_t2, t2, of_q, q in zip(*found, strict=True):
+        yield {"t2_features": of_t2, "t2_contributions": t2, "q_features": of_q, "q_contributions": q}
 
 
 def _named_limits(score: str, limit: Callable[[float], float | None]) -> dict[str, float | None]:

@@ -60,6 +60,7 @@ class Verdict:
     Attributes:
         reason: Why it isn't judged.
         history: With how many good rows it was compared.
+        is_mixed: Whether some of them are of another reco.
     """
 
     score: float | None = None
@@ -70,6 +71,12 @@ class Verdict:
     low_statistics: bool | None = None
     reason: str | None = None
     history: int = 0
+    is_mixed: bool = False
+
+    @property
+    def least_unusual(self) -> int:
+        """How many of the rows of its history are less unusual than it is."""
+        return 0 if self.p_value is None else self.history + 1 - round(self.p_value * (self.history + 1))
 
 
 @dataclass
@@ -229,6 +236,8 @@ class Judge:
         self.told.groups[group.kind.text] = int(is_good.sum())
         self.told.features = max(self.told.features, len(names))
         self._read_off(stratum, order, shown)
+        for row in order.tolist():
+            self.verdicts[row].is_mixed = bool(group.joined)
 
     def _refuse(self, order: Rows, group: groups.Group, names: list[str], good_runs: Rows) -> None:
         runs = len(np.unique(good_runs))

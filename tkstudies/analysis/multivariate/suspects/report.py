@@ -16,7 +16,7 @@ from tkstudies.jsonl import decode
 from tkstudies.records import Record, find_row_key, number
 
 COLUMNS = (
-    "rank", "score", "p_value", "flagged_by", "subsystem", "findings", "finding_features", "finding_sigmas",
+    "rank", "score", "p_value", "unusual", "flagged_by", "subsystem", "findings", "finding_features", "finding_sigmas",
     "low_statistics", "not_judged",
 )  # fmt: skip
 LABELS = tuple(dict.fromkeys(["run_number", "reco", "lumisection_number", *KEPT]))
@@ -70,7 +70,7 @@ def rows(judge: Judge, shape: Shape, replaced: set[str]) -> Iterator[Record]:
     shown = sorted(order[: shape.top]) if shape.in_input_order else order[: shape.top]
     for row, line in zip(shown, judge.table.lines.pick(shown), strict=True):
         record = decode(line)
-        added = _columns(verdicts[row], ranks.get(row))
+        added = _columns(verdicts[row], ranks.get(row), _unusual(judge, verdicts[row], record.get("reco")))
         if q_values is not None:
             added["q_value"] = q_values[row]
         if shape.known is not None:
@@ -83,12 +83,13 @@ def rows(judge: Judge, shape: Shape, replaced: set[str]) -> Iterator[Record]:
         yield {**{name: value for name, value in kept.items() if name not in added}, **added}
 
 
-def _columns(verdict: Verdict, rank: int | None) -> Record:
+def _columns(verdict: Verdict, rank: int | None, unusual: str | None) -> Record:
     told = [finding for finding in verdict.findings if finding.feature]  # that a run is short is no feature
     return {
         "rank": rank,
         "score": _rounded(verdict.score),
         "p_value": _rounded(verdict.p_value),
+        "unusual": unusual,
         "flagged_by": verdict.flagged_by,
         "subsystem": verdict.subsystem,
         "findings": [finding.text for finding in verdict.findings],
@@ -97,6 +98,21 @@ def _columns(verdict: Verdict, rank: int | None) -> Record:
         "low_statistics": verdict.low_statistics,
         "not_judged": verdict.reason,
     }
+
+
+def _unusual(judge: Judge, verdict: Verdict, reco: Any) -> str | None:
+    """How unusual a row is among those that judged it, in words; None of what isn't worth a notice."""
+    if verdict.flagged_by is None or verdict.p_value is None:
+        return None
+    noun = "lumisections" if judge.table.is_of_lumisections else "runs"
+    known = [
+        "last" if judge.options.earlier else "",
+        f"{verdict.history:,}",
+        "good" if judge.rule.is_known else "",
+        *(["rows"] if verdict.is_mixed else [reco if isinstance(reco, str) else "", noun]),
+    ]
+    others = "all" if verdict.least_unusual == verdict.history else f"{verdict.least_unusual:,}"
+    return f"more unusual than {others} of the {' '.join(filter(None, known))} of this kind"
 
 
 def _rounded(value: float | None) -> float | None:
@@ -125,7 +141,7 @@ def _runs(judge: Judge, verdicts: Sequence[Verdict], shape: Shape) -> Iterator[R
         judged = sum(verdict.score is not None for verdict in members)
         yield {
             "run_number": run or None,
-            **_columns(first, None if mean is None else rank),
+            **_columns(first, None if mean is None else rank, _unusual(judge, first, None)),
             "score": _rounded(mean),
             "rows_judged": judged,
             "rows_flagged": sum(verdict.flagged_by is not None for verdict in members),
@@ -170,13 +186,25 @@ def summary(judge: Judge) -> list[str]:
     if told.behind and told.rule.is_known:
         late = ": expect 7 to 11 % of good rows at p <= 0.05" if told.behind >= 20 else ""
         lines.append(f"  the last good run is {console.counted(told.behind, 'run')} back{late}")
-    rare = [verdict for verdict in judged if verdict.p_value is not None and verdict.p_value <= RARE]
-    chance = f"chance would give {RARE * len(judged):.0f}"
-    lines.append(f"  {len(rare):,} beyond 1 in 100 of the good ones ({chance}){_at_stake(judge)}")
+    lines.append(f"  {_rare(judged)}{_at_stake(judge)}")
     short = sum(verdict.low_statistics is True for verdict in judged)
     if short:
         lines.append(f"  {console.counted(short, noun)} with low statistics (low_statistics): short, which is no fault")
     return lines
+
+
+def _rare(judged: Sequence[Verdict]) -> str:
+    """How many are beyond 1 in 100 of the good ones, or beyond all of them where they are fewer, and by chance."""
+    rare = sum(map(is_rare, judged))
+    chance = sum(max(RARE, 1 / (1 + verdict.history)) for verdict in judged)
+    most = max((verdict.history for verdict in judged), default=0)
+    few = f" (all of {most:,}, where there are so few)" if 0 < most < 1 / RARE - 1 else ""
+    return f"{rare:,} beyond 1 in 100 of the good ones{few}; chance would give {chance:.0f}"
+
+
+def is_rare(verdict: Verdict) -> bool:
+    """Whether at most 1 in 100 good rows of its history are as unusual; none of a history of fewer."""
+    return verdict.p_value is not None and verdict.p_value <= max(RARE, 1.000001 / (1 + verdict.history))
 
 
 def _features(used: int, left_out: dict[str, str]) -> str:
@@ -200,6 +228,6 @@ def _at_stake(judge: Judge) -> str:
     for run, lumi, verdict in zip(
         table.runs.tolist(), table.number(column).tolist(), judge.verdicts[: table.reported], strict=False
     ):
-        if verdict.p_value is not None and verdict.p_value <= RARE and number(lumi) is not None:
+        if is_rare(verdict) and number(lumi) is not None:
             of_run[run] = max(of_run.get(run, 0.0), lumi)
     return f"; {sum(of_run.values()):,.0f} /pb are in these runs" if of_run else ""
