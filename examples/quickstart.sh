@@ -54,12 +54,15 @@ tkstudies merge "${joins[@]}" < runs.jsonl \
         'Hits.Pixel.mean > 0' 'Hits.Strip.mean > 0' -o study.jsonl
 tell study.jsonl "rows with everything joined and labelled: express and prompt, detector on"
 
-tkstudies pca --components 5 study.jsonl -o pca.jsonl
-tell pca.jsonl "rows with principal components pc1 to pc5, Hotelling T2 and residual Q"
+tkstudies suspects study.jsonl -o suspects.jsonl
+tell suspects.jsonl "the same rows, the most unusual first, and what stands out in them"
+
+tkstudies pca --components 5 --fit-where 'is_bad = false' --missing mean study.jsonl -o pca.jsonl
+tell pca.jsonl "rows with principal components of the good ones, Hotelling T2 and residual Q"
 
 tkstudies plot pca.jsonl -o pca.png
 echo "  pca.png                  the same as a picture, coloured by the status of tracking"
 
-echo "The three runs that lie farthest from all others (largest Hotelling T2 over pc1 to pc5):"
-tkstudies sort --by t2 --descending --one-per run_number --top 3 pca.jsonl \
-    | tkstudies select run_number reco tracking bad_reason t2 | tkstudies export --to csv
+echo "The runs that deserve a second look first; people decide, not the tool:"
+tkstudies sort --by rank --one-per run_number --top 5 suspects.jsonl \
+    | tkstudies select run_number reco tracking subsystem findings | tkstudies export --to csv

@@ -57,7 +57,8 @@ def test_how_unusual_a_row_is_stands_in_words(tkstudies):
             assert row["unusual"] == f"more unusual than {others} of the {history} good express runs of this kind"
         else:
             assert row["unusual"] is None
-    earlier = rows_of(tkstudies("suspects", "-i", "-", "--history", "earlier", input=study(250)))
+    signed = [{**row, "rda_state": "COMPLETED"} for row in study(250)]
+    earlier = rows_of(tkstudies("suspects", "-i", "-", "--history", "earlier", input=signed))
     late = [row for row in earlier if row["unusual"] and row["run_number"] > 315230]
     assert late and all("of the last 200 good express runs of this kind" in row["unusual"] for row in late)
     mixed = study() + [{**row, "reco": "prompt"} for row in study(20, seed=2)]

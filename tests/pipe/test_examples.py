@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import statistics
+from collections import Counter
 
 import pytest
 
-from tests.analysis.studies_pca import t2_by_truth
 from tests.conftest import CASSETTES, ROOT, from_lines
+from tkstudies.records import row_key
 
 EXAMPLES = ROOT / "examples"
 FILES = [
@@ -19,6 +19,7 @@ FILES = [
     "hists.jsonl",
     "features.jsonl",
     "study.jsonl",
+    "suspects.jsonl",
     "pca.jsonl",
     "pca.png",
 ]
@@ -50,33 +51,34 @@ def test_the_quick_start_leaves_every_stage(quickstart):
     for name in FILES:
         assert name in stdout
     assert "Traceback" not in stderr
-    last = stdout.splitlines()[-4:]
-    assert last[0] == "run_number,reco,tracking,bad_reason,t2"
-    by_t2 = sorted(rows(quickstart, "pca.jsonl"), key=lambda row: -row["t2"])
-    top = list(dict.fromkeys(row["run_number"] for row in by_t2))[:3]
+    last = stdout.splitlines()[-6:]
+    assert last[0] == "run_number,reco,tracking,subsystem,findings"
+    top = list(dict.fromkeys(row["run_number"] for row in rows(quickstart, "suspects.jsonl")))[:5]
     assert [int(line.split(",")[0]) for line in last[1:]] == top
 
 
-def test_bad_rows_stand_out_as_the_readme_says(quickstart, world):
+def test_bad_rows_stand_out_as_the_readme_says(quickstart, world, tkstudies):
     pca = rows(quickstart, "pca.jsonl")
     assert all({"pc1", "pc2", "pc3", "pc4", "pc5", "is_bad", "bad_reason", "fill__era"} <= row.keys() for row in pca)
-    bad = [row["t2"] for row in pca if row["is_bad"]]
-    good = sorted(row["t2"] for row in pca if row["is_bad"] is False)
-    limit = statistics.quantiles(good, n=100, method="inclusive")[98]
-    assert len(bad) >= 20
-    assert len(good) >= 50
-    assert statistics.median(bad) > limit
-    found = t2_by_truth(pca, world, limit)
-    assert found["strong"] > 0.8
-    assert found["medium"] > 0.5
-    assert found["weak"] == 0
-    bad_rows = [row for row in pca if row["is_bad"]]
-    weak = {r["run_number"] for r in bad_rows if world.truth(r["run_number"], r["reco"])["strength"] == "weak"}
-    readme = (ROOT / "README.md").read_text()
-    assert weak
-    assert all(str(run) in readme for run in weak)
-    assert f"`is_bad`: {statistics.median(bad):.1f})" in readme
-    assert f"({limit:.1f})" in readme
+    as_in_the_notebook = from_lines(tkstudies("-q", "pca", quickstart / "study.jsonl").stdout)
+    strength = {row_key(row): world.truth(row["run_number"], row["reco"])["strength"] for row in pca}
+    bad = [row for row in pca if row["is_bad"]]
+    undisturbed = [row for row in pca if row["is_bad"] is False and strength[row_key(row)] == "none"]
+    found = Counter(strength[row_key(row)] for row in bad if is_beyond(row))
+    stated = Counter(strength[row_key(row)] for row in bad)
+    assert all(found[name] == stated[name] > 0 for name in ("strong", "medium"))
+    told = " ".join((ROOT / "README.md").read_text().split())
+    assert f"T² or Q of {found.total()} of {len(bad)} bad rows" in told
+    assert f"{found['weak']} of {stated['weak']} **weak** ones" in told
+    assert f"none of {len(undisturbed)} good rows" in told and not any(map(is_beyond, undisturbed))
+    hidden = sum(bool(row["is_bad"]) and is_beyond(row) for row in as_in_the_notebook)
+    assert f"as the notebook did and `pca` does by default, {hidden} of {len(bad)} are" in told
+    weak = {row["run_number"] for row in bad if strength[row_key(row)] == "weak"}
+    assert weak and all(str(run) in told for run in weak)
+
+
+def is_beyond(row):
+    return row["t2"] > row["t2_limit_99"] or row["q"] > row["q_limit_99"]
 
 
 def test_the_short_pipe_in_the_study_folder(quickstart, shell):
@@ -157,10 +159,10 @@ def test_the_notebook_runs_on_the_quick_start(quickstart, tmp_path, monkeypatch)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert {output["output_type"] for output in outputs} <= {"execute_result", "display_data"}
     shown = [kind for output in outputs for kind in output["data"]]
-    assert shown.count("text/html") == 2  # tables
+    assert shown.count("text/html") == 3  # tables
     assert shown.count("image/png") == 1
     by_t2 = sorted(rows(quickstart, "pca.jsonl"), key=lambda row: -row["t2"])
-    table = next(output["data"]["text/plain"] for output in reversed(outputs) if "text/html" in output["data"])
+    table = [output["data"]["text/plain"] for output in outputs if "text/html" in output["data"]][1]
     assert str(by_t2[0]["run_number"]) in table
 
 
