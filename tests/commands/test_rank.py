@@ -49,6 +49,7 @@ def expected_ranks(rows, columns, top):
             other
             for other in distinct.values()
             if other["reco"] == row["reco"]
+            and is_of_the_same_kind(other, row)
             and (other["is_bad"] is False or (other["is_bad"] is None and (other["tracking"] or "").upper() == "GOOD"))
         ]
         spreads = [expected_spread(good, column) for column in columns]
@@ -84,6 +85,13 @@ def expected_ranks(rows, columns, top):
     return records
 
 
+def is_of_the_same_kind(one, other):
+    """Energy to 5 %, field on or off, where both are known."""
+    energies = [row["energy"] for row in (one, other)]
+    fields = [row["b_field"] > 2 for row in (one, other)]
+    return fields[0] == fields[1] and (None in energies or max(energies) / min(energies) < 1.05)
+
+
 def near(found, expected):
     """Equal to 1e-9, where None is None."""
     if found is None or expected is None:
@@ -93,6 +101,8 @@ def near(found, expected):
 
 def expected_spread(good, column):
     values = sorted(row[column] for row in good if row[column] is not None)
+    if not values:
+        return 1
     low, median, high = np.percentile(values, [15.865525393145707, 50, 84.13447460685429])
     return max((high - low) / 2, 0.01 * abs(median)) or 1
 
@@ -163,11 +173,12 @@ def test_the_nearest_is_first_and_units_of_spread_count(tkstudies):
     rows.append({"run_number": 50, "reco": "prompt", "energy": 2510.0, "fill__peak_pileup": 33.0, **GOOD})
     rows.append({"run_number": 90, "reco": "prompt", "energy": 2510.0, "fill__peak_pileup": 30.0, **GOOD})
     result = tkstudies("rank", "--run", "90", input=rows)
-    first, second, third = from_lines(result.stdout)
-    assert first["candidate_run_number"] == 50  # another beam energy is worse than three interactions more
-    assert second["candidate_run_number"] == 11
-    assert second["contribution_energy"] > 100 * second["contribution_fill__peak_pileup"] == 0
-    assert {third["candidate_run_number"]} < {10, 12}
+    (only,) = from_lines(result.stdout)
+    assert only["candidate_run_number"] == 50  # runs of another beam energy are of another kind
+    rows[-1]["energy"] = 6500.0
+    first, second, third = from_lines(tkstudies("rank", "--run", "90", input=rows).stdout)
+    assert (first["candidate_run_number"], first["distance"]) == (11, 0)
+    assert {second["candidate_run_number"], third["candidate_run_number"]} == {10, 12}
     assert "no row has it: b_field, recorded_lumi, fill__bunches_colliding" in result.stderr
 
 
@@ -201,13 +212,13 @@ def test_mixed_units(tkstudies):
 
 
 def test_runs_without_a_candidate_are_counted(tkstudies):
-    rows = [{"run_number": n, "reco": "express", "energy": float(n), **GOOD} for n in (5, 6, 7)]
-    rows.append({"run_number": 9, "reco": "express", "energy": None, **GOOD})
-    result = tkstudies("rank", "--columns", "energy", input=rows)
+    rows = [{"run_number": n, "reco": "express", "pileup": float(n), **GOOD} for n in (5, 6, 7)]
+    rows.append({"run_number": 9, "reco": "express", "pileup": None, **GOOD})
+    result = tkstudies("rank", "--columns", "pileup", input=rows)
     assert [record["run_number"] for record in from_lines(result.stdout)] == [6, 7, 7]
     assert result.stderr == (
         "warning: 1 row without a candidate: no earlier good run to compare with\n"
-        "warning: 1 row without a candidate: no numbers in energy\n"
+        "warning: 1 row without a candidate: no numbers in pileup\n"
     )
     assert result.exit_code == 0
 
@@ -284,3 +295,128 @@ def test_a_number_beyond_all_floats_is_told(tkstudies):
     result = tkstudies("rank", "--columns", "pileup", input=rows)
     assert (result.stdout, result.exit_code) == ("", 1)
     assert result.stderr == "tkstudies: pileup: a number too large to compute with in run 2\n"
+
+
+SIGNED = {"rda_state": "COMPLETED", "pixel": "GOOD", "strip": "GOOD", "tracking": "GOOD"}
+
+
+@pytest.mark.parametrize(
+    ("other", "is_candidate"),
+    [
+        ({}, True),
+        ({"rda_state": "OPEN", "is_certified_good": None}, False),
+        ({"is_certified_good": None}, False),
+        ({"strip": "STANDBY", "is_certified_good": None}, False),
+        ({"tracking": "BAD", "is_certified_good": False}, False),
+        ({"pixel_good_fraction": 0.5}, False),
+        ({"doctor_pixel_lowstat": True, "is_low_statistics": True}, False),
+        ({"run_class_name": "Commissioning18", "rda_name": "/Special/X/DQM"}, False),
+        ({"b_field": 0.0}, False),
+        ({"energy": 2510.0}, False),
+        ({"energy": 6499.0}, True),
+        ({"run_class_name": "Cosmics18", "runtype": "cosmics"}, False),
+        ({"is_heavy_ion": True, "fill__fill_type_runtime": None}, False),
+        ({"fill__fill_type_runtime": None}, True),
+        ({"fill__fill_type_runtime": "IONS"}, False),
+        ({"lumisections": 99}, False),
+        ({"lumisections": None, "last_lumisection_number": 12}, False),
+        ({"lumisections": 100}, True),
+    ],
+)
+def test_references_are_certified_long_enough_and_of_the_same_kind(tkstudies, other, is_candidate):
+    like = {"reco": "prompt", "energy": 6500.0, "b_field": 3.8, "runtype": "collisions", "is_heavy_ion": False}
+    like |= SIGNED | {"is_certified_good": True, "lumisections": 400, "fill__fill_type_runtime": "PROTONS"}
+    rows = [
+        {"run_number": 1, **like, "pileup": 30.0},
+        {"run_number": 2, **like, "pileup": 40.0, **other},
+        {"run_number": 3, **like, "pileup": 40.0, "rda_state": "OPEN", "is_certified_good": None, "lumisections": 3},
+    ]
+    result = tkstudies("rank", "--columns", "pileup", "--run", "3", input=rows)
+    assert [row["candidate_run_number"] for row in from_lines(result.stdout)] == ([2, 1] if is_candidate else [1])
+
+
+def test_short_runs_are_told_and_can_be_taken(tkstudies):
+    rows = [{"run_number": n, "reco": "prompt", "pileup": 30.0 + n, "lumisections": 40 * n, **GOOD} for n in (1, 2, 3)]
+    result = tkstudies("rank", "--columns", "pileup", input=rows)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "2 good rows of fewer than 100 lumisections are no candidates\n" in result.stderr
+    reason = "the earlier good runs of its kind are too short (--min-lumisections takes shorter ones)"
+    assert f"warning: 2 rows without a candidate: {reason}\n" in result.stderr
+    short = tkstudies("rank", "--columns", "pileup", "--min-lumisections", "40", input=rows)
+    assert [row["candidate_run_number"] for row in from_lines(short.stdout)] == [1, 2, 1]
+
+
+def test_runs_that_are_references_already_come_first(tkstudies):
+    rows = [{"run_number": n, "reco": "prompt", "pileup": 30.0 + n / 10, **GOOD} for n in range(1, 9)]
+    for row in rows[2:6]:
+        row["reference_run_number"] = 2
+    found = from_lines(tkstudies("rank", "--columns", "pileup", "--run", "8", input=rows).stdout)
+    assert [(row["candidate_run_number"], row["times_used"]) for row in found] == [(2, 4), (7, 0), (6, 0)]
+
+
+class TestTypicalRuns:
+    @staticmethod
+    def season(drift_from=10**9, runs=150, seed=3):
+        rng = np.random.default_rng(seed)
+        return [
+            {"run_number": 1000 + n, "reco": reco, "lumisections": 50 if n == 77 else 300, "reference_run_number": 1005}
+            | {f"Plot{i}.mean": 10 + rng.normal() + 4 * (n >= drift_from) for i in range(12)}
+            | {f"Plot{i}.entries": 1e6 for i in range(12)}
+            | SIGNED
+            for n in range(runs)
+            for reco in ("express", "prompt")
+        ]
+
+    def test_the_one_nearest_to_the_centre_of_the_last_good_ones(self, tkstudies):
+        rows = self.season()
+        for reco, run in (("express", 1120), ("prompt", 1090)):
+            row = next(row for row in rows if (row["run_number"], row["reco"]) == (run, reco))
+            row.update({f"Plot{i}.mean": 10.0 for i in range(12)})
+        middle = next(row for row in rows if row["run_number"] == 1077)
+        middle.update({f"Plot{i}.mean": 10.0 for i in range(12)})  # but a short run
+        found = from_lines(tkstudies("rank", "--typical", "--top", "2", input=rows[::-1]).stdout)
+        assert [(row["reco"], row["rank"]) for row in found] == [
+            ("express", 1), ("express", 2), ("prompt", 1), ("prompt", 2)
+        ]  # fmt: skip
+        assert [row["candidate_run_number"] for row in found[::2]] == [1120, 1090]
+        assert all(row["good_rows"] == 100 and row["features_compared"] == 12 for row in found)
+        assert (found[0]["first_run"], found[0]["last_run"]) == (1049, 1149)
+        assert all(row["reference_is_typical"] and row["reference_not_typical_since"] is None for row in found)
+
+    def test_since_when_the_reference_is_not(self, tkstudies):
+        rows = self.season(drift_from=70)
+        found = from_lines(tkstudies("rank", "--typical", "--last", "40", input=rows).stdout)
+        for row in found:
+            assert row["reference_run_number"] == 1005
+            assert row["reference_is_typical"] is False
+            assert row["reference_distance"] > 3 > row["typical_distance"]
+            assert 1070 < row["reference_not_typical_since"] <= 1070 + 40
+        chosen = from_lines(tkstudies("rank", "--typical", "--reference", "1100", input=rows).stdout)
+        assert all(row["reference_run_number"] == 1100 for row in chosen)
+
+    def test_how_often_a_good_reference_is_called_untypical(self, tkstudies):
+        rows = [row for row in self.season(runs=120) if row["reco"] == "prompt"]
+        flagged = 0
+        for run in range(1000, 1120, 4):
+            (found,) = from_lines(tkstudies("rank", "--typical", "--top", "1", "--reference", run, input=rows).stdout)
+            flagged += not found["reference_is_typical"]
+        assert flagged <= 5  # 5 % of 30 are expected
+
+    @pytest.mark.parametrize(
+        ("arguments", "runs", "code", "message"),
+        [
+            (["--by", "dqm"], 50, 2, "--typical looks at the features of all runs: leave out --by"),
+            (["--run", "1000"], 50, 2, "leave out --by, --columns, --run"),
+            (["--reference", "7"], 50, 0, "the reference 7 isn't among the rows: nothing is said of it"),
+            ([], 9, 1, "no reco and kind of run has 10 good rows"),
+        ],
+    )
+    def test_what_it_says(self, tkstudies, arguments, runs, code, message):
+        result = tkstudies("rank", "--typical", *arguments, input=self.season(runs=runs))
+        assert (result.exit_code, message in result.stderr) == (code, True)
+
+    def test_without_features(self, tkstudies):
+        rows = [{"run_number": n, "energy": 6500, **GOOD} for n in range(30)]
+        result = tkstudies("rank", "--typical", input=rows)
+        assert (result.exit_code, "join the features first" in result.stderr) == (1, True)
+        assert tkstudies("rank", "--reference", "7", input=rows).exit_code == 2

@@ -1,7 +1,8 @@
 """Reference candidates for the rows of a table: which rows are good, which columns count, who is most similar.
 
 A row is a run in one reco, or a lumisection if it has a lumisection_number. Candidates are good rows of earlier
-runs with the same reco, lumisections for a lumisection and whole runs for a run.
+runs with the same reco and of the same kind (run type, beams, energy, field, where they are known): lumisections for a
+lumisection, and for a run whole runs that are long enough.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from tkstudies import console
 from tkstudies.analysis.multivariate.components import component_columns
 from tkstudies.analysis.multivariate.ranking import CONDITIONS, Array, Candidate, rank
+from tkstudies.analysis.multivariate.suspects.good import DECIDED, STATUSES, Rule, usual
+from tkstudies.analysis.multivariate.suspects.groups import Kind, agree, kind_of
 from tkstudies.analysis.tables.certification import Certification
 from tkstudies.analysis.tables.statuses import given_tracking
 from tkstudies.errors import InputError, WrongRecord
@@ -25,6 +28,10 @@ from tkstudies.records import Record, RowKey, number, row_key, status, whole
 PILEUP_OF_FILL = "fill__peak_pileup"
 """Stands for the luminosity of the run where that is unknown: a run late in the fill has much less than the peak."""
 
+LONG_ENOUGH = 100
+"""Lumisections of a run that may be a reference: shorter ones have too few entries."""
+
+_LENGTHS = ("lumisections", "last_lumisection_number", "number_of_ls")
 _OF_RUN = ("init_lumi", "end_lumi")
 _POWER_OF_TEN = re.compile(r"10\^\{(\d{1,2})\}.*")  # 10^{34}cm^{-2}s^{-1}, for ions 10^{27}
 
@@ -68,8 +75,27 @@ class Choice:
     of_fill: bool = False
 
 
-def is_good(row: Record, certified: Certification | None = None) -> bool:
-    """Is the run (or the lumisection) certified good: by the file, else by is_bad, where unknown by tracking?
+def goodness(rows: Sequence[Record], certified: Certification | None = None) -> Rule:
+    """How good rows are told: by the file, else by who certified them, else row by row as `is_good` does.
+
+    >>> goodness([{"is_certified_good": True}]).text
+    'is_certified_good, not partly bad, special or of low statistics'
+    """
+    if certified is not None:
+        is_in = certified.contains
+        return Rule("in the file", lambda row: is_in(row.get("run_number"), row.get("lumisection_number")), ())
+
+    def has(column: str) -> bool:
+        return any(row.get(column) is not None for row in rows)
+
+    signed = has("rda_state") and any(status(row.get("rda_state")) in DECIDED for row in rows)
+    if has("is_certified_good") or (signed and all(map(has, STATUSES))):
+        return usual(has)
+    return Rule("is_bad false, where unknown tracking GOOD", is_good, ())
+
+
+def is_good(row: Mapping[str, Any]) -> bool:
+    """Is the run (or the lumisection) good: is_bad false, where it is unknown tracking GOOD?
 
     In a table of TkDQMDoctor alone tracking is doctor_tracking.
 
@@ -78,11 +104,21 @@ def is_good(row: Record, certified: Certification | None = None) -> bool:
     >>> is_good({"doctor_tracking": "GOOD"})
     True
     """
-    if certified is not None:
-        return certified.contains(row.get("run_number"), row.get("lumisection_number"))
     if isinstance(row.get("is_bad"), bool):
         return not row["is_bad"]
-    return status(given_tracking(row)) == "GOOD"
+    return status(given_tracking(dict(row))) == "GOOD"
+
+
+def is_short(row: Record, least: int) -> bool:
+    """Is it a run with fewer lumisections, as far as is known?
+
+    >>> is_short({"lumisections": 40}, 100), is_short({"last_lumisection_number": 400}, 100), is_short({}, 100)
+    (True, False, False)
+    """
+    if row.get("lumisection_number") is not None:
+        return False
+    known = next((size for name in _LENGTHS if (size := number(row.get(name))) is not None), None)
+    return known is not None and known < least
 
 
 def choose_conditions(rows: Sequence[Record], chosen: Sequence[str] = ()) -> Choice:
@@ -145,26 +181,38 @@ def uses(records: Iterable[Record]) -> dict[int, int]:
     return dict(Counter(run_number for run_number in named if run_number is not None))
 
 
-def why_none(rows: Iterable[Record], good: Iterable[Record], columns: Sequence[str]) -> dict[str, int]:
+def why_none(
+    rows: Iterable[Record], good: Iterable[Record], columns: Sequence[str], short: Iterable[Record] = ()
+) -> dict[str, int]:
     """Why rows have no candidate, and how many for each reason.
+
+    Args:
+        short: Good rows that are too short to be candidates.
 
     >>> why_none([{"run_number": 1, "energy": 1}, {"run_number": 2}], [], ["energy"])
     {'no earlier good run to compare with': 1, 'no numbers in energy': 1}
     """
-    earliest: dict[tuple[str | None, bool], int] = {}
-    for row in good:
-        run_number = row_key(row).run_number
-        earliest[_kind(row)] = min(run_number, earliest.get(_kind(row), run_number))
+    earliest, earliest_short = _earliest(good), _earliest(short)
     reasons: Counter[str] = Counter()
     for row in rows:
-        run_number = row_key(row).run_number
+        run_number, mine = row_key(row).run_number, _kind(row)
         if all(number(row.get(column)) is None for column in columns):
             reasons[f"no numbers in {console.listed(columns)}"] += 1
-        elif earliest.get(_kind(row), run_number) < run_number:
+        elif any(run < run_number for kind, run in earliest.items() if _agree(kind, mine)):
             reasons["the earlier good runs lack the columns that it has"] += 1
+        elif any(run < run_number for kind, run in earliest_short.items() if _agree(kind, mine)):
+            reasons["the earlier good runs of its kind are too short"] += 1
         else:
             reasons["no earlier good run to compare with"] += 1
     return dict(reasons)
+
+
+def _earliest(rows: Iterable[Record]) -> dict[tuple[Kind, bool], int]:
+    earliest: dict[tuple[Kind, bool], int] = {}
+    for row in rows:
+        run_number = row_key(row).run_number
+        earliest[_kind(row)] = min(run_number, earliest.get(_kind(row), run_number))
+    return earliest
 
 
 def nearest(
@@ -191,19 +239,22 @@ def nearest(
         >>> best["candidate_run_number"], best["distance"]
         (2, 0.0)
     """
-    kinds: dict[tuple[str | None, bool], tuple[list[Record], list[Record]]] = {}
+    mine: dict[tuple[Kind, bool], list[Record]] = {}
     for row in rows:
-        kinds.setdefault(_kind(row), ([], []))[0].append(row)
-    for row in sorted(good, key=lambda row: row_key(row).lumisection_number or 0, reverse=True):
-        if _kind(row) in kinds:
-            kinds[_kind(row)][1].append(row)
+        mine.setdefault(_kind(row), []).append(row)
+    latest_first = sorted(good, key=lambda row: row_key(row).lumisection_number or 0, reverse=True)
+    kinds = list(map(_kind, latest_first))
     results: dict[RowKey, list[Record]] = {}
-    for mine, candidates in kinds.values():
+    for kind, members in mine.items():
+        agreeing = {other for other in set(kinds) if _agree(kind, other)}
+        candidates = [row for row, other in zip(latest_first, kinds, strict=True) if other in agreeing]
         if candidates:
             numbers = _numbers(candidates)
             preferred = None if used is None else np.isin(numbers, list(used))
-            found = rank(_values(mine, columns), _numbers(mine), _values(candidates, columns), numbers, top, preferred)
-            for row, best in zip(mine, found, strict=True):
+            found = rank(
+                _values(members, columns), _numbers(members), _values(candidates, columns), numbers, top, preferred
+            )
+            for row, best in zip(members, found, strict=True):
                 results[row_key(row)] = [
                     _record(row, candidates[candidate.index], place, candidate, columns, used)
                     for place, candidate in enumerate(best, start=1)
@@ -212,9 +263,14 @@ def nearest(
         yield results.get(row_key(row), [])
 
 
-def _kind(row: Record) -> tuple[str | None, bool]:
+def _kind(row: Record) -> tuple[Kind, bool]:
+    """What rows and their candidates agree in, as far as is known; are they runs?"""
     key = row_key(row)
-    return key.reco, key.is_run
+    return kind_of(row)._replace(reco=key.reco), key.is_run
+
+
+def _agree(one: tuple[Kind, bool], other: tuple[Kind, bool]) -> bool:
+    return one[1] == other[1] and agree(one[0], other[0])
 
 
 def _numeric(rows: Sequence[Record]) -> set[str]:

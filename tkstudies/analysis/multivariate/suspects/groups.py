@@ -50,6 +50,26 @@ class Kind(NamedTuple):
         return ", ".join(str(part) for part in parts if part is not None) or "all rows"
 
 
+def kind_of(row: Record) -> Kind:
+    """The kind of a row by itself, with its own energy."""
+    return _kind(row, None, ())
+
+
+def agree(one: Kind, other: Kind) -> bool:
+    """Are rows of both kinds of the same reco and, as far as is known, of the same kind of run?
+
+    >>> known = kind_of({"energy": 6500, "b_field": 3.8})
+    >>> agree(known, kind_of({"energy": 6499.3})), agree(known, kind_of({"b_field": 0}))
+    (True, False)
+    """
+    if one.reco != other.reco:
+        return False
+    if one.energy and other.energy and abs(log(one.energy / other.energy)) > _SAME_ENERGY:
+        return False
+    mine, theirs = one._replace(energy=None)[2:7], other._replace(energy=None)[2:7]
+    return all(left is None or right is None or left == right for left, right in zip(mine, theirs, strict=True))
+
+
 def kinds(rows: Iterable[Record], good: Sequence[bool], since: int | None, by: Iterable[str] = ()) -> list[Kind]:
     """The kind of each row.
 
@@ -80,7 +100,7 @@ def _kind(row: Record, period: str | None, by: tuple[str, ...]) -> Kind:
     run_type = row.get("runtype") or labels.runtype(row)
     cosmics = run_type == "cosmics"
     ions = row["is_heavy_ion"] if row.get("is_heavy_ion") is not None else labels.is_heavy_ion(row)
-    beams = next((row[name] for name in COLUMNS[5:8] if isinstance(row.get(name), str)), None)
+    beams = next((row[name].lower() for name in COLUMNS[5:8] if isinstance(row.get(name), str)), None)
     if beams is None and ions is not None:
         beams = "ions" if ions else "protons"
     energy = number(row.get("energy"))
