@@ -304,7 +304,7 @@ def test_since_begins_anew():
     ]
     assert np.mean(np.array(late) <= 0.05) < 0.1
     without = by_run(suspects(rows, history="earlier"))
-    assert np.mean([without[1300 + 3 * n]["p_value"] <= 0.05 for n in range(10)]) >= 0.7
+    assert np.mean([without[1300 + 3 * n]["p_value"] <= 0.05 for n in range(5)]) >= 0.7
 
 
 def test_too_few_good_rows_are_refused():

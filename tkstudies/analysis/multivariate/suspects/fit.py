@@ -47,11 +47,18 @@ class Model:
     def standardised(self, values: Array, errors: Array) -> Array:
         """Deviations in standard deviations, 0 where a feature is missing, at most `CLIP`; shape as given."""
         deviations = self.deviations(values, errors)
-        return np.clip(np.where(np.isnan(deviations), 0.0, deviations), -CLIP, CLIP) - self.offset
+        deviations[np.isnan(deviations)] = 0.0
+        np.clip(deviations, -CLIP, CLIP, out=deviations)
+        deviations -= self.offset
+        return deviations
 
     def deviations(self, values: Array, errors: Array) -> Array:
         """The same without limit, NaN where a feature is missing."""
-        return (values - self.centre) / np.sqrt(self.variance + errors**2)
+        deviations: Array = values - self.centre
+        width = errors * errors
+        width += self.variance
+        deviations /= np.sqrt(width, out=width)
+        return deviations
 
 
 @dataclass(frozen=True)
@@ -145,12 +152,18 @@ def _centre_and_variance(values: Array, known: NDArray[np.bool_], squared_errors
             part = _centre_and_variance(values[:, measured], known[:, measured], squared_errors[:, measured])
             centre[measured], variance[measured] = part
         return centre, variance
+    weights, squares = np.empty_like(values), np.empty_like(values)
     for _ in range(3):
-        weights = np.where(known, 1.0 / (variance + squared_errors), 0.0)
-        weights = weights / np.maximum(weights.max(axis=0), 1e-300)  # scales must not matter
-        centre = (weights * values).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-300)
-        excess = weights**2 * ((values - centre) ** 2 - squared_errors)
-        variance = np.maximum(excess.sum(axis=0) / np.maximum((weights**2).sum(axis=0), 1e-300), 1e-3 * total)
+        np.add(squared_errors, variance, out=weights)
+        np.divide(known, weights, out=weights)
+        weights /= np.maximum(weights.max(axis=0), 1e-300)  # scales must not matter
+        centre = np.einsum("ij,ij->j", weights, values) / np.maximum(weights.sum(axis=0), 1e-300)
+        np.subtract(values, centre, out=squares)
+        squares *= squares
+        squares -= squared_errors
+        weights *= weights
+        excess = np.einsum("ij,ij->j", weights, squares)
+        variance = np.maximum(excess / np.maximum(weights.sum(axis=0), 1e-300), 1e-3 * total)
     return centre, variance
 
 

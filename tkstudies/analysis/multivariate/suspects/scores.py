@@ -20,10 +20,10 @@ Rows = NDArray[np.int64]
 Fit = Callable[[Rows], Model]
 
 FOLDS = 10
-EARLY, REFIT = 60, 20
+EARLY, REFIT = 60, 5
 """Good runs before the first model of ``earlier``, and between two models."""
 
-MOST_FITS = 30
+MOST_FITS = 24
 """Models of ``earlier`` over a long time: they come more rarely then."""
 
 
