@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
 from benchmarks.timing import PYTHON, TKSTUDIES, medians, report, seconds
+
+TERMINAL = ("script", "-qec")  # util-linux
 
 
 def main(rounds: int = 25) -> None:
@@ -21,8 +24,11 @@ def main(rounds: int = 25) -> None:
             "tkstudies --help": lambda: seconds([TKSTUDIES, "--help"]),
             "tkstudies merge, ten rows": lambda: seconds([TKSTUDIES, "merge", str(right)], str(left)),
             "tkstudies filter, ten rows": lambda: seconds([TKSTUDIES, "filter", "reco = express"], str(left)),
+            "tkstudies show, ten rows": lambda: seconds([TKSTUDIES, "show"], str(left)),
+            "the same on a terminal": lambda: seconds([*TERMINAL, f"{TKSTUDIES} show {left}", os.devnull]),
+            "script alone": lambda: seconds([*TERMINAL, "true", os.devnull]),
         }
-        bounds = {"tkstudies --help": 3, "tkstudies merge, ten rows": 8}
+        bounds = {"tkstudies --help": 3, "tkstudies merge, ten rows": 8, "tkstudies show, ten rows": 12}
         report("start-up", medians(contestants, rounds), "python -c pass", bounds)
 
 

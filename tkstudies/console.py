@@ -11,6 +11,19 @@ from dataclasses import dataclass, field
 from tkstudies.settings import current
 
 
+def clean(text: str) -> str:
+    """A text in one line without anything that a terminal obeys: controls, escapes, marks that turn the writing round.
+
+    All that is said goes through here, as texts of files and servers are in it; tables and progress bars use it too.
+
+    >>> clean("HV off"), clean("a\\x1b]52;c;eA==\\x07b\\nc \\u202e \\ud800")
+    ('HV off', 'a\\\\x1b]52;c;eA==\\\\x07b\\\\nc \\\\u202e \\\\ud800')
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def say(text: str) -> None:
     """A summary or hint, silenced by ``--quiet``."""
     if not current.quiet:

@@ -188,3 +188,21 @@ def find_row_key(run_number: Any, reco: Any = None, lumisection_number: Any = No
     if run is None or not isinstance(reco, str | None) or (lumisection_number is not None and lumisection is None):
         return None
     return RowKey(run, reco, lumisection)
+
+
+ADDRESSES = {
+    "oms_link": "https://cmsoms.cern.ch/cms/runs/report?cms_run={run}",
+    "runregistry_link": "https://cmsrunregistry.web.cern.ch/offline/datasets/global?run_number={run}",
+    "dqm_link": "https://cmsweb.cern.ch/dqm/{kind}/start?runnr={run}",
+}
+"""The pages of the services where a person looks at a run."""
+
+
+def addresses(run: int | None, reco: Any = None) -> Record:
+    """The addresses of a run in OMS, Run Registry and DQM GUI; None if there is no run.
+
+    >>> addresses(317640, "online")["dqm_link"]
+    'https://cmsweb.cern.ch/dqm/online/start?runnr=317640'
+    """
+    kind = "online" if reco == "online" else "offline"
+    return {name: address.format(run=run, kind=kind) if run else None for name, address in ADDRESSES.items()}

@@ -27,6 +27,7 @@ READS_RECORDS = {
     "features": [],
     "select": ["a"],
     "sort": [],
+    "show": [],
     **NEEDS_DATA,
 }
 

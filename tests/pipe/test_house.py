@@ -23,6 +23,7 @@ MAY_USE = {
     "records": {"errors"},
     "jsonl": {"records", "errors"},
     "histogramrecord": {"jsonl", "records", "errors"},
+    "texttable": {"jsonl", "records", "console"},
     "services.web": BASE,
     "services.registry": BASE | CLIENTS | {"services.web"},
     "services.dqm": BASE | CLIENTS | {"services.web"},
@@ -34,7 +35,7 @@ MAY_USE = {
     "study": BASE | ANALYSIS | CLIENTS | {"services.web"},
     "frontdoor": set(),
     "words": set(),
-    "commands": BASE | ANALYSIS | CLIENTS | {"services.web", "plots", "study", "frontdoor", "words"},
+    "commands": BASE | ANALYSIS | CLIENTS | {"services.web", "plots", "study", "texttable", "frontdoor", "words"},
     "cli": BASE | {"frontdoor", "commands"},
     "__main__": {"", "cli", "frontdoor"},
     "": ANALYSIS | {"study", "jsonl"},  # tkstudies/__init__.py

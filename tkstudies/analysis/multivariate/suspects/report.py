@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from tkstudies.analysis.multivariate.pca import KEPT
 from tkstudies.analysis.multivariate.suspects.judge import Judge, Verdict, in_order
 from tkstudies.analysis.multivariate.suspects.known import Known
 from tkstudies.jsonl import decode
-from tkstudies.records import Record, find_row_key, number
+from tkstudies.records import Record, addresses, find_row_key, number
 
 COLUMNS = (
     "rank", "score", "p_value", "unusual", "flagged_by", "subsystem", "findings", "finding_features", "finding_sigmas",
@@ -22,13 +21,6 @@ COLUMNS = (
 LABELS = tuple(dict.fromkeys(["run_number", "reco", "lumisection_number", *KEPT]))
 
 RARE = 0.01
-
-LINKS = {
-    "oms_link": "https://cmsoms.cern.ch/cms/runs/report?cms_run={run}",
-    "runregistry_link": "https://cmsrunregistry.web.cern.ch/offline/datasets/global?run_number={run}",
-    "dqm_link": "https://cmsweb.cern.ch/dqm/{kind}/start?runnr={run}",
-}
-"""Addresses for people."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +69,7 @@ def rows(judge: Judge, shape: Shape, replaced: set[str]) -> Iterator[Record]:
             key = find_row_key(*map(record.get, ("run_number", "reco", "lumisection_number")))
             added["known"], added["known_is_worse"] = shape.known.about(key, verdicts[row])
         if shape.links:
-            added.update(_links(int(judge.table.runs[row]), record.get("reco")))
+            added.update(addresses(int(judge.table.runs[row]), record.get("reco")))
         replaced.update(added.keys() & record.keys())
         kept = record if shape.keep_all else {name: record[name] for name in LABELS if name in record}
         yield {**{name: value for name, value in kept.items() if name not in added}, **added}
@@ -119,11 +111,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
 
 
-def _links(run: int, reco: Any) -> Record:
-    kind = "online" if reco == "online" else "offline"
-    return {name: link.format(run=run, kind=kind) if run else None for name, link in LINKS.items()}
-
-
 def _runs(judge: Judge, verdicts: Sequence[Verdict], shape: Shape) -> Iterator[Record]:
     """One row a run: the mean score of its rows, and what is said of the most unusual one."""
     of_runs: dict[int, list[Verdict]] = {}
@@ -145,7 +132,7 @@ def _runs(judge: Judge, verdicts: Sequence[Verdict], shape: Shape) -> Iterator[R
             "score": _rounded(mean),
             "rows_judged": judged,
             "rows_flagged": sum(verdict.flagged_by is not None for verdict in members),
-            **(_links(run, None) if shape.links else {}),
+            **(addresses(run, None) if shape.links else {}),
         }
 
 
