@@ -32,6 +32,7 @@ STAGES = [  # what the catalogue calls it, arguments; the output is NAME.jsonl, 
      "runreg.jsonl"),
     ("label", "label", "merge.jsonl"),
     ("filter", "filter", "fill__era = 2018B", "reco in express,prompt", "Hits.Pixel.mean > 0", "-i", "label.jsonl"),
+    ("count", "count", "tracking", "--sum", "recorded_lumi", "-i", "label.jsonl"),
     ("pca", "pca", "filter.jsonl", "--keep", "all", "--contributions", "--loadings",
      "pca_--loadings.jsonl"),
     ("outliers", "outliers", "-m", "lof", "-m", "one-class-svm", "pca.jsonl"),
@@ -74,7 +75,7 @@ STAGES = [  # what the catalogue calls it, arguments; the output is NAME.jsonl, 
     ("columns FILE", "columns", "runreg.jsonl"),
 ]  # fmt: skip
 BESIDE = ("pca --loadings", "dqm --errors")
-ADDING = ("merge", "label", "filter", "suspects", "pca", "outliers", "embed", "trackingmap")
+ADDING = ("merge", "label", "count", "filter", "suspects", "pca", "outliers", "embed", "trackingmap")
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
 IS_OF_TYPE = {

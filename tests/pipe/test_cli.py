@@ -28,6 +28,7 @@ READS_RECORDS = {
     "select": ["a"],
     "sort": [],
     "show": [],
+    "count": ["a"],
     **NEEDS_DATA,
 }
 

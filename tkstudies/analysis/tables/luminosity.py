@@ -6,8 +6,9 @@ another unit than that of protons: adding the column up is wrong on both counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tkstudies.errors import UsageError
@@ -73,24 +74,50 @@ def total(records: Iterable[Record], column: str = "recorded_lumi", each: str = 
         >>> total([{**run, "reco": "express"}, {**run, "reco": "prompt"}, ions, {"run_number": 3}])
         Total(pb=2.0005, counted=2, unknown=1, unequal=0, keyless=0)
     """
-    if each not in EACH:
-        raise UsageError(f"no luminosity of each {each!r}; there are {', '.join(EACH)}")
-    found: dict[tuple[int, ...], float | None] = {}
-    unequal: set[tuple[int, ...]] = set()
-    keyless = 0
+    summed = EachOnce(column, each)
     for record in records:
-        key = _key(record, EACH[each])
+        summed.add(record)
+    return summed.total()
+
+
+class EachOnce:
+    """The sum that `total` makes, record by record.
+
+    Args:
+        value: What is added instead of the luminosity in ``column``, out of a record.
+
+    Raises:
+        UsageError: Unknown ``each``.
+    """
+
+    def __init__(
+        self, column: str = "recorded_lumi", each: str = "run", value: Callable[[Record], float | None] | None = None
+    ):
+        if each not in EACH:
+            raise UsageError(f"no luminosity of each {each!r}; there are {', '.join(EACH)}")
+        self._keys = EACH[each]
+        self._value = value or (lambda record: luminosity(record, column))
+        self._found: dict[tuple[int, ...], float | None] = {}
+        self._unequal: set[tuple[int, ...]] = set()
+        self._keyless = 0
+
+    def add(self, record: Record) -> None:
+        """Take one record; of several of one run the first with a value counts."""
+        key = _key(record, self._keys)
         if key is None:
-            keyless += 1
-            continue
-        value = luminosity(record, column)
-        first = found.setdefault(key, value)
+            self._keyless += 1
+            return
+        value = self._value(record)
+        first = self._found.setdefault(key, value)
         if first is None:
-            found[key] = value
+            self._found[key] = value
         elif value is not None and abs(value - first) > 1e-9 * abs(first):
-            unequal.add(key)
-    known = [value for value in found.values() if value is not None]
-    return Total(sum(known), len(known), len(found) - len(known), len(unequal), keyless)
+            self._unequal.add(key)
+
+    def total(self) -> Total:
+        """The sum so far."""
+        known = [value for value in self._found.values() if value is not None]
+        return Total(sum(known), len(known), len(self._found) - len(known), len(self._unequal), self._keyless)
 
 
 def of_lumisections(records: Iterable[Record], column: str = "recorded_lumi") -> Iterator[dict[str, Any]]:
@@ -119,6 +146,39 @@ def of_lumisections(records: Iterable[Record], column: str = "recorded_lumi") ->
         is_known = before is not None and after is not None and fill == next_fill and after >= before
         own = after - before if is_known and before is not None and after is not None else None
         yield {"run_number": run, "lumisection_number": lumisection, f"{column}_pb": own}
+
+
+def own_luminosities(
+    records: Iterable[Record], column: str = "recorded_lumi"
+) -> tuple[str, dict[tuple[int, ...], float | None]]:
+    """What each lumisection of a table adds to a sum [pb^-1], whatever its column holds.
+
+    Returns:
+        What the column holds, and the luminosity by (run_number, lumisection_number): ``run`` if it is that of the
+        whole run in all its rows (nothing is returned by lumisection then), ``running`` for the running sums of OMS,
+        ``own`` otherwise.
+
+    Example:
+        >>> rows = [{"run_number": 1, "lumisection_number": n, "recorded_lumi_pb": n / 2} for n in (1, 2)]
+        >>> own_luminosities(rows)
+        ('running', {(1, 1): 0.5, (1, 2): None})
+    """
+    records = list(records)
+    by_run: dict[tuple[int, Any], list[tuple[int, float]]] = {}
+    found: dict[tuple[int, ...], float | None] = {}
+    for record in records:
+        key, value = _key(record, EACH["lumisection"]), luminosity(record, column)
+        if key is not None and key not in found:
+            found[key] = value
+            if value is not None:
+                by_run.setdefault((key[0], record.get("fill_number")), []).append((key[1], value))
+    runs = [[value for _, value in sorted(values)] for values in by_run.values() if len(values) > 1]
+    if runs and all(values[0] == values[-1] == max(values) for values in runs):
+        return "run", {}
+    if runs and all(before <= after for values in runs for before, after in pairwise(values)):
+        own = of_lumisections(records, column)
+        return "running", {(r["run_number"], r["lumisection_number"]): r[f"{column}_pb"] for r in own}
+    return "own", found
 
 
 def _key(record: Record, columns: tuple[str, ...]) -> tuple[int, ...] | None:

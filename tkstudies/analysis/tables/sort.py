@@ -30,7 +30,7 @@ def sorted_lines(
         if rows and column and not any(column in row for _, row in rows):
             raise InputError(f"no record has a column {column}; {console.alternatives(column, rows[0][1])}")
     for column in reversed(by or ROW_KEYS):
-        rows.sort(key=lambda pair: _place(_value(pair[1], column)), reverse=descending)
+        rows.sort(key=lambda pair: place(_value(pair[1], column)), reverse=descending)
         rows.sort(key=lambda pair: pair[1].get(column) is None)
     written: set[bytes] = set()
     count = 0
@@ -53,7 +53,7 @@ def _value(row: Record, column: str) -> Any:
     return value if number is None else number
 
 
-def _place(value: Any) -> tuple[int, Any]:
+def place(value: Any) -> tuple[int, Any]:
     """Where a value stands among values of any type."""
     if isinstance(value, bool | int | float):
         return 0, value

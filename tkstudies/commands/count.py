@@ -1,0 +1,79 @@
+"""``tkstudies count``: how many rows have which values, and sums over them."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from tkstudies import jsonl
+from tkstudies.commands import completion, options
+from tkstudies.errors import UsageError
+
+app = options.application()
+
+
+class Each(str, Enum):
+    """For what a summed value counts once."""
+
+    row = "row"
+    run = "run"
+    fill = "fill"
+    lumisection = "lumisection"
+
+
+@app.command()
+def count(
+    columns: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COLUMN]...", autocompletion=completion.columns, help="Count by these; none: all rows together."
+        ),
+    ] = None,
+    sums: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sum",
+            metavar="COLUMN",
+            autocompletion=completion.columns,
+            help="Add this up, too, e.g. recorded_lumi (repeatable).",
+        ),
+    ] = None,
+    each: Annotated[
+        Each | None, typer.Option("--each", help="A summed value counts once for each of these [default: see above].")
+    ] = None,
+    inputs: options.Inputs = None,
+    output: options.Output = "-",
+    skip_bad_lines: options.SkipBadLines = False,
+) -> None:
+    """Count rows by the values of columns, the most frequent first.
+
+    \b
+    One record for each combination of values: these, rows, share (of all rows),
+    runs (different ones), and COLUMN_sum for each --sum. Null is a value, too.
+    Luminosities are added in pb^-1, each run once (columns fill__...: each fill,
+    rows of lumisections: each lumisection); other numbers once for each row.
+
+    \b
+    Examples:
+      tkstudies count tracking reco < study.jsonl | tkstudies show
+      tkstudies count bad_reason --sum recorded_lumi -i study.jsonl
+      tkstudies count --sum lumisections --each run < runs.jsonl
+    """
+    from tkstudies.analysis.tables.counts import Counts
+
+    wanted = options.words(columns)
+    files = [name for name in wanted if os.path.isfile(name)]
+    if files and not inputs:
+        raise UsageError(f"{files[0]} is a file: name it with -i")
+    if each and not sums:
+        raise UsageError("--each is for --sum")
+    records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
+    counts = Counts(wanted, options.words(sums), each.value if each else "")
+    for record in records:
+        counts.add(record)
+    jsonl.write(counts.records(), output)
+    counts.losses().tell()
+    options.report_skipped(records)
