@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "filter": "keep the rows for which all expressions hold",
         "select": "keep some columns, or drop some",
         "sort": "order rows, or take the first of them",
+        "pivot": "long to wide: the rows of a run become one row",
         "count": "rows by the values of columns, and sums",
         "show": "a table for people: what fits the terminal, or one wide row",
         "columns": "what the columns mean, and what those of a file hold",

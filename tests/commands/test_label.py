@@ -287,3 +287,49 @@ def test_a_year_of_real_certifications(tkstudies):
     assert len(bad) > 300 and bad.count("miscellaneous") < 0.25 * len(bad)
     assert sum(row["is_low_statistics"] is True for row in rows) == 419
     assert not any(row[name] is None for row in rows for name in ("is_bad", "status_summary", "is_heavy_ion"))
+
+
+# --- columns of one's own
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("23", 23), ("2.5", 2.5), ("true", True), ("null", None), ('"23"', "23"), ("good or bad", "good or bad"),
+     ("a=b", "a=b"), ('""', ""), ("2018B", "2018B")],
+)  # fmt: skip
+def test_a_column_of_ones_own(text, value, tkstudies):
+    result = tkstudies("label", "--set", f"week = {text}", "--only", "week", input=[{"run_number": 1}])
+    assert (from_lines(result.stdout), result.stderr) == ([{"run_number": 1, "week": value}], "")
+
+
+def test_it_comes_beside_the_labels(tkstudies):
+    row = {"run_number": 1, "pixel": "GOOD", "strip": "BAD", "tracking": "GOOD"}
+    (plain,) = from_lines(tkstudies("label", input=[row]).stdout)
+    result = tkstudies("label", "--set", "a=1", "--set", "b=x", input=[row])
+    assert from_lines(result.stdout) == [{**plain, "a": 1, "b": "x"}]
+    assert from_lines(tkstudies("label", "--set", "a=1", "--only", "is_bad", input=[row]).stdout) == [
+        {**row, "is_bad": True, "a": 1}
+    ]
+
+
+def test_what_is_replaced_is_told(tkstudies):
+    rows = [{"run_number": 1, "week": 22}, {"run_number": 2, "week": 23}, {"run_number": 3, "week": None}]
+    result = tkstudies("label", "--set", "week=23", "--only", "week", input=rows)
+    assert [row["week"] for row in from_lines(result.stdout)] == [23, 23, 23]
+    assert result.stderr == "warning: 1 row had another week, which was replaced\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["week"], "expected NAME=VALUE, such as week=23"),
+        (["week="], "expected NAME=VALUE"),
+        (["=23"], "expected NAME=VALUE"),
+        (["week='23"], "a quoted value must end with its quote"),
+        (["is_bad=true"], "is_bad is a label of its own"),
+        (["a=1", "--set", "a=2"], "a: it is set twice"),
+    ],
+)
+def test_what_cannot_be_set(arguments, told, tkstudies):
+    result = tkstudies("label", "--set", *arguments, input=[{"run_number": 1}])
+    assert (result.stdout, result.exit_code, told in result.stderr) == ("", 2, True), result.stderr

@@ -29,6 +29,7 @@ READS_RECORDS = {
     "sort": [],
     "show": [],
     "count": ["a"],
+    "pivot": ["--columns", "a"],
     **NEEDS_DATA,
 }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
+from tkstudies.errors import UsageError
 
 app = options.application()
 
@@ -26,6 +27,10 @@ def label(
     in_order: Annotated[
         bool, typer.Option("--sorted", help="The rows of a run stand together: hand them on run by run.")
     ] = False,
+    constants: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Add a column with this value in every row (repeatable)."),
+    ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
@@ -44,19 +49,28 @@ def label(
     labelled by its doctor_* columns.
 
     \b
+    --set adds a column of your own beside the labels (--only NAME: without them).
+    VALUE is a number, true, false, null or a text, as filter reads it: '"12"' is a
+    text. A value that the rows had under that name is replaced, which is told.
+
+    \b
     Examples:
       tkstudies label study.jsonl | tkstudies filter 'is_bad = true'
       tkstudies label --only is_bad,bad_reason < study.jsonl
       tkstudies label --exclude-commissioning --exclude-special --exclude-open < study.jsonl
+      tkstudies label --set table=today --set week=23 --only table,week < study.jsonl
     """
     from tkstudies.analysis.tables.labelling import Labelling
     from tkstudies.analysis.tables.labels import LABELS, select
 
+    own = _constants(constants)
+    names = [name for name in options.words(only) if name not in own]
     excluded = {"commissioning": exclude_commissioning, "special": exclude_special, "open": exclude_open}
     labelling = Labelling(
-        select(options.words(only)) if only else tuple(LABELS),
+        select(names) if only else tuple(LABELS),
         exclude=[name for name, is_wanted in excluded.items() if is_wanted],
         in_order=in_order,
+        constants=own,
     )
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
     jsonl.write(labelling.rows(records), output)
@@ -64,3 +78,20 @@ def label(
     if labelling.dropped:
         console.say(f"{console.counted(labelling.dropped, 'row')} dropped")
     options.report_skipped(records)
+
+
+def _constants(given: list[str] | None) -> dict[str, Any]:
+    from tkstudies.analysis.tables.literals import Problem, constant
+
+    found = {}
+    for text in given or ():
+        name, separator, value = (part.strip() for part in text.partition("="))
+        if not (name and separator and value):
+            raise UsageError(f"--set {text!r}: expected NAME=VALUE, such as week=23 (NAME='\"\"' is an empty text)")
+        if name in found:
+            raise UsageError(f"--set {name}: it is set twice")
+        try:
+            found[name] = constant(value)
+        except Problem as problem:
+            raise UsageError(f"--set {text!r}: {problem}") from None
+    return found

@@ -44,8 +44,8 @@ class Counts:
         self._rows += 1
         if not record.keys() <= self._known.keys():
             self._known.update(dict.fromkeys(record))
-        values = [_value(column, record.get(column)) for column in self._columns]
-        key = tuple(map(_identity, values))
+        values = [value_in(column, record.get(column)) for column in self._columns]
+        key = tuple(map(identity, values))
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group(len(self._groups), values)
@@ -113,13 +113,13 @@ class _Group:
         return -self.rows, [(value is None, place(value)) for value in self.values]
 
 
-def _value(column: str, value: Any) -> Any:
+def value_in(column: str, value: Any) -> Any:
     """A value to count by: run numbers are numbers however they are written."""
     known = whole(value) if column in WHOLE_KEYS else None
     return value if known is None else known
 
 
-def _identity(value: Any) -> Any:
+def identity(value: Any) -> Any:
     """What values have in common that are the same: 1 and 1.0 are, 1 and true aren't."""
     if isinstance(value, list | dict):
         return encode(value)

@@ -26,12 +26,27 @@ class Labelling:
         names: Labels to add, of ``labels.LABELS``.
         exclude: Of `EXCLUSIONS`.
         in_order: The rows of a run stand together, so that they needn't wait for the end of the input.
+        constants: Columns that have the same value in every row; they come last, and replace those of the input.
 
     Attributes:
         dropped: Number of rows that were left out.
+
+    Raises:
+        UsageError: There is no such exclusion, or a constant has the name of a label that is added.
     """
 
-    def __init__(self, names: Collection[str] = tuple(LABELS), exclude: Collection[str] = (), in_order: bool = False):
+    def __init__(
+        self,
+        names: Collection[str] = tuple(LABELS),
+        exclude: Collection[str] = (),
+        in_order: bool = False,
+        constants: Mapping[str, Any] | None = None,
+    ):
+        self._constants = dict(constants or {})
+        self._replaced = dict.fromkeys(self._constants, 0)
+        for name in self._constants:
+            if name in names:
+                raise UsageError(f"{name} is a label of its own: choose another name, or other labels with --only")
         for name in exclude:
             if name not in EXCLUSIONS:
                 raise UsageError(f"no exclusion {name!r}; there are {', '.join(EXCLUSIONS)}")
@@ -74,13 +89,18 @@ class Labelling:
             return None
         labelled = label_record(record, self._row_wise)
         labelled.update((name, of_run[name]) for name in self._spreading)
+        for name, value in self._constants.items():
+            self._replaced[name] += record.get(name) is not None and record[name] != value
+            labelled[name] = value
         return labelled
 
     def losses(self) -> Losses:
-        """Exclusions that could not do anything, after the work."""
+        """Exclusions that could not do anything and values that were replaced, after the work."""
         losses = Losses()
         for name, columns in self._idle.items() if self._written else ():
             losses.note(f"--exclude-{name} excluded nothing: no record has {' or '.join(columns)}")
+        for name, rows in self._replaced.items():
+            losses.add(rows, "row", f"had another {name}, which was replaced")
         return losses
 
     def _groups(self, lines: Iterable[tuple[bytes, Record]]) -> Iterator[Iterable[tuple[bytes, Record]]]:
@@ -106,7 +126,10 @@ class Labelling:
 
 
 def label_rows(
-    records: Iterable[Mapping[str, Any]], names: Collection[str] = tuple(LABELS), exclude: Collection[str] = ()
+    records: Iterable[Mapping[str, Any]],
+    names: Collection[str] = tuple(LABELS),
+    exclude: Collection[str] = (),
+    constants: Mapping[str, Any] | None = None,
 ) -> Iterator[Record]:
     """Add the labels of certification studies, as ``tkstudies label`` does.
 
@@ -114,10 +137,11 @@ def label_rows(
         records: Run records; all are held until the last has come.
         names: Labels to add (``analysis.tables.labels.LABELS``).
         exclude: ``commissioning`` (all rows of a run with a commissioning row), ``special``, ``open``.
+        constants: Columns that have the same value in every row.
 
     Example:
         >>> row = {"run_number": 1, "pixel": "GOOD", "strip": "BAD", "tracking": "GOOD"}
         >>> next(label_rows([row], ["is_bad"]))["is_bad"]
         True
     """
-    yield from Labelling(names, exclude).rows(records_of(records))
+    yield from Labelling(names, exclude, constants=constants).rows(records_of(records))

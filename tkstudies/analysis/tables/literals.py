@@ -85,12 +85,38 @@ def literal(value: str, in_list: bool = False) -> Literal:
         return Literal(quoted[2], quoted=True)
     if value[:1] in ("'", '"'):
         raise _open_quote(value)
-    if value.lower() in _NULLS:
+    if is_null(value):
         raise Problem(f"write COLUMN missing or COLUMN exists to ask for {value}")
     if word := connectives.in_text(value):
         raise Problem(f"one condition per expression, or several joined by or: quote a text that holds {word}")
     if in_list and (match := _RANGE.fullmatch(value)) and int(match[1]) <= int(match[2]):
         return Literal(value, range=(int(match[1]), int(match[2])))
+    return _unquoted(value)
+
+
+def constant(value: str) -> Any:
+    """The number, boolean, text or null that a text spells, whatever words are in it.
+
+    >>> constant("12.5"), constant("true"), constant('"12.5"'), constant("null"), constant("good or bad")
+    (12.5, True, '12.5', None, 'good or bad')
+
+    Raises:
+        Problem: A quote is open.
+    """
+    quoted = _QUOTED.fullmatch(value)
+    if quoted and quoted[1] not in quoted[2]:
+        return quoted[2]
+    if value[:1] in ("'", '"'):
+        raise _open_quote(value)
+    return None if is_null(value) else _unquoted(value).value
+
+
+def is_null(value: str) -> bool:
+    """Does a text spell null?"""
+    return value.lower() in _NULLS
+
+
+def _unquoted(value: str) -> Literal:
     boolean = {"true": True, "false": False}.get(value.lower())
     return Literal(value, number_in(value), boolean)
 
