@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,6 +107,14 @@ def tkstudies(
     settings.current.command = ctx.invoked_subcommand or "tkstudies"
 
 
+def _hide_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """A library's warning to programmers, which tells a user nothing: with --verbose only."""
+    console.debug(f"{category.__name__} of {filename}:{lineno}: {message}")
+
+
 def run() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit. What libraries say to programmers stays off standard error."""
+    warnings.showwarning = _hide_warning
     app(prog_name="tkstudies")

@@ -246,3 +246,12 @@ def test_a_year_of_runs_against_pandas(diff):
     assert len(found) == len(set(found))
     assert set(found) == expected
     assert len(expected) > 2000
+
+
+def test_the_summary_names_ten_columns(tkstudies, tmp_path):
+    (tmp_path / "right.jsonl").write_text(to_lines([{"run_number": 1, **{f"c{n}": n for n in range(100)}}]))
+    rows = [{"run_number": 1, **{f"c{n}": n + 1 for n in range(100)}}]
+    result = tkstudies("diff", tmp_path / "right.jsonl", input=rows)
+    assert result.stdout.count("\n") == 100
+    assert result.stderr.count("\n") == 1
+    assert "(c0 1, c1 1, c2 1, c3 1, c4 1, c5 1, c6 1, c7 1, c8 1, c9 1, ... 90 more)" in result.stderr

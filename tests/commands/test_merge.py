@@ -341,3 +341,33 @@ def test_the_right_side_takes_little_more_than_its_bytes(tmp_path):
         for file in (str(empty), "right.jsonl")
     ]
     assert used[1] - used[0] < 1.2 * 60
+
+
+@pytest.mark.parametrize(
+    ("right", "told"),
+    [
+        ({f"c{n}": n for n in range(24)}, ""),
+        ({f"c{n}": float(n) for n in range(24)}, ""),
+        ({"c1": None, "c2": 2, "new": 5}, ""),
+        ({"c1": True}, "c1 is on both sides: the right one is dropped (--prefix keeps it)"),
+        ({"only_here": 5}, "only_here is on both sides: the right one is dropped (--prefix keeps it)"),
+        (
+            {f"c{n}": -n for n in range(24)},  # of which c0 is equal
+            f"{', '.join(f'c{n}' for n in range(1, 11))}, ... (13 more) are on both sides with other values: the right "
+            "ones are dropped (--prefix keeps them)",
+        ),
+    ],
+)
+def test_one_warning_of_all_columns_with_other_values(right, told, tmp_path, tkstudies):
+    left = {"run_number": 1, **{f"c{n}": n for n in range(24)}, "only_here": None}
+    files = write(tmp_path, right=[{"run_number": 1, **right}, {"run_number": 2, "c3": 999}])
+    result = tkstudies("merge", *files, input=[left, {"run_number": 3}])
+    assert from_lines(result.stdout)[0] == {**right, **left} and result.exit_code == 0
+    assert result.stderr == (f"warning: {told}\n" if told else "")
+
+
+def test_of_rows_with_the_same_key_each_is_looked_at(tmp_path, tkstudies):
+    files = write(tmp_path, right=[{"run_number": 1, "a": 1, "b": 2}, {"run_number": 1, "a": 7, "b": 3}])
+    result = tkstudies("merge", "--many", *files, input=[{"run_number": 1, "a": 1}])
+    assert [row["b"] for row in from_lines(result.stdout)] == [2, 3]
+    assert result.stderr.startswith("warning: a is on both sides")

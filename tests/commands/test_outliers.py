@@ -217,6 +217,13 @@ def test_few_neighbours_and_degenerate_columns_are_told():
     assert "warning: envelope: " in result.stderr
 
 
+def test_one_warning_of_many_in_our_own_words():
+    rows = [{"run_number": n, **{f"c{k}": (n * k) % 7 + 1e-9 * (n % 3) for k in range(30)}} for n in range(60)]
+    result = run(rows, "--columns", "c*")
+    (warned,) = [line for line in result.stderr.splitlines() if line.startswith("warning")]
+    assert warned.startswith("warning: envelope: the columns depend on each other too much for a covariance")
+
+
 GOOD_ONLY = [{"tracking": "GOOD", "a.mean": i} for i in range(9)]
 UNKNOWN = [{"a.mean": i} for i in range(9)]
 

@@ -436,3 +436,15 @@ def test_a_record_folder_that_cannot_be_written(live, tkstudies):
     assert result.exit_code == 1
     assert "--record: /proc/x" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_warning_of_a_library_is_nobodys_business(tmp_path):
+    code = (
+        "import sys, warnings\nfrom tkstudies import cli\nimport tkstudies.analysis.tables.expressions as module\n"
+        "parse = module.parse\nmodule.parse = lambda text: warnings.warn('of a library') or parse(text)\ncli.run()"
+    )
+    for verbose in ([], ["-v"]):
+        command = [sys.executable, "-c", code, "filter", "a = 1", *verbose]
+        result = subprocess.run(command, input='{"a":1}\n', capture_output=True, text=True, timeout=60)
+        assert (result.stdout, result.returncode) == ('{"a":1}\n', 0)
+        assert ("of a library" in result.stderr) == bool(verbose)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 app = options.application()
 
+_COLUMNS = 10  # that the summary names
+
 
 @app.command()
 def diff(
@@ -115,7 +117,9 @@ def _load(name: str, reader: jsonl.Reader, conditions: Conditions) -> Side:
 def _report(left: Side, right: Side, keys: tuple[str, ...], summary: Summary) -> None:
     for side in (left, right):
         side.losses(keys).tell()
-    columns = ", ".join(f"{name} {count:,}" for name, count in summary.cells.items())
+    cells = sorted(summary.cells.items(), key=lambda cell: -cell[1])
+    more = [f"... {len(cells) - _COLUMNS:,} more"] if len(cells) > _COLUMNS else []
+    columns = ", ".join([*(f"{name} {count:,}" for name, count in cells[:_COLUMNS]), *more])
     console.say(
         f"{console.counted(summary.common, 'row')} on both sides, {summary.differing:,} differ"
         f"{f' ({columns})' if columns else ''}; only left {summary.only['left']:,}, "

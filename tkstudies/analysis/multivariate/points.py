@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -132,7 +133,7 @@ def reproducible() -> Iterator[list[str]]:
     """Compute on one thread, so that sums don't depend on scheduling or on the machine's number of cores.
 
     Yields:
-        What scikit-learn warns of meanwhile, each sentence once.
+        What scikit-learn warns of meanwhile, in our words, each kind once.
     """
     from threadpoolctl import threadpool_limits
 
@@ -142,10 +143,37 @@ def reproducible() -> Iterator[list[str]]:
         try:
             yield said
         finally:
-            said.extend(dict.fromkeys(_sentence(caught)))
+            said.extend(
+                in_our_words(
+                    str(warning.message)
+                    for warning in caught
+                    if not issubclass(warning.category, DeprecationWarning | FutureWarning)
+                )
+            )
 
 
-def _sentence(caught: Iterable[warnings.WarningMessage]) -> Iterator[str]:
-    for warning in caught:
-        if not issubclass(warning.category, DeprecationWarning | FutureWarning):
-            yield " ".join(str(warning.message).split())
+def in_our_words(warned: Iterable[str]) -> list[str]:
+    """What scikit-learn warned of, each kind once; warnings that differ in numbers only are of one kind.
+
+    >>> in_our_words(["Determinant has increased (-3.1 > -3.2)", "The covariance matrix is not full rank"])
+    ['the columns depend on each other too much for a covariance: scores are rough (run pca first, or fewer --columns)']
+    >>> in_our_words(["odd thing 1", "odd  thing 2"])
+    ['odd thing 1']
+    """
+    kinds: dict[str, str] = {}
+    for text in (" ".join(text.split()) for text in warned):
+        ours = next((words for part, words in _KNOWN_WARNINGS.items() if part in text), text)
+        kinds.setdefault(_NUMBERS.sub("#", ours), ours)
+    return list(kinds.values())
+
+
+_NUMBERS = re.compile(r"[-+]?[0-9][0-9.e+-]*")
+_DEPENDENT = (
+    "the columns depend on each other too much for a covariance: scores are rough (run pca first, or fewer --columns)"
+)
+_KNOWN_WARNINGS = {
+    "not full rank": _DEPENDENT,
+    "Determinant has increased": _DEPENDENT,
+    "failed to converge": "it stopped before it had settled: scores are rough",
+}
+"""Part of a warning of scikit-learn -> what it means to us."""

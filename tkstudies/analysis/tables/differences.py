@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tkstudies.console import Losses
+from tkstudies.console import Losses, listed
 from tkstudies.errors import InputError
 from tkstudies.jsonl import decode
 from tkstudies.records import AUTOMATIC_KEYS, KEY_COLUMNS, Record, choose_keys, key_of, number_in
@@ -171,7 +171,7 @@ def _shown(name: str) -> str:
 
 
 def _known(side: Side) -> str:
-    return ", ".join(side.columns) or "no columns"
+    return listed(side.columns) or "no columns"
 
 
 def differences(

@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
+from tkstudies.analysis.tables.clashes import Clashes, note_lost
 from tkstudies.analysis.tables.splice import Endings, Names, as_line, renamed
-from tkstudies.console import Losses
+from tkstudies.console import Losses, listed
 from tkstudies.errors import InputError
 from tkstudies.jsonl import Records, decode, records_of
 from tkstudies.jsonl.columns import LearnedColumns, NamedColumns, Values
@@ -126,6 +127,7 @@ class Table(msgspec.Struct):
         keyless: Rows without a key, which nothing can be joined with.
         duplicates: Rows dropped because their key had come before.
         matched: Left rows that found a row here.
+        clashes: What the dropped columns hold.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Table(msgspec.Struct):
     keyless: int = 0
     duplicates: int = 0
     matched: int = 0
+    clashes: Clashes = msgspec.field(default_factory=Clashes)
 
 
 @dataclass
@@ -185,13 +188,13 @@ def load_table(
             continue
         known = table.rows.get(key)
         if known is None:
-            table.rows[key] = endings.ending(line, key)
+            table.rows[key] = endings.ending(line, key, table.clashes)
         elif not many:
             table.duplicates += 1
         elif isinstance(known, list):
-            known.append(endings.ending(line, key))
+            known.append(endings.ending(line, key, table.clashes))
         else:
-            table.rows[key] = [known, endings.ending(line, key)]
+            table.rows[key] = [known, endings.ending(line, key, table.clashes)]
     if rows and not table.keys:  # no row has a value of a key
         table.keys = choose_keys(left.columns, columns.columns) or ()
     if rows and not (table.keys and columns.columns.keys() >= set(table.keys)):
@@ -284,12 +287,15 @@ class Join:
         for number in range(first, len(self._steps)):
             step = self._steps[number]
             table = step.table
-            found = table.rows.get(step.key(values))
+            key = step.key(values)
+            found = table.rows.get(key)
             if found is None:
                 if self._inner:
                     return []
                 continue
             table.matched += 1
+            if table.clashes:
+                table.clashes.compare(key, b"".join([*parts, b"}"]))
             if isinstance(found, list):
                 rows = [self._extended([*parts], values, ending, step) for ending in found]
                 return [line for row in rows for line in self._joined(*row, number + 1)]
@@ -313,14 +319,14 @@ class Join:
 
     def losses(self) -> Losses:
         """What was dropped, not joined or not found, after the work."""
-        losses, prefix = Losses(), self._prefix
-        for column in dict.fromkeys(column for table in self._tables for column in table.dropped):
-            also, another = (f", and so is {prefix}{column}", "another ") if prefix else ("", "")
-            text = f"{column} is on both sides{also}: the right one is dropped"
-            losses.note(text, advice=f"{another}--prefix keeps it")
-        for column, number in self.late.items():
+        losses = Losses()
+        note_lost((column for table in self._tables for column in table.clashes.lost), self._prefix, losses)
+        for number in dict.fromkeys(self.late.values()):
+            columns = [column for column, first in self.late.items() if first == number]
+            are, ones = ("is", "one") if len(columns) == 1 else ("are", "ones")
             losses.note(
-                f"{column} is on both sides, on the left only from row {number} on: the rows before have the right one"
+                f"{listed(columns, 10)} {are} on both sides, on the left only from row {number} on: the rows before "
+                f"have the right {ones}"
             )
         for table in self._tables:
             keys, name = " and ".join(table.keys), table.name

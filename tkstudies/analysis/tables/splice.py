@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from tkstudies.analysis.tables.clashes import Clashes
 from tkstudies.jsonl import decode, encode
 
 FILL_PREFIX = "fill__"
@@ -32,8 +33,8 @@ class Endings:
         self._known = -1
         self._renames = False
 
-    def ending(self, line: bytes, key: Any) -> bytes:
-        """The ending of one line, cut from the line itself when it begins with the keys."""
+    def ending(self, line: bytes, key: Any, clashes: Clashes) -> bytes:
+        """The ending of one line, cut from the line itself when it begins with the keys; the rest into ``clashes``."""
         if len(self._columns) != self._known:
             self._known = len(self._columns)
             self._renames = any(self._names(c) != c for c in self._columns if c not in self._keys)
@@ -42,7 +43,11 @@ class Endings:
             beginning = encode(dict(zip(keys, key if len(keys) > 1 else (key,), strict=True)))[:-1]
             if line.startswith(beginning) and line[len(beginning) : len(beginning) + 1] in (b",", b"}"):
                 return line[len(beginning) : -1]
-        return renamed(line, self._names)
+        left_out: dict[str, Any] = {}
+        ending = renamed(line, self._names, left_out)
+        if left_out:
+            clashes.hold(key, encode(left_out), left_out)
+        return ending
 
     def columns(self) -> tuple[dict[str, None], dict[str, None]]:
         """The columns that are added, and those that aren't."""
@@ -69,8 +74,12 @@ class Names:
         return None if name in self.taken else name
 
 
-def renamed(line: bytes, names: Callable[[str], str | None]) -> bytes:
-    """The members of a record under other names, each after a comma; their values stay as they are written."""
+def renamed(line: bytes, names: Names, left_out: dict[str, Any] | None = None) -> bytes:
+    """The members of a record under other names, each after a comma; their values stay as they are written.
+
+    Args:
+        left_out: Gets the members that have no name, but the keys, as the left side calls them.
+    """
     try:
         record = _undecoded(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -80,6 +89,8 @@ def renamed(line: bytes, names: Callable[[str], str | None]) -> bytes:
         name = names(column)
         if name is not None:
             members.setdefault(name, value)
+        elif left_out is not None and column not in names.keys:
+            left_out[names.fill + column] = value
     return b"," + encode(members)[1:-1] if members else b""
 
 
