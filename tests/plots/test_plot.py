@@ -13,8 +13,9 @@ from matplotlib.text import Text
 
 from tests.conftest import to_lines
 from tkstudies import frontdoor
-from tkstudies.plots import colours, kinds
+from tkstudies.plots import colours, kinds, palette
 from tkstudies.plots.axes import days
+from tkstudies.plots.look import Look
 from tkstudies.plots.scatter import scatter
 
 ROWS = [
@@ -63,9 +64,9 @@ def test_colours_legend_and_names_say_what_the_rows_say():
 
 
 def test_numbers_get_a_colour_bar_and_values_a_panel_each():
-    figure = scatter(ROWS, "pc1", "pc2", hue="t2", facet="reco").figure
+    figure = scatter(ROWS, "pc1", "pc2", hue="t2", look=Look(facet="reco")).figure
     assert [ax.get_title() for ax in figure.axes[:2]] == ["reco: express", "reco: prompt"]
-    assert figure.axes[-1].get_ylabel() == "t2"
+    assert figure.axes[-1].get_ylabel() == "Hotelling's T²"
     assert drawn(figure) >= 11
 
 
@@ -143,27 +144,27 @@ def test_each_word_has_a_colour_of_its_own_that_the_legend_tells(words):
     assert drawn == {colour: text[text.index("(") :] for colour, text in told.items()}
     for colour, text in told.items():
         word = text[: text.index(" (")]
-        assert colour == colours.STATUS_COLOURS.get(word.upper(), colour)
-        assert (colour == colours.UNKNOWN) == (word == "no value")
+        assert colour == palette.STATUS_COLOURS.get(word.upper(), colour)
+        assert (colour == palette.UNKNOWN) == (word == "no value")
 
 
 def test_the_many_words_beyond_the_colours_are_others():
     rows = [{"pc1": n, "pc2": n, "word": f"w{n % 15}"} for n in range(150)]
     figure = scatter(rows, "pc1", "pc2", hue="word").figure
     assert figure.legends[0].texts[-1].get_text() == "others (50)"
-    assert colours_of(figure)[colours.UNKNOWN] == 50
+    assert colours_of(figure)[palette.UNKNOWN] == 50
 
 
 def test_numbers_are_coloured_by_their_size():
     figure = scatter([*ROWS, {"pc1": 3, "pc2": 3, "t2": None}], "pc1", "pc2", hue="t2").figure
     without, coloured = figure.axes[0].collections
-    assert to_hex(without.get_facecolor()[0]) == colours.UNKNOWN
+    assert to_hex(without.get_facecolor()[0]) == palette.UNKNOWN
     assert coloured.get_array().tolist() == [row["t2"] for row in ROWS]
     assert coloured.get_clim() == (0, 5)
 
 
 def test_title_and_number_of_names(tmp_path, tkstudies):
-    figure = scatter(ROWS, "pc1", "pc2", annotate=4, title="Run 2018B: 100 %").figure
+    figure = scatter(ROWS, "pc1", "pc2", annotate=4, look=Look(title="Run 2018B: 100 %")).figure
     assert figure.get_suptitle() == "Run 2018B: 100 %"
     assert len(figure.axes[0].texts) == 4
     assert not scatter(ROWS, "pc1", "pc2", annotate=0).figure.axes[0].texts
@@ -192,7 +193,7 @@ def test_names_of_near_points_do_not_overlap():
 @pytest.mark.parametrize("values", [1, 2, 4, 5])
 def test_tick_labels_stand_below_every_column_of_panels_and_apart(values):
     rows = [{"run_number": 317000 + 37 * n, "y": n, "kind": n % values} for n in range(40)]
-    figure = scatter(rows, "run_number", "y", facet="kind" if values > 1 else "").figure
+    figure = scatter(rows, "run_number", "y", look=Look(facet="kind" if values > 1 else "")).figure
     figure.draw_without_rendering()
     shown = [ax for ax in figure.axes if ax.get_visible()]
     assert len(shown) == values
@@ -272,6 +273,7 @@ BOXES = '''
 from typing import Annotated
 
 from tkstudies.plots.figures import Drawing
+from tkstudies.plots.look import Sheet
 from tkstudies.plots.options import Option
 
 
@@ -282,7 +284,7 @@ def box(
     by: Annotated[list[str] | None, Option("--by", "Boxes (repeatable).", is_column=True)] = None,
     width: Annotated[float, Option("--width", "Of a box.", "CM")] = 0.5,
     outliers: Annotated[bool, Option("--outliers", "Draw them, too.")] = False,
-    title="",
+    look=Sheet(),
 ):
     """Draw boxes.
 
@@ -293,7 +295,7 @@ def box(
 
     figure = Figure()
     figure.subplots().boxplot([row[column] for row in records], widths=width, sym="." if outliers else "")
-    figure.suptitle(f"{title} {column} {by} {width} {outliers}")
+    figure.suptitle(f"{look.title} {column} {by} {width} {outliers}")
     drawing = Drawing(figure, len(by or [1]), "box")
     drawing.losses.add(2, "row", "far out", partial=True)
     return drawing
@@ -430,7 +432,7 @@ def test_what_every_kind_declares(name):
     draw = kinds.KINDS[name].load()
     chosen = list(kinds.choices(draw))
     assert chosen and kinds.examples(draw)
-    assert "title" in inspect.signature(draw).parameters
+    assert "look" in inspect.signature(draw).parameters
     shared = {"--title", "--show", "--input", "-i", "--output", "-o", "--skip-bad-lines"}
     shared |= {name for option in frontdoor.GLOBAL_OPTIONS for name in option.names}
     assert not shared & {choice.option.name for choice in chosen}
@@ -514,7 +516,7 @@ def test_dollar_signs_are_text(text, ending, tmp_path, tkstudies):
     arguments = ["--x", text, "--y", "y", "--hue", "hue", "--facet", "facet", "--title", text]
     result = tkstudies("plot", *arguments, "-o", output, input=rows)
     assert (result.stdout, result.stderr, result.exit_code) == ("", f"{output}: 3 points\n", 0)
-    drawing = scatter(rows, text, "y", hue="hue", facet="facet", title=text)
+    drawing = scatter(rows, text, "y", hue="hue", look=Look(facet="facet", title=text))
     texts = [found for found in drawing.figure.findobj(Text) if text in found.get_text()]
     assert len(texts) >= 5  # title, panel, axis, legend, name
     assert not any(found.get_parse_math() for found in texts)
@@ -586,7 +588,7 @@ def test_texts_that_no_font_has(text, ending, tmp_path, tkstudies):
     lacking = f"warning: {tmp_path}/x.{ending}: the font lacks some characters, which are drawn as boxes"
     assert result.stderr.splitlines()[:-1] in ([], [lacking])
     assert (lacking in result.stderr) or "漢" not in text
-    figure = scatter(rows, "t2", "y", hue="hue", title=text).figure
+    figure = scatter(rows, "t2", "y", hue="hue", look=Look(title=text)).figure
     assert all(len(found) < 60 and found.isprintable() for found in legend_of(figure))
 
 

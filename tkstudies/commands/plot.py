@@ -16,7 +16,8 @@ from tkstudies.commands import completion, options
 from tkstudies.commands.groups import LazyGroup
 from tkstudies.commands.signatures import expanded
 from tkstudies.errors import InputError, UsageError
-from tkstudies.plots import figures, kinds
+from tkstudies.plots import batches, figures, kinds
+from tkstudies.plots.forms import form_of
 from tkstudies.plots.texts import advice, columns_of
 from tkstudies.records import Record
 
@@ -38,7 +39,7 @@ class PlotGroup(LazyGroup):
         draw = kinds.KINDS[name].load()
         text = "\n  ".join([f"{kinds.KINDS[name].help}\n\n\b\nExamples:", *kinds.examples(draw)])
         app = options.application()
-        app.command(name, help=text)(_drawing_command(draw))
+        app.command(name, help=text)(_drawing_command(name, draw))
         return get_command(app)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -102,43 +103,87 @@ def plot() -> None:
     """
 
 
-def _drawing_command(draw: kinds.Draw) -> Callable[..., None]:
+def _drawing_command(name: str, draw: kinds.Draw) -> Callable[..., None]:
     """The command of one kind: its own options, then those that all kinds share."""
-    choices = list(kinds.choices(draw))
+    look_type = kinds.look_of(draw)
+    own, shared = list(kinds.choices(draw)), list(kinds.choices(look_type))
 
     def command(
         ctx: typer.Context,
         files: options.Files = None,
         *,
         chosen: dict[str, Any],
-        title: Annotated[str, typer.Option("--title", help="A line above the figure.")] = "",
+        batch: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--batch",
+                metavar="COLUMN",
+                autocompletion=completion.columns,
+                help="A picture for each value (of histograms: each record), in folders named by it (repeatable).",
+            ),
+        ] = None,
         show: Annotated[bool, typer.Option("--show", help="Open a window.")] = False,
         inputs: options.Inputs = None,
-        output: Annotated[
-            str, typer.Option("-o", "--output", metavar="FILE", help="Picture to write: .png, .pdf, .svg, ...")
-        ] = "",
+        outputs: Annotated[
+            list[str] | None,
+            typer.Option(
+                "-o", "--output", metavar="FILE", help="Picture to write: .png, .pdf, .svg, ... (repeatable)."
+            ),
+        ] = None,
         skip_bad_lines: options.SkipBadLines = False,
     ) -> None:
         _check_files(files or [], kind_is_named=ctx.meta[_KIND_IS_NAMED])
-        if not output and not show:
+        named = outputs or []
+        if not named and not show:
             raise UsageError("name a picture with -o FILE.png, or open a window with --show")
-        if output == jsonl.STDOUT:
-            raise UsageError("a picture doesn't go to standard output: name a file with -o")
+        if batch and show:
+            raise UsageError("--batch writes many pictures: leave out --show")
+        look = look_type(**{choice.name: chosen.pop(choice.name) for choice in shared})
+        folders = batches.folders(named) if batch else []
+        figures.check_outputs([f"x{folder.ending}" for folder in folders] if batch else named)
         records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="records to plot")
         rows = list(records)
         options.require_records(records, "nothing to plot: ")
-        with figures.style():
-            drawing = draw(rows, title=title, **chosen)
-            _warn_of_unknown_columns(choices, chosen, rows)
-            drawing.losses.tell()
-            if output:
-                figures.save(drawing.figure, output)
-                console.say(f"{output}: {console.counted(drawing.number, drawing.noun)}")
-            if show:
-                figures.show(drawing.figure)
+        kinds.check_form(name, form_of(rows), records.name)
+        with figures.style(look):
+            if batch:
+                _warn_of_unknown_columns([*_given(own, chosen), *_given(shared, vars(look)), ("--batch", batch)], rows)
+                parts = batches.parts(rows, batch, kinds.KINDS[name].one_by_one)
+                _draw_batch(parts, folders, lambda members: draw(members, look=look, **chosen))
+            else:
+                drawing = draw(rows, look=look, **chosen)
+                _warn_of_unknown_columns([*_given(own, chosen), *_given(shared, vars(look))], rows)
+                drawing.losses.tell()
+                for output in named:
+                    figures.save(drawing.figure, output)
+                    console.say(f"{output}: {console.counted(drawing.number, drawing.noun)}")
+                if show:
+                    figures.show(drawing.figure)
         options.report_skipped(records)
 
-    return expanded(command, "chosen", [_typer_option(choice) for choice in choices], dict)
+    return expanded(command, "chosen", [_typer_option(choice) for choice in [*own, *shared]], dict)
+
+
+def _draw_batch(
+    parts: Iterable[batches.Part], folders: list[batches.Folder], draw: Callable[[list[Record]], figures.Drawing]
+) -> None:
+    """Draw a picture of each part of the records; those that can't be drawn are told and left out."""
+    made, failed, first = 0, 0, ""
+    for part in parts:
+        try:
+            drawing = draw(part.records)
+        except InputError as error:
+            failed, first = failed + 1, first or f"{part.path}: {error}"
+            continue
+        for folder in folders:
+            figures.save(drawing.figure, folder.file(part.path))
+        made += 1
+    if failed and not made:
+        raise InputError(f"no picture could be drawn; {first}")
+    if failed:
+        console.left_out(f"{console.counted(failed, 'picture')} could not be drawn, such as {first}")
+    for folder in folders:
+        console.say(f"{folder.name}: {console.counted(made, 'picture')}")
 
 
 def _typer_option(choice: kinds.Choice) -> inspect.Parameter:
@@ -149,6 +194,7 @@ def _typer_option(choice: kinds.Choice) -> inspect.Parameter:
         help=option.help,
         metavar=option.metavar or ("COLUMN" if option.is_column else None),
         min=option.minimum,
+        max=option.maximum,
         autocompletion=completion.columns if option.is_column else None,
     )
     return inspect.Parameter(choice.name, inspect.Parameter.KEYWORD_ONLY, annotation=choice.type, default=declared)
@@ -165,13 +211,16 @@ def _check_files(files: list[str], kind_is_named: bool) -> None:
         raise wrong(f"{files[0]}: neither a kind of plot ({', '.join(kinds.KINDS)}) nor a file")
 
 
-def _warn_of_unknown_columns(choices: Iterable[kinds.Choice], chosen: dict[str, Any], rows: list[Record]) -> None:
-    """Tell the names that are columns of no record; those taken by default may be missing."""
+def _given(choices: Iterable[kinds.Choice], chosen: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    """The options that name columns, with what was given; those taken by default may be missing."""
     for choice in choices:
-        value = chosen[choice.name]
-        if not choice.option.is_column or value == choice.default:
-            continue
+        if choice.option.is_column and not choice.option.or_number and chosen[choice.name] != choice.default:
+            yield choice.option.name, chosen[choice.name]
+
+
+def _warn_of_unknown_columns(given: Iterable[tuple[str, Any]], rows: list[Record]) -> None:
+    """Tell the names that are columns of no record."""
+    for name, value in given:
         for column in value if isinstance(value, list) else [value]:
             if column and not any(column in row for row in rows):
-                told = advice(column, columns_of(rows))
-                console.warn(f"{choice.option.name}: no record has a column {column}; {told}")
+                console.warn(f"{name}: no record has a column {column}; {advice(column, columns_of(rows))}")

@@ -1,71 +1,146 @@
-"""Coordinates: columns of numbers or of times, their ticks, and panels for the values of a column."""
+"""Coordinates: columns of numbers or of times, with their units, scales and ticks."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tkstudies.console import Losses
 from tkstudies.errors import InputError
-from tkstudies.plots.colours import is_drawable, word
-from tkstudies.plots.texts import advice, columns_of
+from tkstudies.plots import quantities
+from tkstudies.plots.texts import BEYOND, advice, columns_of, is_drawable
+from tkstudies.plots.units import shown_unit
 from tkstudies.records import Record, number
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.axis import Axis as MatplotlibAxis
-    from matplotlib.figure import Figure
     from matplotlib.ticker import Locator
 
-_MOST_PANELS = 12
-_MOST_ACROSS = 3
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OFFSET = re.compile(r"(?P<time>.*:.*)(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})")
 _FIRST_DAY, _LAST_DAY = -25567, 84006  # of 1900 and of 2200: what lies beyond stands for no time or no end
+_LARGEST_PLAIN = 7  # digits in front of the point, beyond which ticks have a power of ten
 
 
 class Axis:
     """One coordinate: a column of numbers, or of times in ISO 8601 if it has no numbers.
 
+    Numbers whose ``<column>_unit`` differs from row to row are brought to the commonest unit.
+
+    Attributes:
+        column: The column.
+        label: Quantity and unit.
+        is_time: Are its values times, drawn as days since 1970?
+        is_log: Is its scale logarithmic?
+
     Raises:
-        InputError: It has neither.
+        InputError: It has neither numbers nor times.
+
+    Example:
+        >>> axis = Axis("duration", [{"duration": 60}, {"duration": None}])
+        >>> axis.label, axis.value({"duration": 60}), axis.value({"duration": "60"})
+        ('duration [s]', 60, None)
     """
 
-    def __init__(self, column: str, records: Sequence[Record]):
-        self._column = column
+    def __init__(self, column: str, records: Sequence[Record], is_log: bool = False):
+        self.column = column
         kinds: tuple[Callable[[Any], float | None], ...] = (number, days)
         read = next((read for read in kinds if any(read(row.get(column)) is not None for row in records)), None)
         if read is None:
             raise InputError(_without_numbers(column, records))
         self._read = read
+        self.is_time = read is days
+        self.is_log = is_log and not self.is_time
+        self._has_units = any(row.get(f"{column}_unit") is not None for row in records)
+        self._unit = quantities.unit_of(column, records)
+        self.label = quantities.label(column, records, self.is_time, self._unit)
 
     def value(self, record: Record) -> float | None:
         """Where a record lies along the axis, None if it has no number there, or one that can't be drawn."""
-        value = self._read(record.get(self._column))
-        return value if value is not None and self._is_drawable(value) else None
+        value = self._read(record.get(self.column))
+        if value is None or not self._is_drawable(value):
+            return None
+        if not self._has_units:
+            return value
+        factor = quantities.factor(record, self.column, self._unit)
+        return None if factor is None else value * factor
 
-    def is_beyond(self, record: Record) -> bool:
-        """Has it a number or a time for which there is no room in a picture?"""
-        value = self._read(record.get(self._column))
-        return value is not None and not self._is_drawable(value)
+    def given(self, text: str) -> float | None:
+        """Where a value lies that was typed at the command line: a number, or a time on an axis of times."""
+        if self.is_time:
+            return days(text)
+        try:
+            return number(float(text))
+        except ValueError:
+            return None
 
     def _is_drawable(self, value: float) -> bool:
-        return _FIRST_DAY <= value < _LAST_DAY if self._read is days else is_drawable(value)
+        if self.is_time:
+            return _FIRST_DAY <= value < _LAST_DAY
+        return is_drawable(value) and (value > 0 or not self.is_log)
+
+    def why_not(self, record: Record) -> str | None:
+        """Why a record has no place along the axis, None if it has one."""
+        if self.value(record) is not None:
+            return None
+        value = self._read(record.get(self.column))
+        if value is None:
+            return "no number or time in {}"
+        if self.is_log and value <= 0:
+            return "no number above zero for the logarithmic axis in {}"
+        if not self._is_drawable(value):
+            return f"{BEYOND} in {{}}"
+        return f"another unit than {shown_unit(self._unit or '')} in {{}}"
 
     def set_ticks(self, axis: MatplotlibAxis, most: int) -> None:
-        """Set ticks, few enough for their labels not to touch each other."""
+        """Set scale and ticks, few enough for their labels not to touch each other."""
+        if self.is_log:
+            set_log_ticks(axis, most)
+            return
         locator: Locator
-        if self._read is days:
+        if self.is_time:
             from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-            locator = AutoDateLocator(maxticks=most)
+            locator = AutoDateLocator(maxticks=most, minticks=min(3, most))
             axis.set_major_formatter(ConciseDateFormatter(locator))
         else:
             from matplotlib.ticker import MaxNLocator
 
             locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+            axis.set_major_formatter(_plain_numbers())
         axis.set_major_locator(locator)
+
+
+def set_log_ticks(axis: MatplotlibAxis, most: int) -> None:
+    """Make an axis logarithmic, its ticks powers of ten, written without formulas."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})  # type: ignore[attr-defined]  # the stubs lack axis_name
+    axis.set_major_locator(LogLocator(numticks=most + 1))
+    axis.set_minor_locator(LogLocator(subs="auto", numticks=most + 1))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _plain_numbers() -> Any:
+    from matplotlib.ticker import ScalarFormatter
+
+    formatter = ScalarFormatter(useOffset=False, useMathText=False)
+    formatter.set_powerlimits((-4, _LARGEST_PLAIN))
+    return formatter
+
+
+def note_undrawn(losses: Losses, records: Sequence[Record], *axes: Axis) -> None:
+    """Note which records have no place in a figure, and why."""
+    reasons: dict[str, int] = {}
+    for record in records:
+        found = next(filter(None, (axis.why_not(record) for axis in axes)), None)
+        if found:
+            reasons[found] = reasons.get(found, 0) + 1
+    columns = " or ".join(dict.fromkeys(axis.column for axis in axes))
+    for reason, count in reasons.items():
+        losses.add(count, "record", f"not drawn: {reason.format(columns)}")
 
 
 def days(value: Any) -> float | None:
@@ -119,38 +194,18 @@ class Point(NamedTuple):
     row: Record
 
 
-def split_by(facet: str, points: Sequence[Point]) -> dict[str | None, list[Point]]:
-    """The points of each panel, by the value of the column ``facet``; one panel without a name if there is none.
+def points_of(records: Sequence[Record], x: Axis, y: Axis) -> list[Point]:
+    """The records that have a place along both axes.
 
     Raises:
-        InputError: There are too many values.
+        InputError: There are none.
     """
-    if not facet:
-        return {None: list(points)}
-    panels: dict[str | None, list[Point]] = {}
-    for point in points:
-        panels.setdefault(word(point.row.get(facet)), []).append(point)
-    if len(panels) > _MOST_PANELS:
-        raise InputError(f"--facet {facet} has {len(panels)} values: at most {_MOST_PANELS} panels can be drawn")
-    return dict(sorted(panels.items(), key=lambda item: str(item[0])))
-
-
-def figure_with_panels(panels: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, in rows of at most three; all have the same axes."""
-    from matplotlib.figure import Figure
-
-    across = panels_across(panels)
-    down = math.ceil(panels / across)
-    size = (6.8 if across == 1 else 4.2 * across + 1.6, 4.8 * down)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel())
-    for place, ax in enumerate(axes[:panels]):
-        ax.tick_params(labelbottom=place + across >= panels)
-    for ax in axes[panels:]:
-        ax.set_visible(False)
-    return figure, axes[:panels]
-
-
-def panels_across(panels: int) -> int:
-    """How many of so many panels stand side by side."""
-    return min(panels, _MOST_ACROSS)
+    points = [
+        Point(left, height, row)
+        for row in records
+        if (left := x.value(row)) is not None and (height := y.value(row)) is not None
+    ]
+    if not points:
+        above = " above zero" if x.is_log or y.is_log else ""
+        raise InputError(f"no record has a number (or time){above} that can be drawn in both {x.column} and {y.column}")
+    return points

@@ -2,8 +2,10 @@
 
 A new kind is one file beside this one and one line in ``KINDS``. The file holds the function that draws:
 
-- it takes the records, a ``title``, and what a user may choose, as ``Annotated[type, Option(...)] = default``;
-- it returns a ``Drawing``;
+- it takes the records, what a user may choose, as ``Annotated[type, Option(...)] = default``, and ``look``: a `Look`,
+  with panels, log axes and lines, or a `Sheet` where they make no sense; the command line has the options of both;
+- it draws into one Axes at a time, those of `Panels` (or into a figure of ``figures.sheet_of``);
+- it returns a ``Drawing``, usually from ``Panels.drawing``, which adds title and label;
 - its docstring has an example that begins with ``tkstudies plot``: the help page shows it;
 - matplotlib is imported inside functions, for ``tkstudies plot --help`` reads the options and shouldn't wait.
 """
@@ -16,16 +18,27 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from tkstudies.plots.figures import Drawing
+from tkstudies.plots.forms import Form, wrong_form
+from tkstudies.plots.look import Sheet
 from tkstudies.plots.options import Option
 
 Draw = Callable[..., Drawing]
 
 
 class Kind(NamedTuple):
-    """Where the function that draws is found, as ``module:function``, and what it draws."""
+    """A kind of figure.
+
+    Attributes:
+        function: Where the function that draws is found, as ``module:function``.
+        help: What it draws.
+        draws: What records it can draw.
+        one_by_one: Does ``--batch`` make a picture of each record, not of all with the same values?
+    """
 
     function: str
     help: str
+    draws: tuple[Form, ...] = (Form.TABLE, Form.LOADINGS)
+    one_by_one: bool = False
 
     def load(self) -> Draw:
         """Import the function."""
@@ -38,8 +51,20 @@ KINDS = {"scatter": Kind("tkstudies.plots.scatter:scatter", "Draw a point for ea
 DEFAULT = "scatter"
 
 
+def check_form(name: str, found: Form, source: str) -> None:
+    """See to it that a kind can draw such records.
+
+    Raises:
+        InputError: It can't; the message names the kinds that can.
+    """
+    kind = KINDS[name]
+    if found not in kind.draws:
+        others = [other for other, candidate in KINDS.items() if candidate.draws[0] is found]
+        raise wrong_form(found, kind.draws[0], name, others, source)
+
+
 class Choice(NamedTuple):
-    """A parameter of a drawing function that is an option of the command."""
+    """A parameter that is an option of the command."""
 
     name: str
     type: Any
@@ -47,18 +72,26 @@ class Choice(NamedTuple):
     option: Option
 
 
-def choices(draw: Draw) -> Iterator[Choice]:
-    """What a user may choose of a kind.
+def choices(function: Callable[..., Any]) -> Iterator[Choice]:
+    """What a user may choose of a kind (of its drawing function), or of its look (a class).
 
     >>> [(choice.name, choice.default, choice.option.name) for choice in choices(KINDS["scatter"].load())][:2]
     [('x', 'pc1', '--x'), ('y', 'pc2', '--y')]
+    >>> [choice.option.name for choice in choices(Sheet)]
+    ['--title', '--size', '--dpi', '--style', '--label']
     """
-    for parameter in inspect.signature(draw, eval_str=True).parameters.values():
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
         if get_origin(parameter.annotation) is Annotated:
             kind, *notes = get_args(parameter.annotation)
             for option in notes:
                 if isinstance(option, Option):
                     yield Choice(parameter.name, kind, parameter.default, option)
+
+
+def look_of(draw: Draw) -> type[Sheet]:
+    """The class of the look that a drawing function takes."""
+    default = inspect.signature(draw).parameters["look"].default
+    return type(default) if isinstance(default, Sheet) else Sheet
 
 
 def examples(draw: Draw) -> list[str]:

@@ -16,6 +16,8 @@ class Option:
         is_column: Is the value the name of a column? Then the shell completes it, and a name that no record
             has is told.
         minimum: The smallest number allowed.
+        maximum: The largest number allowed.
+        or_number: May a column be a number (or a time) instead?
     """
 
     name: str
@@ -23,3 +25,5 @@ class Option:
     metavar: str = ""
     is_column: bool = False
     minimum: int | None = None
+    maximum: int | None = None
+    or_number: bool = False
