@@ -79,7 +79,7 @@ def changes(changing, monkeypatch, quick_retries):
     for name, value in changing.env.items():
         monkeypatch.setenv(name, value)
     yield changing
-    changing.on_request = changing.faults = None
+    changing.on_request = changing.faults = changing.rewrite = None
 
 
 @pytest.fixture

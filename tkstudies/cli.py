@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,11 +43,16 @@ class Application(LazyGroup):
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         formatter.write(frontdoor.help_text())
 
+    def make_context(self, *arguments: Any, **options: Any) -> Context:
+        with _cleaned():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Context) -> Any:
         try:
             try:
                 _start(ctx)
-                super().invoke(ctx)
+                with _cleaned():
+                    super().invoke(ctx)
             finally:
                 _finish_services()
         except ReaderGone:
@@ -60,8 +66,10 @@ class Application(LazyGroup):
         except (typer.Exit, typer.Abort, CommandLineError):
             raise
         except Exception as error:
-            if settings.current.verbose:
-                raise
+            import traceback
+
+            for line in traceback.format_exc().splitlines():
+                console.debug(line)
             console.error(
                 f"internal error in {ctx.invoked_subcommand}: {type(error).__name__}: {error} "
                 "(please report it, with what -v shows)"
@@ -69,6 +77,16 @@ class Application(LazyGroup):
             raise typer.Exit(1) from None
         if settings.current.partial:
             raise typer.Exit(3)
+
+
+@contextmanager
+def _cleaned() -> Iterator[None]:
+    """What typer says itself is as clean as what we say: arguments may come from a list that others wrote."""
+    try:
+        yield
+    except CommandLineError as error:
+        error.message = console.clean(error.message)  # type: ignore[attr-defined]  # click's, found by its name
+        raise
 
 
 def _start(ctx: Context) -> None:

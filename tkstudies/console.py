@@ -140,7 +140,7 @@ class Losses:
 
 def _write(text: str) -> None:
     try:
-        sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+        sys.stderr.write(clean(text) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         pass  # nobody listens: the exit code still tells
@@ -158,7 +158,7 @@ class Progress:
 
             rate = TextColumn("{task.fields[rate]:.0f}/s")
             self._bar = Bar(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 rate,
@@ -166,7 +166,7 @@ class Progress:
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = self._bar.add_task(what, total=total, rate=0.0)
+            self._task = self._bar.add_task(clean(what), total=total, rate=0.0)
             self._start = time.monotonic()
             self._done = 0
             self._bar.start()

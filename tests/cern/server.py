@@ -187,6 +187,7 @@ class CernServer:
         self.connections = self.open_connections = self.peak_connections = 0
         self.tokens_issued = 0
         self.on_request: Callable[[str, str], None] | None = None
+        self.rewrite: Callable[[str, Request, Reply], Reply] | None = None  # answers that are about to be sent
         self.registry, self.resthub, self.oms, self.dqm = (Registry(world), RestHub(world), Oms(world), DqmGui(world))
         self._services: dict[str, Callable[[Request], Reply]] = {
             "runregistry": self.registry.handle,
@@ -322,6 +323,8 @@ class CernServer:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise _Hangup
             reply = self._reply(service, request, kind, key)
+            if self.rewrite:
+                reply = self.rewrite(service, request, reply)
             status = reply.status
         finally:
             self.log.append(LogEntry(service, method, below, status, number))

@@ -21,7 +21,7 @@ MAY_USE = {
     "settings": {"errors"},
     "console": {"settings"},
     "records": {"errors"},
-    "jsonl": {"records", "errors"},
+    "jsonl": {"records", "console", "errors"},
     "histogramrecord": {"jsonl", "records", "errors"},
     "texttable": {"jsonl", "records", "console"},
     "services.web": BASE,

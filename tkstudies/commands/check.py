@@ -81,7 +81,7 @@ def _row(one: Health) -> tuple[str, ...]:
     until = f"{one.valid_until:%Y-%m-%d %H:%M}" if one.valid_until else "-"
     reachable = {True: "yes", False: "no", None: "-"}[one.reachable]
     title = one.title if one.needed else f"{one.title} (optional)"
-    return title, reachable, one.logged_in_as or "-", until, one.advice
+    return title, reachable, console.clean(one.logged_in_as or "-"), until, console.clean(one.advice)
 
 
 def _show_in_colour(rows: list[tuple[str, ...]], found: list[Health]) -> None:
@@ -96,7 +96,7 @@ def _show_in_colour(rows: list[tuple[str, ...]], found: list[Health]) -> None:
     screen.print(table)
     for one in found:
         if one.advice:
-            screen.print(Text(f"{one.title}: ", style=_style(one)) + Text(one.advice))
+            screen.print(Text(f"{one.title}: ", style=_style(one)) + Text(console.clean(one.advice)))
 
 
 def _style(one: Health) -> str:

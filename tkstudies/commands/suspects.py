@@ -158,7 +158,8 @@ def suspects(
         jsonl.write(rows(judge, shape, replaced), output)
     if replaced:
         console.warn(f"columns of the input were replaced: {console.listed(sorted(replaced))}")
-    console.say("\n".join(summary(judge)))
+    for line in summary(judge):
+        console.say(line)
     options.report_skipped(records, judging)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tkstudies.console import clean
 from tkstudies.records import Record
 
 _decode_any = msgspec.json.Decoder().decode
@@ -106,5 +107,4 @@ def quoted(line: bytes, most: int = 80) -> str:
     '{"run_number": \\\\x1b[31m'
     """
     text = line[: 4 * most].decode("utf-8", "backslashreplace")[:most]
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return text + ("..." if len(line) > most else "")
+    return clean(text) + ("..." if len(line) > most else "")
