@@ -22,8 +22,8 @@ def main() -> None:
             from tkstudies import cli
 
             cli.run()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        sys.exit(getattr(error, "exit_code", 130))
 
 
 def _answer(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.main import get_command
 
-from tkstudies import __version__, console, frontdoor, settings
+from tkstudies import __version__, console, frontdoor, jsonl, settings
 from tkstudies.commands.groups import LazyGroup, global_options, use_global_option
-from tkstudies.errors import ReaderGone, TkstudiesError
+from tkstudies.errors import ReaderGone, Stopped, TkstudiesError
 
 if TYPE_CHECKING:  # typer's own copy of click, for its types only
     from typer._click.core import Command, Context
@@ -51,7 +52,7 @@ class Application(LazyGroup):
         try:
             try:
                 _start(ctx)
-                with _cleaned():
+                with _cleaned(), jsonl.together():
                     super().invoke(ctx)
             finally:
                 _finish_services()
@@ -60,23 +61,58 @@ class Application(LazyGroup):
         except TkstudiesError as error:
             console.error(str(error))
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            console.error("interrupted")
-            raise typer.Exit(130) from None
+        except KeyboardInterrupt as error:
+            console.error("stopped by a signal" if isinstance(error, Stopped) else "interrupted")
+            raise typer.Exit(getattr(error, "exit_code", 130)) from None
         except (typer.Exit, typer.Abort, CommandLineError):
             raise
         except Exception as error:
-            import traceback
-
-            for line in traceback.format_exc().splitlines():
-                console.debug(line)
-            console.error(
-                f"internal error in {ctx.invoked_subcommand}: {type(error).__name__}: {error} "
-                "(please report it, with what -v shows)"
-            )
+            if words := _of_the_system(error):
+                console.error(words)
+            else:
+                _tell_internal(ctx, error)
             raise typer.Exit(1) from None
         if settings.current.partial:
             raise typer.Exit(3)
+
+
+def _of_the_system(error: BaseException) -> str:
+    """What the system, or the one who runs it, refuses to a command, and what may help; empty if it isn't that."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory{f': {error}' if str(error) else ''}; take fewer rows or columns (filter, select)"
+    if isinstance(error, RecursionError):
+        return "values are nested too deeply"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}the system refuses: {error.strerror or error}"
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "the system refuses another thread (ulimit -u): end other programs, or take fewer --workers"
+    return ""
+
+
+def _tell_internal(ctx: Context, error: Exception) -> None:
+    """Say that it is our fault."""
+    import traceback
+
+    for line in traceback.format_exc().splitlines():
+        console.debug(line)
+    console.error(
+        f"internal error in {ctx.invoked_subcommand}: {type(error).__name__}: {error} "
+        "(please report it, with what -v shows)"
+    )
+
+
+def _stop(number: int, _: Any) -> None:
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # once is enough: the cleaning up isn't to be stopped
+    raise Stopped(number)
+
+
+def _catch_signals() -> None:
+    """End by a signal as by Ctrl-C; one that is ignored (``nohup``) stays so."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
 
 
 @contextmanager
@@ -134,5 +170,6 @@ def _hide_warning(
 
 def run() -> None:
     """Run the command line and exit. What libraries say to programmers stays off standard error."""
+    _catch_signals()
     warnings.showwarning = _hide_warning
     app(prog_name="tkstudies")

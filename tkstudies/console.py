@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from tkstudies.settings import current
@@ -169,7 +169,10 @@ class Progress:
             self._task = self._bar.add_task(clean(what), total=total, rate=0.0)
             self._start = time.monotonic()
             self._done = 0
-            self._bar.start()
+            try:
+                self._bar.start()
+            except RuntimeError:  # no thread to draw it in
+                self._bar = None
 
     def advance(self, number: int = 1) -> None:
         """Count ``number`` more as done."""
@@ -186,8 +189,9 @@ class Progress:
     def stop(self) -> None:
         """Take the bar away."""
         if self._bar:
-            self._bar.stop()
-            self._bar = None
+            bar, self._bar = self._bar, None
+            with suppress(OSError):  # a terminal that has gone
+                bar.stop()
 
 
 @contextmanager

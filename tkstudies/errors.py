@@ -40,5 +40,17 @@ class LoginError(ServiceError):
     """A server that doesn't know us, or no longer."""
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the command as Ctrl-C does.
+
+    Attributes:
+        exit_code: That of a process which the signal has ended, as shells count: 130 for Ctrl-C.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
 class ReaderGone(Exception):
     """Whoever read our standard output has closed it (``| head``): the end of the work, not a failure."""

@@ -67,7 +67,7 @@ def whole(value: Any) -> int | None:
     (392001, 392001, 392001, 392001, None, None, None)
     """
     if type(value) is int:
-        return value
+        return value if abs(value) < 10**18 else None
     if type(value) is float:
         return int(value) if value.is_integer() and abs(value) < 1e18 else None
     if type(value) is str and _WHOLE.fullmatch(value.strip()):

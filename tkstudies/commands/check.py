@@ -56,6 +56,7 @@ def check(
     _show(found)
     missing = [one.title for one in found if one.needed and one.ok is False]
     if missing:
+        jsonl.publish()  # they are what was asked for
         raise ServiceError(f"not ready: {', '.join(missing)} can't be used")
 
 

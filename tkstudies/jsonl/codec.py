@@ -66,13 +66,30 @@ def decode_value(text: bytes | str) -> Any:
 
 
 def _decode_leniently(text: bytes | str) -> Any:
-    """What msgspec refuses but JSON writers produce: bare NaN and Infinity, lone surrogates, 1e999."""
-    import json
-
     try:
-        return finite(json.loads(text))
+        return loads(text)
     except (ValueError, RecursionError) as error:
         raise BadRecord(str(error)) from None
+
+
+def loads(text: bytes | str) -> Any:
+    """What msgspec refuses but JSON writers produce: bare NaN and Infinity (as None), lone surrogates, 1e999.
+
+    Raises:
+        ValueError, RecursionError: It isn't JSON all the same, or nested too deeply.
+    """
+    import json
+
+    return json.loads(text, parse_constant=_nothing, parse_float=_finite_float)
+
+
+def _nothing(_: str) -> None:
+    """What stands for NaN and Infinity."""
+
+
+def _finite_float(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def encode(value: Any) -> bytes:
@@ -82,7 +99,10 @@ def encode(value: Any) -> bytes:
     except UnicodeEncodeError:
         import json
 
-        return json.dumps(finite(value), separators=(",", ":")).encode()
+        try:
+            return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        except ValueError:
+            return json.dumps(finite(value), separators=(",", ":")).encode()
 
 
 def finite(value: Any) -> Any:

@@ -20,7 +20,10 @@ from tkstudies.jsonl import part
 
 STDOUT = "-"
 
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)  # of file systems that know no fsync
+
 _open_outputs: list[OutputFile] = []
+_finished: list[OutputFile] | None = None  # files that wait for the end of `together`
 
 
 def reason(error: BaseException) -> str:
@@ -46,12 +49,55 @@ def _new(path: str) -> BinaryIO:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C takes effect after this: an interrupted write would leave half a line."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Ctrl-C and its like take effect after this: an interrupted write would leave half a line."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Files that are finished in here get their names at its end, or none of them does.
+
+    So a command that fails after it has written a file replaces none, and a model doesn't stand without the scores
+    that it was made for. Whoever stops reading (``| head``) is no failure.
+
+    Raises:
+        OutputError: One of them can't be given its name.
+    """
+    global _finished
+    _finished = []
+    try:
+        yield
+        publish()
+    except ReaderGone:
+        publish()
+        raise
+    finally:
+        left, _finished = _finished, None
+        for output in left:
+            output.discard()
+
+
+def publish() -> None:
+    """Give the files that wait for it their names now, those that were finished last at the end."""
+    if not _finished:
+        return
+    replaced: list[OutputFile] = []
+    with _uninterrupted():
+        try:
+            while _finished:
+                output = _finished.pop(0)
+                output.replace(keeps_older=bool(_finished))
+                replaced.append(output)
+        except OutputError:
+            for output in reversed(replaced):
+                output.take_back()
+            raise
+        for output in replaced:
+            output.discard()
 
 
 class OutputFile:
@@ -68,6 +114,7 @@ class OutputFile:
         stream: Where bytes go, for libraries that write by themselves (see `guarded`).
         part: The name of the unfinished file that is kept, empty if there is none.
         is_superseded: Somebody has written the final file already: the unfinished one is no more than removed.
+        waits: Does the file wait for the end of `together`, where there is one?
 
     Raises:
         OutputError: The file can't be written, or the disk is full.
@@ -80,7 +127,10 @@ class OutputFile:
         self._resumable = resumable
         self._unfinished = unfinished
         self._final = self._temporary = self.part = ""  # of a device or a pipe there is none
+        self._older = ""  # what it has replaced, for the case that this is taken back
+        self._is_new = True
         self.is_superseded = False
+        self.waits = True
         if output != STDOUT:
             self.stream = self._opened(output)
         elif sys.stdout is None or sys.stdout.closed:
@@ -96,6 +146,7 @@ class OutputFile:
             if mode is not None and not stat.S_ISREG(mode):
                 return open(output, "wb")
             self._final = os.path.realpath(output)
+            self._is_new = mode is None
             folder, base = os.path.split(self._final)
             if self._resumable:
                 self._temporary = self.part = self._final + part.SUFFIX
@@ -136,7 +187,11 @@ class OutputFile:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         _open_outputs.remove(self)
         if kind is None:
-            self._finish()
+            try:
+                self._finish()
+            except BaseException:
+                self.discard()
+                raise
         else:
             self._abandon(was_stopped=issubclass(kind, KeyboardInterrupt))
 
@@ -146,16 +201,55 @@ class OutputFile:
             return
         with self.guarded():
             try:
+                if self._final:
+                    self._sync()
                 if self.part:
                     self._finish_part()
             finally:
                 self.stream.close()
-            if self._final and not self.part:
-                os.replace(self._temporary, self._final)
+        if self._final and not self.part:
+            if self.waits and _finished is not None:
+                _finished.append(self)
+            else:
+                self.replace()
+
+    def _sync(self) -> None:
+        """See to it that the contents are on the disk before the name is: a crash leaves the old file or the new."""
+        try:
+            os.fsync(self.stream.fileno())
+        except OSError as error:
+            if error.errno not in _NO_SYNC:
+                raise
+
+    def replace(self, keeps_older: bool = False) -> None:
+        """Give the finished file its name, and keep what it replaces for `take_back` if that is asked for."""
+        try:
+            if keeps_older and not self._is_new:
+                with suppress(OSError):  # a file system without links
+                    os.link(self._final, self._temporary + ".old")
+                    self._older = self._temporary + ".old"
+            os.replace(self._temporary, self._final)
+        except OSError as error:
+            self.discard()
+            raise OutputError(f"{self._name}: can't be written: {reason(error)}") from None
+
+    def take_back(self) -> None:
+        """Put the older file in its place again, if there was one and `replace` kept it."""
+        with suppress(OSError):
+            if self._older:
+                os.replace(self._older, self._final)
+            elif self._is_new:
+                os.unlink(self._final)
+
+    def discard(self) -> None:
+        """Remove what isn't needed any more, beside the final file."""
+        for file in (self._temporary, self._older):
+            if file and file != self.part:
+                with suppress(OSError):
+                    os.unlink(file)
 
     def _finish_part(self) -> None:
         """Give the unfinished file its name while it is still locked: another process may go on with it after that."""
-        os.fsync(self.stream.fileno())
         if not part.is_at(self.stream, self.part):
             saved = part.rescue(self.stream, self.part)
             raise OutputError(
@@ -179,8 +273,7 @@ class OutputFile:
                 self.stream.close()
         except (OSError, ValueError):
             self._silence()
-        if self._temporary and not self._resumable and os.path.exists(self._temporary):
-            os.unlink(self._temporary)
+        self.discard()
 
     def _remove_empty_part(self) -> None:
         """A new unfinished file without anything in it would only be in the way of the next try."""

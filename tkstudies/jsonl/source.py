@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tkstudies.errors import InputError, UsageError
-from tkstudies.jsonl.codec import MOST_DIGITS, decode_value, encode, finite
+from tkstudies.jsonl.codec import MOST_DIGITS, decode_value, encode, loads
 from tkstudies.jsonl.output import flush_outputs, reason
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ WHITESPACE = b" \t\r\n\v\f"
 _BOM = b"\xef\xbb\xbf"
 _BLOCK = 1 << 18  # bytes that are read at once
 _LARGE_INTEGER = re.compile(rb"[0-9]{%d}" % (MOST_DIGITS + 1))
+_DEEP = 900  # lists and objects in each other that are read everywhere
 _FEW = 1 << 12  # bytes that tell what a file is
 _SAVE_AS_CSV = "save it as CSV UTF-8, which tkstudies export --to jsonl reads"
 _OTHER_FORMATS = {
@@ -180,7 +181,7 @@ def _members(source: str, text: bytes) -> list[bytes]:
     import json
 
     try:
-        return [encode(member) for member in finite(json.loads(text))]
+        return [encode(member) for member in loads(text)]
     except (ValueError, RecursionError) as error:
         where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{shown(source)}{where}: not a JSON array of records: {error}") from None
@@ -194,6 +195,8 @@ def advice(line: bytes, is_first: bool) -> str:
         return " (a web page, perhaps of a login)"
     if _LARGE_INTEGER.search(line):
         return f" (an integer of more than {MOST_DIGITS:,} digits)"
+    if line.count(b"[") + line.count(b"{") > _DEEP:
+        return " (nested too deeply)"
     if is_first and _is_like_a_table(line):
         return " (a CSV table? tkstudies export --to jsonl reads it)"
     return ""

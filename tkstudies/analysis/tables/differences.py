@@ -229,15 +229,27 @@ def same(left: Any, right: Any, tolerance: float = 0.0) -> bool:
         >>> same(100.0, 100.9, tolerance=0.01)
         True
     """
+    pairs = [(left, right)]  # no recursion: values may be nested deeply
+    while pairs:
+        left, right = pairs.pop()
+        if isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pairs.extend(zip(left, right, strict=True))
+        elif isinstance(left, dict) and isinstance(right, dict):
+            if left.keys() != right.keys():
+                return False
+            pairs.extend((left[key], right[key]) for key in left)
+        elif not _same_scalar(left, right, tolerance):
+            return False
+    return True
+
+
+def _same_scalar(left: Any, right: Any, tolerance: float) -> bool:
     if isinstance(left, bool) or isinstance(right, bool) or left is None or right is None:
         return left is right
     if isinstance(left, str) and isinstance(right, str):
         return left == right or left.casefold() == right.casefold()
-    if isinstance(left, list) and isinstance(right, list):
-        pairs = zip(left, right, strict=False)
-        return len(left) == len(right) and all(same(one, other, tolerance) for one, other in pairs)
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[k], right[k], tolerance) for k in left)
     return _same_number(_number(left), _number(right), tolerance)
 
 

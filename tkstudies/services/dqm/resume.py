@@ -280,6 +280,7 @@ class CrawlOutput:
         if is_tidy and order == array("q", range(len(self._starts))):
             return
         with open(self._writer.part, "rb") as stream, Writer(self._output) as writer:
+            writer.waits = False  # it comes in the place of the unfinished file
             for number in order:
                 stream.seek(self._starts[number])
                 writer.write_line(stream.readline().strip())

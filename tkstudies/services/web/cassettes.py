@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -22,6 +23,7 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3.response import HTTPResponse
 
+from tkstudies import jsonl
 from tkstudies.errors import InputError, OutputError, ServiceError
 
 _PER_FILE = 300
@@ -156,8 +158,11 @@ class Recorder:
     Only what a replay needs is kept: no credentials, no cookies.
 
     Args:
-        folder: Made when the first file is written.
+        folder: Made if it isn't there.
         command: Begins the names of the files.
+
+    Raises:
+        OutputError: Nothing can be written there.
     """
 
     def __init__(self, folder: Path, command: str):
@@ -167,6 +172,11 @@ class Recorder:
         self._lock = threading.Lock()
         self._exchanges: list[dict[str, Any]] = []
         self._files = 0
+        try:  # told before anything is fetched
+            folder.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise OutputError(f"--record: {folder} can't be written: {error.strerror}") from None
 
     def add(self, request: requests.PreparedRequest, response: requests.Response, base: str, default: str) -> None:
         """Keep one exchange, with the service's ``default`` base URL wherever its ``base`` URL is."""
@@ -199,11 +209,9 @@ class Recorder:
 
     def _write(self) -> None:
         target = self._folder / f"{self._name}-{self._files:03d}.json"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(msgspec.json.encode({"version": 1, "interactions": self._exchanges}) + b"\n")
-        except OSError as error:
-            raise OutputError(f"--record: {target} can't be written: {error.strerror}") from None
+        with jsonl.OutputFile(str(target)) as output, output.guarded():
+            output.waits = False  # what was recorded stays, however the command ends
+            output.stream.write(msgspec.json.encode({"version": 1, "interactions": self._exchanges}) + b"\n")
         self._files += 1
         self._exchanges = []
 

@@ -39,9 +39,8 @@ def in_order(
             slot = _Slot(item)
             waiting.append(slot)
             tasks.put(slot)
-            if len(threads) < workers:
-                threads.append(threading.Thread(target=work, daemon=True))
-                threads[-1].start()
+            if len(threads) < workers and not _started(threads, work):
+                workers = len(threads)  # as many as the system allows
             while waiting and (len(waiting) >= workers * ahead or waiting[0].done.is_set()):
                 yield _finished(waiting.popleft())
         while waiting:
@@ -52,6 +51,23 @@ def in_order(
                 tasks.get_nowait()
         for _ in threads:
             tasks.put(None)
+
+
+def _started(threads: list[threading.Thread], work: Callable[[], None]) -> bool:
+    """Start one more thread; False if the system allows no more than there are.
+
+    Raises:
+        RuntimeError: It allows none at all.
+    """
+    thread = threading.Thread(target=work, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        if not threads:
+            raise
+        return False
+    threads.append(thread)
+    return True
 
 
 class _Slot:
