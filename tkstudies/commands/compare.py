@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
+from tkstudies.commands.compare_input import both_sides, unusual_by
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.histograms.references import Plot, References
+    from tkstudies.analysis.histograms.references import References
 
 app = options.application()
 
@@ -22,12 +22,36 @@ app = options.application()
 def compare(
     files: options.Files = None,
     reference: Annotated[
-        str, typer.Option("--reference", metavar="FILE", help="Histograms of the reference run.")
-    ] = "",
+        list[str] | None,
+        typer.Option("--reference", metavar="FILE", help="Histograms of the reference run (repeatable)."),
+    ] = None,
     run: Annotated[list[str] | None, typer.Option("--run", metavar="RUNS", help="Compare these runs only.")] = None,
     reference_run: Annotated[
-        int | None, typer.Option("--reference-run", metavar="RUN", help="The reference of every run.")
+        list[str] | None,
+        typer.Option("--reference-run", metavar="RUN", help="The reference of every run (several with --changes)."),
     ] = None,
+    reference_reco: Annotated[
+        str | None, typer.Option("--reference-reco", metavar="RECO", help="Compare each run with itself in that reco.")
+    ] = None,
+    changes: Annotated[
+        str, typer.Option("--changes", metavar="FILE", help="What --learn wrote: add how unusual each change is (z).")
+    ] = "",
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Learn from the histograms of good runs how much each plot changes.")
+    ] = False,
+    study: Annotated[
+        str, typer.Option("--study", metavar="FILE", help="With --learn: rows that tell which runs are good.")
+    ] = "",
+    good: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--good",
+            metavar="EXPR",
+            autocompletion=completion.columns,
+            help="Rows of --study for which this holds are good (repeatable; default: certified good).",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="With --learn: for what is drawn [42].")] = None,
     tolerance: Annotated[
         float | None,
         typer.Option("--tolerance", min=0.0, max=1.0, help="Relative change of a bin that is no deviation [0.01]."),
@@ -48,73 +72,93 @@ def compare(
     The reference is --reference-run, else the record's own reference_run_number,
     else the only run of the reference file; plot and reco are the same. A
     lumisection is compared with the same one of the reference, else with its run.
+    With --reference-reco it is the same run in another campaign.
+
+    \b
+    With millions of entries two good runs differ everywhere: no limit on a pull
+    tells what is unusual. --learn takes the histograms of good runs (some dozens;
+    those of --study that are certified good, else all that are given) and learns
+    how much each plot changes between them. --changes then adds z (0: the median of
+    good pairs, above 1.28 a tenth of them, above 5 hardly any), change (the
+    Kolmogorov-Smirnov distance; of profiles the mean difference) and usual_change.
+    Of several references, named before you look, the median z counts: one that
+    shares the fault doesn't hide it. For --reference-reco learn with it too: a z
+    far below 0 is a run that didn't change as the others did.
 
     \b
     Examples:
-      tkstudies compare histograms.jsonl --reference reference.jsonl
-      tkstudies compare histograms.jsonl --run 317591 --reference-run 317527
-      tkstudies merge doctor.jsonl < histograms.jsonl | tkstudies compare \\
-        | tkstudies filter 'max_pull_corrected > 5'
+      tkstudies compare --learn --study study.jsonl hists.jsonl -o changes.json
+      tkstudies compare --changes changes.json --reference reference.jsonl new.jsonl \\
+        | tkstudies filter 'z > 5'
+      tkstudies compare --changes changes.json --reference-run 317480,317527,317591 hists.jsonl
+      tkstudies compare --reference-reco prompt hists.jsonl
+      tkstudies merge doctor.jsonl < histograms.jsonl | tkstudies compare
     """
     from tkstudies.analysis.histograms.comparison import TOLERANCE
-    from tkstudies.analysis.histograms.references import References
 
     runs = options.split_numbers(run, "run")
-    allowed = TOLERANCE if tolerance is None else tolerance
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
-    options.check_stdin_once(records, [reference], "both sides: name a file for one of them")
-    if reference:
-        readers = [records, jsonl.Reader([reference], skip_bad_lines=skip_bad_lines, expected="histogram records")]
-        references = References(_plots(readers[1]), reference_run)
-        _require(references, reference, reference_run)
-        default = references.only_run()
-        plots = _plots(records)
-    else:
-        readers = [records]
-        held = list(_plots(records))
-        references = References(held, reference_run)
-        if held:
-            _require(references, "the input", reference_run)
-            _require_reference(held, reference_run)
-        default = None
-        plots = (plot for plot in held if plot.row.run_number != reference_run)
+    options.check_stdin_once(records, [*(reference or []), study, changes], "both sides: name a file for one of them")
+
+    def is_chosen(run_number: int) -> bool:
+        return not runs or any(first <= run_number <= last for first, last in runs)
+
+    if learn:
+        _refuse("--learn", reference=reference, reference_run=reference_run, changes=changes, tolerance=tolerance)
+        if good and not study:
+            raise UsageError("--good looks at rows of runs: name them with --study FILE")
+        from tkstudies.commands.compare_learn import learn as learn_changes
+
+        seed = 42 if seed is None else seed
+        learn_changes(
+            records, output, study=study, good=good or [], is_chosen=is_chosen, reference_reco=reference_reco, seed=seed
+        )
+        return
+    _refuse("a comparison (they go with --learn)", study=study, good=good, seed=seed)
+    unusual = unusual_by(changes, reference_reco) if changes else None
+    named = _numbers(reference_run)
+    if named and reference_reco is not None:
+        raise UsageError("--reference-reco compares each run with itself: leave out --reference-run")
+    sides = both_sides(records, reference or [], named, reference_reco, skip_bad_lines)
+    if len(sides.references.run_numbers) > 1 and unusual is None:
+        raise UsageError("of several references the median z counts: add --changes FILE (--learn makes it)")
+    allowed = TOLERANCE if tolerance is None else tolerance
     reasons: Counter[str | None] = Counter()
     others = without_chi2 = 0
     with jsonl.Writer(output) as writer:
-        for plot in plots:
-            if runs and not any(first <= plot.row.run_number <= last for first, last in runs):
+        for plot in sides.plots:
+            if not is_chosen(plot.row.run_number):
                 others += 1
                 continue
-            result = references.compare(plot, default, allowed)
+            result = sides.references.compare(plot, sides.default, allowed, unusual)
             reasons[result["reason"]] += 1
             without_chi2 += result["ndf"] == 0
+            if unusual:
+                unusual.count(result)
             writer.write(result)
         if others and not reasons:
             raise InputError(f"--run {','.join(run or [])}: no histogram of such a run")
-    _report(reasons, references, without_chi2)
-    options.report_skipped(*readers)
+    _report(reasons, sides.references, without_chi2)
+    if unusual:
+        unusual.losses().tell()
+        console.say("\n".join(unusual.summary()))
+    options.report_skipped(*sides.readers)
 
 
-def _plots(records: jsonl.Reader) -> Iterator[Plot]:
-    from tkstudies.analysis.histograms.references import read_plot
-    from tkstudies.histogramrecord import HistogramRecord
-
-    with records.located():
-        yield from map(read_plot, records.parsed(HistogramRecord))
-
-
-def _require(references: References, source: str, run_number: int | None) -> None:
-    if not references:
-        of_run = "" if run_number is None else f" of run {run_number}"
-        raise InputError(f"{jsonl.shown(source)}: no histogram{of_run} to compare with")
+def _refuse(what: str, **given: Any) -> None:
+    """Options that mean nothing here are a mistake."""
+    for name, value in given.items():
+        if value not in (None, "", []):
+            raise UsageError(f"--{name.replace('_', '-')} means nothing to {what}")
 
 
-def _require_reference(plots: Iterable[Plot], run_number: int | None) -> None:
-    if run_number is None and all(plot.reference_run_number is None for plot in plots):
-        raise UsageError(
-            "which run is the reference? Name it with --reference-run or its file with --reference, "
-            "or merge a table with reference_run_number onto the histograms"
-        )
+def _numbers(runs: list[str] | None) -> list[int]:
+    """Reference runs, each by its number."""
+    ranges = options.split_numbers(runs, "reference-run")
+    for first, last in ranges:
+        if first != last:
+            raise UsageError(f"--reference-run {first}-{last}: name each reference run")
+    return list(dict.fromkeys(first for first, _ in ranges))
 
 
 def _report(reasons: Counter[str | None], references: References, without_chi2: int) -> None:

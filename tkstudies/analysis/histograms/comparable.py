@@ -104,6 +104,17 @@ def _labels(axis: Any) -> Any:
     return axis.get("labels") if isinstance(axis, dict) else None
 
 
+def usable(histogram: Histogram | str, whose: str = "") -> Histogram:
+    """A histogram that could be read.
+
+    Raises:
+        Incomparable: It couldn't; the text says why.
+    """
+    if isinstance(histogram, str):
+        raise Incomparable(whose + histogram)
+    return histogram
+
+
 def check(data: Histogram, reference: Histogram) -> None:
     """See to it that two histograms can be compared.
 

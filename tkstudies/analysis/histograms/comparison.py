@@ -159,11 +159,21 @@ def kolmogorov_smirnov(data: Array, reference: Array) -> tuple[float, float]:
     from scipy.special import kolmogorov
 
     total, reference_total = data.sum(), reference.sum()
-    difference = data / total - reference / reference_total
-    orders = (difference, difference.T) if difference.ndim == 2 else (difference,)
-    distance = np.mean([np.abs(np.cumsum(order.ravel())).max() for order in orders])
+    distance = cumulative_distance(data / total, reference / reference_total)
     entries = total * reference_total / (total + reference_total)
-    return float(distance), float(kolmogorov(distance * np.sqrt(entries)))
+    return distance, float(kolmogorov(distance * np.sqrt(entries)))
+
+
+def cumulative_distance(data: Array, reference: Array) -> float:
+    """Largest distance of two cumulative distributions; in 2-D the mean of what both orders of the bins give.
+
+    Args:
+        data: Share of each bin in the sum, any shape.
+        reference: The same, same shape.
+    """
+    difference = data - reference
+    orders = (difference, difference.T) if difference.ndim == 2 else (difference,)
+    return float(np.mean([np.abs(np.cumsum(order.ravel())).max() for order in orders]))
 
 
 def beta_binomial_pulls(data: Array, reference: Array, tolerance: float = TOLERANCE) -> Array:

@@ -1,18 +1,21 @@
 """Which histogram is the reference of which: that of the same plot and reco in a reference run.
 
 A lumisection is compared with the same lumisection of the reference run if that is there, else with the run.
-Online and offline paths of a plot are the same.
+Online and offline paths of a plot are the same. The reference may also be the same run in another reco.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tkstudies.analysis.histograms import comparison
+from tkstudies.analysis.histograms.changes import PlotKey
 from tkstudies.analysis.histograms.collections import to_offline
+from tkstudies.analysis.histograms.comparable import usable
 from tkstudies.analysis.histograms.comparison import TOLERANCE, Histogram, Incomparable
+from tkstudies.analysis.histograms.unusual import Unusual, middle
 from tkstudies.console import Losses
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.records import Record, RowKey
@@ -33,6 +36,7 @@ class Plot:
         name: Name of the plot.
         reference_run_number: The reference that its record names.
         histogram: What a comparison needs; the reason if it can't be used.
+        dataset: The dataset that it was made from.
     """
 
     row: RowKey
@@ -40,10 +44,17 @@ class Plot:
     name: str
     reference_run_number: int | None
     histogram: Histogram | str
+    dataset: str | None = None
 
-    def key(self, run_number: int | None, lumisection_number: int | None) -> Key:
-        """What the plot is found by, were it one of those."""
-        return run_number, self.row.reco, lumisection_number, to_offline(self.plot) or self.plot
+    @property
+    def plot_key(self) -> PlotKey:
+        """Which plots change alike."""
+        return PlotKey.of(self.plot, self.row.reco, self.dataset)
+
+    def key(self, run_number: int | None, lumisection_number: int | None, reco: str | None = None) -> Key:
+        """What the plot is found by, were it one of those; ``reco`` if not its own."""
+        path = to_offline(self.plot) or self.plot
+        return run_number, self.row.reco if reco is None else reco, lumisection_number, path
 
 
 def read_plot(record: HistogramRecord) -> Plot:
@@ -60,7 +71,7 @@ def read_plot(record: HistogramRecord) -> Plot:
         histogram = str(reason)
     plot = record.label
     name = record.name or plot.rstrip("/").rpartition("/")[2]
-    return Plot(record.key, plot, name, record.reference_run_number, histogram)
+    return Plot(record.key, plot, name, record.reference_run_number, histogram, record.dataset)
 
 
 class References:
@@ -68,7 +79,8 @@ class References:
 
     Args:
         plots: Histograms of any runs.
-        run_number: The reference of every plot; if None, each plot has its own.
+        run_numbers: The references of every plot; if none, each plot has its own.
+        reco: Named if the reference of every plot is its own run in that reco.
 
     Attributes:
         repeated: Histograms dropped because their run, reco, lumisection and plot had come before.
@@ -81,12 +93,12 @@ class References:
         0.0
     """
 
-    def __init__(self, plots: Iterable[Plot], run_number: int | None = None) -> None:
+    def __init__(self, plots: Iterable[Plot], run_numbers: Sequence[int] = (), reco: str | None = None) -> None:
         self.repeated = 0
-        self._run_number = run_number
+        self.run_numbers, self.reco = tuple(run_numbers), reco
         self._histograms: dict[Key, Histogram | str] = {}
         for plot in plots:
-            if run_number not in (None, plot.row.run_number):
+            if (run_numbers and plot.row.run_number not in run_numbers) or reco not in (None, plot.row.reco):
                 continue
             key = plot.key(plot.row.run_number, plot.row.lumisection_number)
             if isinstance(self._histograms.get(key), str | None):  # none yet, or none that can be used
@@ -97,28 +109,46 @@ class References:
     def __len__(self) -> int:
         return len(self._histograms)
 
+    def runs(self) -> list[int]:
+        """The runs of all histograms, ascending."""
+        return sorted({run_number for run_number, *_ in self._histograms})
+
     def only_run(self) -> int | None:
         """The run of all histograms; None if they are of several."""
-        runs = {run_number for run_number, *_ in self._histograms}
-        return runs.pop() if len(runs) == 1 else None
+        runs = self.runs()
+        return runs[0] if len(runs) == 1 else None
 
-    def compare(self, plot: Plot, default: int | None = None, tolerance: float = TOLERANCE) -> Record:
+    def compare(
+        self, plot: Plot, default: int | None = None, tolerance: float = TOLERANCE, unusual: Unusual | None = None
+    ) -> Record:
         """The comparison of a plot with its reference; of one that has none, its reason.
 
         Args:
             default: The reference run of a plot that names none.
             tolerance: As in `comparison.compare`.
+            unusual: Tells how unusual changes are; needed if there are several references.
         """
-        if self._run_number is not None:
-            reference_run: int | None = self._run_number
-        else:
-            reference_run = default if plot.reference_run_number is None else plot.reference_run_number
-        record = {**plot.row.columns(), "reference_run_number": reference_run, "plot": plot.plot, "name": plot.name}
+        named = self.run_numbers or (default if plot.reference_run_number is None else plot.reference_run_number,)
+        if self.reco is not None:
+            named = (plot.row.run_number,)
+        found = [self._compare(plot, run, tolerance, unusual) for run in named if not self._is_itself(plot, run)]
+        return found[0] if unusual is None or len(self.run_numbers) < 2 else middle(found)
+
+    def _is_itself(self, plot: Plot, run: int | None) -> bool:
+        """With others beside it, a plot isn't its own reference."""
+        return len(self.run_numbers) > 1 and run == plot.row.run_number
+
+    def _compare(self, plot: Plot, run: int | None, tolerance: float, unusual: Unusual | None) -> Record:
+        record = {**plot.row.columns(), "reference_run_number": run}
+        if self.reco is not None:
+            record["reference_reco"] = self.reco
+        record |= {"plot": plot.plot, "name": plot.name}
         try:
-            data = _usable(plot.histogram)
-            return record | comparison.compare(data, self._find(plot, reference_run), tolerance)
+            data, reference = usable(plot.histogram), self._find(plot, run)
+            record |= comparison.compare(data, reference, tolerance)
         except Incomparable as reason:
-            return record | comparison.not_compared(str(reason))
+            return record | comparison.not_compared(str(reason)) | (unusual.nothing() if unusual else {})
+        return record | (unusual.columns(plot.plot_key, plot.row, data, reference) if unusual else {})
 
     def losses(self) -> Losses:
         """Histograms that were dropped."""
@@ -130,13 +160,7 @@ class References:
         if run_number is None:
             raise Incomparable(NO_REFERENCE_RUN)
         for lumisection in (plot.row.lumisection_number, None):
-            found = self._histograms.get(plot.key(run_number, lumisection))
+            found = self._histograms.get(plot.key(run_number, lumisection, self.reco))
             if found is not None:
-                return _usable(found, "reference: ")
-        raise Incomparable(NOT_IN_REFERENCE)
-
-
-def _usable(histogram: Histogram | str, whose: str = "") -> Histogram:
-    if isinstance(histogram, str):
-        raise Incomparable(whose + histogram)
-    return histogram
+                return usable(found, "reference: ")
+        raise Incomparable(NOT_IN_REFERENCE if self.reco is None else f"not there in {self.reco}")
