@@ -88,10 +88,12 @@ def _tell_left_out(learner: Learner, rows: GoodRows | None, study: str) -> None:
     losses = console.Losses()
     for why, count in learner.left_out.items():
         losses.add(count, "histogram", f"left out: {why}")
+    losses.tell()
+    if learner.not_good:
+        console.say(f"{console.counted(learner.not_good, 'histogram')} of rows that aren't good left out")
     if rows and rows.missing:
         shown = (" ".join(str(part) for part in key if part is not None) for key in sorted(rows.missing, key=str))
-        losses.note(f"{console.counted(len(rows.missing), 'row')} not in {study}: {console.listed(shown, 3)}")
-    losses.tell()
+        console.say(f"  {console.counted(len(rows.missing), 'row')} not in {study}: {console.listed(shown, 3)}")
 
 
 def _report(changes: Changes) -> None:

@@ -62,13 +62,13 @@ class PlotKey(NamedTuple):
 
 
 def stream_of(dataset: str | None) -> str | None:
-    """The primary dataset: events of others were chosen otherwise.
+    """The primary dataset: events of others were chosen otherwise. Its numbered parts are alike.
 
-    >>> stream_of("/StreamExpress/Run2018D-Express-v1/DQMIO"), stream_of(None)
-    ('StreamExpress', None)
+    >>> stream_of("/StreamExpress/Run2018D-Express-v1/DQMIO"), stream_of("/ZeroBias2/x/DQMIO"), stream_of(None)
+    ('StreamExpress', 'ZeroBias', None)
     """
     parts = (dataset or "").split("/")
-    return parts[1] if len(parts) > 1 and parts[1] else None
+    return (parts[1].rstrip("0123456789") or None) if len(parts) > 1 else None
 
 
 class Change(NamedTuple):

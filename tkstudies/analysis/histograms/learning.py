@@ -47,10 +47,12 @@ class Learner:
 
     Attributes:
         left_out: Why histograms were left out, and how many.
+        not_good: How many histograms were of rows that aren't good.
     """
 
     def __init__(self, kind_of: Callable[[RowKey], Hashable], reference_reco: str | None = None, seed: int = 42):
         self.left_out: Counter[str] = Counter()
+        self.not_good = 0
         self._kind_of, self._reference_reco = kind_of, reference_reco
         self._groups: defaultdict[Hashable, _Drawn] = defaultdict(lambda: _Drawn(seed))
         self._used: set[int] = set()
@@ -64,7 +66,7 @@ class Learner:
         same_run = self._reference_reco is not None
         kind = self._kind_of(RowKey(record.run_number, self._reference_reco if same_run else record.reco))
         if kind is None:
-            self.left_out["of a row that isn't good"] += 1
+            self.not_good += 1
             return
         key = PlotKey.of(record.label, record.reco, record.dataset)
         held = self._groups[kind if same_run else (kind, key.reco, key.stream)].held(record.run_number)
@@ -108,9 +110,11 @@ class Learner:
         measured: _Measured = {}
         for key in dict.fromkeys(key for held in drawn.runs.values() for key in held):
             changes: dict[Pair, Change] = {}
-            for pair, data, reference in self._pairs(drawn, key):
+            for pair, other in self._pairs(drawn, key):
                 try:
-                    found = change(usable(data), usable(reference), same_data=self._reference_reco is not None)
+                    data, reference = drawn.histogram(pair[0], key), drawn.histogram(pair[1], other)
+                    same_data = pair[0] == pair[1] and other is not None and key.stream == other.stream
+                    found = change(data, reference, same_data=same_data)
                 except Incomparable as reason:
                     self._reasons[key][str(reason)] += 1
                     continue
@@ -119,17 +123,17 @@ class Learner:
             measured[key] = changes
         return measured
 
-    def _pairs(self, drawn: _Drawn, key: PlotKey) -> Iterator[tuple[Pair, Histogram | str, Histogram | str]]:
+    def _pairs(self, drawn: _Drawn, key: PlotKey) -> Iterator[tuple[Pair, PlotKey | None]]:
+        """Pairs of runs in which a plot is compared, and what it is compared with in the second one."""
         order = [run for run in drawn.in_order() if key in drawn.runs[run]]
         if self._reference_reco is None:
-            for one, other in balanced_pairs(order):
-                yield (one, other), drawn.runs[one][key], drawn.runs[other][key]
+            yield from ((pair, key) for pair in balanced_pairs(order))
         elif key.reco != self._reference_reco:
             for run in order:
-                held = drawn.runs[run]
-                of_plot = (mine for mine in held if mine.plot == key.plot and mine.reco == self._reference_reco)
-                reference = next(of_plot, None)
-                yield (run, run), held[key], NOT_IN_RECO if reference is None else held[reference]
+                others = (
+                    other for other in drawn.runs[run] if other.plot == key.plot and other.reco == self._reference_reco
+                )
+                yield (run, run), next(others, None)
 
 
 class _Drawn:
@@ -157,6 +161,14 @@ class _Drawn:
             self._last = None
             self.runs[run] = {}
         return self.runs[run]
+
+    def histogram(self, run: int, key: PlotKey | None) -> Histogram:
+        """A histogram of a run.
+
+        Raises:
+            Incomparable: It couldn't be read, or isn't there.
+        """
+        return usable(NOT_IN_RECO if key is None else self.runs[run][key])
 
     def in_order(self) -> list[int]:
         """The runs in the order at random."""

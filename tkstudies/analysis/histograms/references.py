@@ -96,22 +96,23 @@ class References:
     def __init__(self, plots: Iterable[Plot], run_numbers: Sequence[int] = (), reco: str | None = None) -> None:
         self.repeated = 0
         self.run_numbers, self.reco = tuple(run_numbers), reco
-        self._histograms: dict[Key, Histogram | str] = {}
+        self._plots: dict[Key, Plot] = {}
         for plot in plots:
             if (run_numbers and plot.row.run_number not in run_numbers) or reco not in (None, plot.row.reco):
                 continue
             key = plot.key(plot.row.run_number, plot.row.lumisection_number)
-            if isinstance(self._histograms.get(key), str | None):  # none yet, or none that can be used
-                self._histograms[key] = plot.histogram
+            before = self._plots.get(key)
+            if before is None or isinstance(before.histogram, str):  # none yet, or none that can be used
+                self._plots[key] = plot
             else:
                 self.repeated += 1
 
     def __len__(self) -> int:
-        return len(self._histograms)
+        return len(self._plots)
 
     def runs(self) -> list[int]:
         """The runs of all histograms, ascending."""
-        return sorted({run_number for run_number, *_ in self._histograms})
+        return sorted({run_number for run_number, *_ in self._plots})
 
     def only_run(self) -> int | None:
         """The run of all histograms; None if they are of several."""
@@ -144,11 +145,16 @@ class References:
             record["reference_reco"] = self.reco
         record |= {"plot": plot.plot, "name": plot.name}
         try:
-            data, reference = usable(plot.histogram), self._find(plot, run)
+            data, found = usable(plot.histogram), self._find(plot, run)
+            reference = usable(found.histogram, "reference: ")
             record |= comparison.compare(data, reference, tolerance)
         except Incomparable as reason:
             return record | comparison.not_compared(str(reason)) | (unusual.nothing() if unusual else {})
-        return record | (unusual.columns(plot.plot_key, plot.row, data, reference) if unusual else {})
+        if unusual is None:
+            return record
+        key = plot.plot_key
+        same_data = self.reco is not None and key.stream == found.plot_key.stream
+        return record | unusual.columns(key, plot.row, data, reference, same_data)
 
     def losses(self) -> Losses:
         """Histograms that were dropped."""
@@ -156,11 +162,11 @@ class References:
         losses.add(self.repeated, "histogram", "dropped as references: same run, reco and plot as before")
         return losses
 
-    def _find(self, plot: Plot, run_number: int | None) -> Histogram:
+    def _find(self, plot: Plot, run_number: int | None) -> Plot:
         if run_number is None:
             raise Incomparable(NO_REFERENCE_RUN)
         for lumisection in (plot.row.lumisection_number, None):
-            found = self._histograms.get(plot.key(run_number, lumisection, self.reco))
+            found = self._plots.get(plot.key(run_number, lumisection, self.reco))
             if found is not None:
-                return usable(found, "reference: ")
+                return found
         raise Incomparable(NOT_IN_REFERENCE if self.reco is None else f"not there in {self.reco}")

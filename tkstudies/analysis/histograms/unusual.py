@@ -41,14 +41,15 @@ class Unusual:
         for key in (*changes.usual, *changes.not_learned):
             self._streams[key.plot, key.reco].append(key)
 
-    def columns(self, key: PlotKey, row: RowKey, data: Histogram, reference: Histogram) -> Record:
+    def columns(self, key: PlotKey, row: RowKey, data: Histogram, reference: Histogram, same_data: bool) -> Record:
         """How unusual the change of a plot is, how large, and how large it usually is; None without a z.
 
         Args:
             row: Whose plot it is: changes are learned from whole runs.
+            same_data: As for `change`.
         """
         try:
-            found = change(data, reference, same_data=self.changes.source.reference_reco is not None)
+            found = change(data, reference, same_data=same_data)
         except Incomparable as reason:
             self._note(str(reason), key)
             return self.nothing()
