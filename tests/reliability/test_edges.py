@@ -68,7 +68,7 @@ def test_a_standard_output_that_fails_leaves_the_model(tkstudies, table, shell):
     assert left_in(table) == (ALL, {"out", "loadings"})
 
 
-@pytest.mark.parametrize("failing", ALL)
+@pytest.mark.parametrize("failing", sorted(ALL))
 @pytest.mark.parametrize("is_new", [False, True])
 def test_a_file_that_cannot_get_its_name_takes_the_others_back(tkstudies, table, monkeypatch, failing, is_new):
     if is_new:
