@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from tkstudies.jsonl.codec import decode_strictly
+from tkstudies.jsonl.codec import decode, decode_strictly
 
 Values = tuple[Any, ...]
 
@@ -86,6 +86,13 @@ class NamedColumns:
             msgspec.DecodeError, BadRecord: The line isn't an object of strict JSON.
         """
         return self._decode(line) if self._decode else self.from_record(decode_strictly(line))
+
+    def read(self, line: bytes) -> Values:
+        """The same of a line that was read before: with what strict JSON doesn't have (NaN, integers of any size)."""
+        try:
+            return self.decode(line)
+        except msgspec.DecodeError:
+            return self.from_record(decode(line))
 
     def from_record(self, record: Mapping[str, Any]) -> Values:
         """The same of a decoded record."""

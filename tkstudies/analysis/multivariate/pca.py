@@ -8,7 +8,6 @@ from functools import partial
 from itertools import compress, repeat
 from typing import Any
 
-import msgspec
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
@@ -174,7 +173,7 @@ class ComponentTable:
         named = NamedColumns(MIXTURES)
         kinds: list[set[Any]] = [set() for _ in MIXTURES]
         for line in compress(self._beside, self.matrix.kept):
-            for found, value in zip(kinds, _values(named, line), strict=False):
+            for found, value in zip(kinds, named.read(line), strict=False):
                 if isinstance(value, str | bool):
                     found.add(value)
         for (column, what), found in zip(MIXTURES.items(), kinds, strict=True):
@@ -278,13 +277,6 @@ def _labels(values: Values) -> bytes:
     if not kept.get("recorded_lumi_unit"):
         kept.pop("recorded_lumi_unit", None)
     return encode(kept)
-
-
-def _values(named: NamedColumns, line: bytes) -> Values:
-    try:
-        return named.decode(line)
-    except msgspec.DecodeError:
-        return named.from_record(decode(line))
 
 
 def principal_components(

@@ -41,7 +41,7 @@ class Clashes:
             return
         if self._left is None:
             self._left = NamedColumns(self._open)
-        left = dict(zip(self._left.columns, self._left.decode(line), strict=False))  # two values at least
+        left = dict(zip(self._left.columns, self._left.read(line), strict=False))  # two values at least
         for members in held:
             for column, value in decode(members).items():
                 if column in self._open and value is not None and not _same(value, left[column]):
