@@ -39,11 +39,19 @@ class Result:
     """The scores of rows whose truth is known; NaN where a row isn't judged."""
 
     def __init__(
-        self, records: Sequence[Record], good: Flags, bad: Flags, history: str, *expressions: str, **options: Any
+        self,
+        records: Sequence[Record],
+        good: Flags,
+        bad: Flags,
+        history: str,
+        *expressions: str,
+        comparisons: Any = None,
+        **options: Any,
     ):
         start = time.process_time()
         with one_thread():
-            judge = Judge(jsonl.Given(records), None, Options(expressions, history == "earlier", **options))
+            chosen = Options(expressions, history == "earlier", **options)
+            judge = Judge(jsonl.Given(records), None, chosen, comparisons)
             self.rows = list(rows(judge, Shape(in_input_order=True), set()))
         self.seconds = time.process_time() - start
         self.score = np.array([_or_nan(row["score"]) for row in self.rows])

@@ -11,6 +11,7 @@ from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 
 if TYPE_CHECKING:
+    from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons
     from tkstudies.analysis.multivariate.suspects.known import Known
 
 app = options.application()
@@ -98,6 +99,10 @@ def suspects(
         str,
         typer.Option("--known", metavar="FILE", help="Known issues, or an older list: mark rows that show only these."),
     ] = "",
+    comparisons: Annotated[
+        list[str] | None,
+        typer.Option("--comparisons", metavar="FILE", help="What compare --changes wrote: more evidence (repeatable)."),
+    ] = None,
     fdr: Annotated[bool, typer.Option("--fdr", help="Add q_value (Benjamini-Hochberg).")] = False,
     links: Annotated[bool, typer.Option("--links", help="Add addresses in OMS, Run Registry, DQM GUI.")] = False,
     keep: Annotated[Keep, typer.Option("--keep", help="Columns beside the result.")] = Keep.labels,
@@ -119,9 +124,12 @@ def suspects(
     else is_bad = false. All other rows are judged, and never learned from.
     Adds rank, score (in standard deviations of good rows), p_value (part of the
     good rows of its history that are as unusual; 1/201 is the smallest),
-    unusual (the same in words), flagged_by (distance, largest or missing), subsystem, findings,
-    finding_features, finding_sigmas, low_statistics, not_judged (why).
+    unusual (the same in words), flagged_by (distance, largest, missing or
+    comparisons), subsystem, findings, finding_features, finding_sigmas,
+    low_statistics, not_judged (why).
     It never says that a row is good or bad: people do.
+    With --comparisons also comparison_z, the mean of the ten largest z of the row's
+    plots: a further measure if half of the good rows have comparisons too.
 
     \b
     Known limits: a good short run is flagged 5 times too often. If the last
@@ -134,13 +142,16 @@ def suspects(
       tkstudies suspects study.jsonl --top 20
       tkstudies suspects new.jsonl --history earlier --history-from season.jsonl
       tkstudies suspects lumisections.jsonl --good 'golden = true' --by run
+      tkstudies suspects study.jsonl --comparisons compared.jsonl
     """
     from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
     from tkstudies.analysis.multivariate.suspects.report import Shape, rows, summary
     from tkstudies.analysis.multivariate.suspects.threads import one_thread
 
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
-    options.check_stdin_once(records, [*(history_from or []), known], "two inputs: name a file for one of them")
+    options.check_stdin_once(
+        records, [*(history_from or []), *(comparisons or []), known], "two inputs: name a file for one of them"
+    )
     judging = options.named_reader(history_from, skip_bad_lines=skip_bad_lines)
     shape = Shape(keep is Keep.all, top, order is Order.input, by is By.run, fdr, links, _known(known))
     chosen = Options(
@@ -153,14 +164,27 @@ def suspects(
         seed,
     )
     replaced: set[str] = set()
+    compared = _comparisons(comparisons) if comparisons else None
     with one_thread():
-        judge = Judge(records, judging, chosen)
+        judge = Judge(records, judging, chosen, compared)
         jsonl.write(rows(judge, shape, replaced), output)
     if replaced:
         console.warn(f"columns of the input were replaced: {console.listed(sorted(replaced))}")
+    if compared:
+        compared.losses(judge.keys).tell()
     for line in summary(judge):
         console.say(line)
     options.report_skipped(records, judging)
+
+
+def _comparisons(files: list[str]) -> Comparisons:
+    from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons
+
+    records = jsonl.Reader(files, expected="comparisons")
+    with records.located():
+        found = Comparisons(records)
+    options.require_records(records, "--comparisons: ")
+    return found
 
 
 def _known(file: str) -> Known | None:

@@ -28,27 +28,31 @@ class Calibrated:
     """Scores of rows; NaN where the history is too short. Shape (rows,) each.
 
     Attributes:
-        score: The largest of the three measures, in standard deviations of good rows.
-        measure: Which one: distance and largest of the first view, of the second, ..., and last missing.
+        score: The largest of the measures, in standard deviations of good rows.
+        measure: Which one: distance and largest of the first view, of the second, ..., missing, and last comparisons.
         p_value: How often good rows score as high, at least 1/(1 + history).
         history: How many rows the row was compared with.
+        compared: Whether the comparison with references is among the measures.
     """
 
     score: Array
     measure: Rows
     p_value: Array
     history: Rows
+    compared: NDArray[np.bool_]
 
     @classmethod
     def empty(cls, rows: int) -> Calibrated:
         """No score yet."""
         scores, p_values = np.full((2, rows), np.nan)
-        return cls(scores, np.zeros(rows, dtype=np.int64), p_values, np.zeros(rows, dtype=np.int64))
+        measure, history = np.zeros((2, rows), dtype=np.int64)
+        return cls(scores, measure, p_values, history, np.zeros(rows, dtype=bool))
 
     def put(self, where: Rows, part: Calibrated) -> None:
         """Fill in the scores of some rows."""
         self.score[where], self.measure[where] = part.score, part.measure
         self.p_value[where], self.history[where] = part.p_value, part.history
+        self.compared[where] = part.compared
 
 
 class Scales:
@@ -56,20 +60,45 @@ class Scales:
 
     Args:
         raws: Scores of all rows, by view.
+        compared: How unusual rows are beside their references, NaN where unknown; shape (rows,).
     """
 
-    def __init__(self, raws: Sequence[RawScores]):
+    def __init__(self, raws: Sequence[RawScores], compared: Array | None = None):
         measures = [scores for raw in raws for scores in (raw.distance, raw.largest)]
         self._logarithms = np.log(np.maximum(np.array(measures), 1e-12))
         self._missing = raws[0].missing
+        self._compared = None if compared is None else np.arcsinh(compared)  # a logarithm that takes all numbers
 
     def calibrate(self, rows: Rows, history: Rows, counted: Rows) -> Calibrated:
         """Bring the scores of rows that share a history to the scale of that history.
+
+        Comparisons are a measure of the rows that have some, if half of the history has; these rows are compared with
+        those of the history that have some too, so that p-values stay right.
 
         Args:
             rows: The rows to bring to scale.
             history: Good rows that give the scale, none of the same run.
             counted: Rows that p-values count: the same, unless nobody knows which rows are good.
+        """
+        if self._compared is None:
+            return self._calibrate(rows, history, counted)
+        has = ~np.isnan(self._compared)
+        result = Calibrated.empty(len(rows))
+        enough = all(has[of].sum() >= max(LEAST_HISTORY, len(of) / 2) for of in (history, counted))
+        for part, judges, counts in (
+            (has[rows] & enough, history[has[history]], counted[has[counted]]),
+            (~(has[rows] & enough), None, counted),
+        ):
+            if part.any():
+                places = np.flatnonzero(part)
+                result.put(places, self._calibrate(rows[places], history, counts, judges))
+        return result
+
+    def _calibrate(self, rows: Rows, history: Rows, counted: Rows, compared: Rows | None = None) -> Calibrated:
+        """The same of rows that all have comparisons, or none of them.
+
+        Args:
+            compared: Rows that give the scale of comparisons; None if these aren't looked at.
         """
         if len(history) < LEAST_HISTORY:
             return Calibrated.empty(len(rows))
@@ -77,12 +106,20 @@ class Scales:
         middle, upper = _quantile(ordered, 0.5), _quantile(ordered, 0.9)
         width = np.maximum((upper - middle) / _NORMAL_90, 1e-9)
         limit = max(float(self._missing[history].max()), _SAYS_LITTLE)
-        together = self._on_scale(rows, middle, width, limit)
-        others = np.sort(self._on_scale(counted, middle, width, limit).max(axis=0))
+
+        def on_scale(some: Rows) -> Array:
+            together = self._on_scale(some, middle, width, limit)
+            if compared is None or self._compared is None:
+                return together
+            return np.vstack([together, _on_scale_of(self._compared[some], self._compared[compared])])
+
+        together = on_scale(rows)
+        others = np.sort(on_scale(counted).max(axis=0))
         scores = together.max(axis=0)
         above = len(others) - np.searchsorted(others, scores, side="left")
         p_values = np.asarray((1.0 + above) / (1.0 + len(others)), dtype=np.float64)
-        return Calibrated(scores, together.argmax(axis=0), p_values, np.full(len(rows), len(others)))
+        size = np.full(len(rows), len(others))
+        return Calibrated(scores, together.argmax(axis=0), p_values, size, np.full(len(rows), compared is not None))
 
     def _on_scale(self, rows: Rows, middle: Array, width: Array, limit: float) -> Array:
         """All measures in standard deviations of the history, the missing features last, shape (measures, rows)."""
@@ -91,6 +128,13 @@ class Scales:
         beyond = missing > limit
         said = np.where(beyond, 3.0 + 2.0 * np.log(np.where(beyond, missing, limit) / limit), -np.inf)
         return np.vstack([normal, said])
+
+
+def _on_scale_of(scores: Array, history: Array) -> Array:
+    """Scores in standard deviations of those of a history, shape (rows,)."""
+    ordered = np.sort(history)[None, :]
+    middle, upper = _quantile(ordered, 0.5), _quantile(ordered, 0.9)
+    return (scores - middle) / np.maximum((upper - middle) / _NORMAL_90, 1e-9)
 
 
 def _quantile(ordered: Array, part: float) -> Array:

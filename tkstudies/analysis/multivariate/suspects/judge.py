@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects import features as columns_of
 from tkstudies.analysis.multivariate.suspects import good, groups, lumisections
+from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons
 from tkstudies.analysis.multivariate.suspects.findings import Finding, Shown, deviations_of, findings, loudest_subsystem
 from tkstudies.analysis.multivariate.suspects.fit import TRIMMED
 from tkstudies.analysis.multivariate.suspects.strata import UNUSUAL, Plan, Stratum, View
 from tkstudies.analysis.multivariate.suspects.table import Table
+from tkstudies.analysis.multivariate.suspects.verdicts import Told, Verdict
 from tkstudies.errors import InputError, UsageError
 from tkstudies.jsonl import Records
-from tkstudies.records import whole
+from tkstudies.records import ROW_KEYS, find_row_key, whole
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -53,57 +55,6 @@ class Options:
     seed: int = 42
 
 
-@dataclass
-class Verdict:
-    """What is said of a row; None where nothing is.
-
-    Attributes:
-        reason: Why it isn't judged.
-        history: With how many good rows it was compared.
-        is_mixed: Whether some of them are of another reco.
-    """
-
-    score: float | None = None
-    p_value: float | None = None
-    flagged_by: str | None = None
-    subsystem: str | None = None
-    findings: list[Finding] = field(default_factory=list)
-    low_statistics: bool | None = None
-    reason: str | None = None
-    history: int = 0
-    is_mixed: bool = False
-
-    @property
-    def least_unusual(self) -> int:
-        """How many of the rows of its history are less unusual than it is."""
-        return 0 if self.p_value is None else self.history + 1 - round(self.p_value * (self.history + 1))
-
-
-@dataclass
-class Told:
-    """What a user should know of how rows were judged.
-
-    Attributes:
-        rule: How good rows were told.
-        good: Number of good rows.
-        groups: Name of each group and its number of good rows.
-        not_judged: Reasons, and of how many rows.
-        left_out: Features that were left out, and why.
-        behind: Runs between the last good one and the last one.
-        lost_lumi: Luminosity of rows beyond 1 in 100 [1/pb].
-    """
-
-    rule: good.Rule
-    good: int = 0
-    groups: dict[str, int] = field(default_factory=dict)
-    not_judged: dict[str, int] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    features: int = 0
-    behind: int = 0
-    lost_lumi: float = 0.0
-    notes: list[str] = field(default_factory=list)
-
-
 class Judge:
     """The rows of a table, judged.
 
@@ -111,6 +62,7 @@ class Judge:
         records: Rows to judge.
         judging: Rows that only judge.
         options: What the user chose.
+        comparisons: Plots beside those of references, as further evidence.
 
     Attributes:
         table: The rows.
@@ -122,7 +74,13 @@ class Judge:
         UsageError: A chosen column isn't there.
     """
 
-    def __init__(self, records: Records, judging: Records | None = None, options: Options | None = None):
+    def __init__(
+        self,
+        records: Records,
+        judging: Records | None = None,
+        options: Options | None = None,
+        comparisons: Comparisons | None = None,
+    ):
         self.options = options or Options()
         chosen = good.given(self.options.good) if self.options.good else None
         looked_at = (*good.COLUMNS, *groups.COLUMNS, *READY, *self.options.group_by, "recorded_lumi_unit")
@@ -133,7 +91,12 @@ class Judge:
         self.good: Flags = np.array([self.rule.holds(row) for row in self.table.records()], dtype=bool) & has_run
         self.verdicts = [Verdict() for _ in range(len(self.table))]
         self.told = Told(self.rule)
+        self.comparisons = comparisons
+        self.keys = [find_row_key(*map(row.get, ROW_KEYS)) for row in self.table.records()] if comparisons else []
+        self._compared = comparisons.scores(self.keys) if comparisons else None
         self._judge()
+        if comparisons and self._compared is not None:
+            comparisons.add(self.verdicts[: self.table.reported], self.keys, self._compared)
         self._tell()
 
     def _check(self) -> None:
@@ -229,6 +192,7 @@ class Judge:
         shown = values.copy() if group.joined else values
         self._shift(values, order, group, is_good)
         stratum, shown = self._stratum(part, names, values, shown, is_good)
+        stratum.compared = None if self._compared is None else self._compared[order]
         plan = self._plan()
         stratum.run(plan)
         if not self.rule.is_known:
@@ -327,11 +291,15 @@ class Judge:
             verdict.score = float(calibrated.score[place])
             verdict.p_value = float(calibrated.p_value[place])
             verdict.history = int(calibrated.history[place])
+            verdict.is_compared = bool(calibrated.compared[place])
             if short[place]:
                 verdict.findings = [Finding("", None, SHORT_TEXT)]
             if verdict.p_value > NOTICE or row >= self.table.reported:
                 continue
             measure = int(calibrated.measure[place])
+            if measure > 2 * views:
+                verdict.flagged_by = "comparisons"
+                continue
             verdict.flagged_by = "missing" if measure == 2 * views else ("distance", "largest")[measure % 2]
             run = int(stratum.runs[place])
             if run not in histories:

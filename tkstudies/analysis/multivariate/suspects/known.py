@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tkstudies.analysis.multivariate.suspects.features import subsystem
-from tkstudies.analysis.multivariate.suspects.judge import Verdict
+from tkstudies.analysis.multivariate.suspects.verdicts import Verdict
 from tkstudies.errors import WrongRecord
 from tkstudies.records import RecordView as Record
 from tkstudies.records import RowKey, find_row_key, number, whole

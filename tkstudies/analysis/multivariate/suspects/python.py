@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons
 from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
 from tkstudies.analysis.multivariate.suspects.known import Known
 from tkstudies.analysis.multivariate.suspects.report import Shape, rows, summary
@@ -29,6 +30,7 @@ def suspects(
     since: int | None = None,
     by_run: bool = False,
     known: Iterable[Mapping[str, Any]] | None = None,
+    comparisons: Iterable[Mapping[str, Any]] | None = None,
     fdr: bool = False,
     links: bool = False,
     keep_all: bool = True,
@@ -47,6 +49,7 @@ def suspects(
         since: A run from which on rows are compared among themselves.
         by_run: One row a run.
         known: Known issues, or rows of an older list.
+        comparisons: What ``tkstudies compare --changes`` wrote: further evidence.
         fdr, links, keep_all, top, seed: As the options of the command.
         told: Gets the lines of the summary.
 
@@ -72,13 +75,16 @@ def suspects(
         tuple(good), history == "earlier", tuple(group_by), tuple(features), tuple(conditions), since, seed
     )
     shape = Shape(keep_all, top, by_run=by_run, fdr=fdr, links=links, known=Known(known) if known is not None else None)
+    compared = None if comparisons is None else Comparisons(comparisons)
     judging = None if history_from is None else Given(_records(history_from))
     with one_thread():
-        judge = Judge(Given(_records(records)), judging, options)
+        judge = Judge(Given(_records(records)), judging, options, compared)
         replaced: set[str] = set()
         result = list(rows(judge, shape, replaced))
     if told is not None:
         told.extend(summary(judge))
+    if compared is not None:
+        compared.losses(judge.keys).warn()
     if replaced:
         warnings.warn(f"replaced columns of the input: {', '.join(sorted(replaced))}", UserWarning, stacklevel=2)
     return _like(records, result)

@@ -10,8 +10,9 @@ import numpy as np
 
 from tkstudies import console
 from tkstudies.analysis.multivariate.pca import KEPT
-from tkstudies.analysis.multivariate.suspects.judge import Judge, Verdict, in_order
+from tkstudies.analysis.multivariate.suspects.judge import Judge, in_order
 from tkstudies.analysis.multivariate.suspects.known import Known
+from tkstudies.analysis.multivariate.suspects.verdicts import Verdict
 from tkstudies.jsonl import decode
 from tkstudies.records import Record, addresses, find_row_key, number
 
@@ -63,7 +64,7 @@ def rows(judge: Judge, shape: Shape, replaced: set[str]) -> Iterator[Record]:
     shown = sorted(order[: shape.top]) if shape.in_input_order else order[: shape.top]
     for row, line in zip(shown, judge.table.lines.pick(shown), strict=True):
         record = decode(line)
-        added = _columns(verdicts[row], ranks.get(row), _unusual(judge, verdicts[row], record.get("reco")))
+        added = _columns(judge, verdicts[row], ranks.get(row), record.get("reco"))
         if q_values is not None:
             added["q_value"] = q_values[row]
         if shape.known is not None:
@@ -76,13 +77,13 @@ def rows(judge: Judge, shape: Shape, replaced: set[str]) -> Iterator[Record]:
         yield {**{name: value for name, value in kept.items() if name not in added}, **added}
 
 
-def _columns(verdict: Verdict, rank: int | None, unusual: str | None) -> Record:
+def _columns(judge: Judge, verdict: Verdict, rank: int | None, reco: Any) -> Record:
     told = [finding for finding in verdict.findings if finding.feature]  # that a run is short is no feature
     return {
         "rank": rank,
         "score": _rounded(verdict.score),
         "p_value": _rounded(verdict.p_value),
-        "unusual": unusual,
+        "unusual": _unusual(judge, verdict, reco),
         "flagged_by": verdict.flagged_by,
         "subsystem": verdict.subsystem,
         "findings": [finding.text for finding in verdict.findings],
@@ -90,6 +91,7 @@ def _columns(verdict: Verdict, rank: int | None, unusual: str | None) -> Record:
         "finding_sigmas": [None if finding.sigmas is None else round(finding.sigmas, 1) for finding in told],
         "low_statistics": verdict.low_statistics,
         "not_judged": verdict.reason,
+        **({"comparison_z": _rounded(verdict.comparison_z)} if judge.comparisons else {}),
     }
 
 
@@ -129,7 +131,7 @@ def _runs(judge: Judge, verdicts: Sequence[Verdict], shape: Shape) -> Iterator[R
         judged = sum(verdict.score is not None for verdict in members)
         yield {
             "run_number": run or None,
-            **_columns(first, None if mean is None else rank, _unusual(judge, first, None)),
+            **_columns(judge, first, None if mean is None else rank, None),
             "score": _rounded(mean),
             "rows_judged": judged,
             "rows_flagged": sum(verdict.flagged_by is not None for verdict in members),
@@ -175,6 +177,8 @@ def summary(judge: Judge) -> list[str]:
         late = ": expect 7 to 11 % of good rows at p <= 0.05" if told.behind >= 20 else ""
         lines.append(f"  the last good run is {console.counted(told.behind, 'run')} back{late}")
     lines.append(f"  {_rare(judged)}{_at_stake(judge)}")
+    if judge.comparisons is not None:
+        lines += _comparisons(verdicts)
     short = sum(verdict.low_statistics is True for verdict in judged)
     if short:
         lines.append(f"  {console.counted(short, noun)} with low statistics (low_statistics): short, which is no fault")
@@ -193,6 +197,19 @@ def _rare(judged: Sequence[Verdict]) -> str:
 def is_rare(verdict: Verdict) -> bool:
     """Whether at most 1 in 100 good rows of its history are as unusual; none of a history of fewer."""
     return verdict.p_value is not None and verdict.p_value <= max(RARE, 1.000001 / (1 + verdict.history))
+
+
+def _comparisons(verdicts: Sequence[Verdict]) -> list[str]:
+    """Of how many rows plots were compared, and whether it counts."""
+    compared = [verdict for verdict in verdicts if verdict.comparison_z is not None]
+    counted = sum(verdict.is_compared for verdict in compared)
+    lines = [f"  {counted:,} of {console.counted(len(verdicts), 'row')} judged by comparisons with references too"]
+    if counted < len(compared):
+        lines.append(
+            f"  {len(compared) - counted:,} with comparisons that are only named in findings: too few good rows that "
+            "they are judged by have some (20 and half of them needed)"
+        )
+    return lines
 
 
 def _features(used: int, left_out: dict[str, str]) -> str:

@@ -79,6 +79,7 @@ class Stratum:
         models: All models by view; ``model_of`` says which one judged a row, -1 if none.
         calibrated: Scores on the common scale.
         counted: Rows that p-values count; the good ones if None.
+        compared: How unusual rows are beside their references, NaN where unknown; None if nobody has compared.
     """
 
     runs: Rows
@@ -89,6 +90,7 @@ class Stratum:
     model_of: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     calibrated: Calibrated = field(default_factory=lambda: Calibrated.empty(0))
     counted: Flags | None = None
+    compared: Array | None = None
 
     def run(self, plan: Plan) -> None:
         """Judge all rows."""
@@ -128,7 +130,7 @@ class Stratum:
         self.calibrated = Calibrated.empty(len(self.runs))
         self._good = self._histories(self.good, plan)
         counted = None if self.counted is None else self._histories(self.counted, plan)
-        scales = Scales(self.raw)
+        scales = Scales(self.raw, self.compared)
         bounds = np.flatnonzero(np.diff(self.runs)) + 1
         for rows in np.split(np.arange(len(self.runs)), bounds):
             rows = rows[self.model_of[rows] >= 0]
