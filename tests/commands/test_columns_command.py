@@ -71,6 +71,10 @@ STAGES = [  # what the catalogue calls it, arguments; the output is NAME.jsonl, 
     ("features --content", "features", "--content", *(f"--stats={name}" for name in STATISTICS), "few.jsonl"),
     ("compare", "compare", "few.jsonl", "--reference-run", 317291),
     ("compare", "compare", "--reference-run", 317291, "dqm_--check-complete.jsonl"),
+    ("compare", "compare", "--reference-reco", "prompt", "few.jsonl"),
+    ("compare", "compare", "--changes", "changes.json", "--reference-run", "317291,317383", "--run", "317295-317297",
+     "dqm.jsonl"),
+    ("suspects", "suspects", "filter.jsonl", "--comparisons", "compare.jsonl"),
     ("check", "check", "--service", "oms"),
     ("columns", "columns"),
     ("columns FILE", "columns", "runreg.jsonl"),
@@ -121,6 +125,8 @@ def written(live, tkstudies, tmp_path, monkeypatch):
                 histograms = [hist for hist in dict(_written)["dqm"] if hist["run_number"] in runs]
                 of_lumisections = [{**hist, "lumisection_number": 7} for hist in histograms]
                 (tmp_path / "few.jsonl").write_text(to_lines(histograms + of_lumisections))
+            if "changes.json" in arguments:
+                assert tkstudies("compare", "--learn", "dqm.jsonl", "-o", "changes.json").exit_code == 0
             result = tkstudies(*arguments)
             assert result.exit_code in (0, 1 if name == "check" else 0), f"{name}: {result.stderr}"
             (tmp_path / f"{name.replace(' ', '_')}.jsonl").write_text(result.stdout)

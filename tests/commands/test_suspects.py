@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import rows as rows_of
+from tests.conftest import to_lines
+from tkstudies import suspects
 
 
 def study(runs=120, seed=1):
@@ -207,3 +209,101 @@ def test_little_or_nothing(rows, tkstudies):
     assert result.stdout == ""
     assert result.stderr
     assert "Traceback" not in result.stderr
+
+
+def compared(rows, z_of=None, seed=2):
+    """Comparisons of the plots of each row: z as good rows have them, and those of ``z_of`` by run."""
+    rng = np.random.default_rng(seed)
+    return [
+        {"run_number": row["run_number"], "reco": row["reco"], "reference_run_number": 314000,
+         "plot": f"/t/Plot{place}", "reason": None, "z": z + rng.normal(), "change": 0.25, "usual_change": 0.01}
+        for row in rows
+        for place, z in enumerate((z_of or {}).get(row["run_number"], [0.0] * 12))
+    ]  # fmt: skip
+
+
+def shape_only(run):
+    """A run whose plots have another shape, of the same mean and rms: features can't see it."""
+    return {run: [20.0, 15.0] + [0.0] * 10}
+
+
+def test_comparisons_are_further_evidence(tkstudies, tmp_path):
+    rows = study()
+    (tmp_path / "z.jsonl").write_text(to_lines(compared(rows, shape_only(315060))))
+    without = {row["run_number"]: row for row in rows_of(tkstudies("suspects", "-i", "-", input=rows))}
+    result = tkstudies("suspects", "--comparisons", tmp_path / "z.jsonl", "-i", "-", input=rows)
+    found = {row["run_number"]: row for row in rows_of(result)}
+    assert without[315060]["flagged_by"] is None
+    shown = found[315060]
+    assert shown["flagged_by"] == "comparisons"
+    assert {row["run_number"] for row in found.values() if row["rank"] <= 4} == {315040, 315060, 315080, 315100}
+    assert shown["findings"] == [
+        "Plot0 changed by 0.25 against run 314000; good runs: 0.01",
+        "Plot1 changed by 0.25 against run 314000; good runs: 0.01",
+    ]
+    assert shown["finding_features"] == ["Plot0", "Plot1"]
+    assert shown["finding_sigmas"][0] == pytest.approx(20, abs=4)
+    assert list(shown)[-1] == "comparison_z"
+    assert shown["comparison_z"] > 3 > max(row["comparison_z"] for run, row in found.items() if run != 315060)
+    assert "  120 of 120 rows judged by comparisons with references too\n" in result.stderr
+
+
+def test_false_alarms_stay_with_comparisons(tkstudies, tmp_path):
+    rows = study(400)
+    (tmp_path / "z.jsonl").write_text(to_lines(compared(rows)))
+    for some in (rows, rows[:210]):
+        (tmp_path / "z.jsonl").write_text(to_lines(compared(some)))
+        options = ("--history", "all", "--comparisons", tmp_path / "z.jsonl")
+        found = rows_of(tkstudies("suspects", *options, "-i", "-", input=rows))
+        p_values = [row["p_value"] for row in found if row["tracking"] == "GOOD" and row["p_value"] is not None]
+        assert 0.02 <= np.mean(np.array(p_values) <= 0.05) <= 0.075
+
+
+def test_few_comparisons_are_named_but_not_counted(tkstudies, tmp_path):
+    rows = study()
+    some = [*rows[:10], rows[60]]
+    (tmp_path / "z.jsonl").write_text(to_lines(compared(some, shape_only(315060))))
+    result = tkstudies("suspects", "--comparisons", tmp_path / "z.jsonl", "-i", "-", input=rows)
+    plain = {row["run_number"]: row for row in rows_of(tkstudies("suspects", "-i", "-", input=rows))}
+    found = {row["run_number"]: row for row in rows_of(result)}
+    assert all(found[run]["score"] == plain[run]["score"] for run in found)
+    assert found[315060]["flagged_by"] is None
+    assert found[315060]["finding_features"] == ["Plot0", "Plot1"]
+    assert found[315100]["findings"] == plain[315100]["findings"]
+    assert found[315100]["comparison_z"] is None
+    assert "  11 with comparisons that are only named in findings: too few good rows" in result.stderr
+
+
+def test_comparisons_that_say_nothing_are_told(tkstudies, tmp_path):
+    rows = study()
+    others = [{**rows[0], "run_number": 1}, {**rows[0], "run_number": 2, "reco": "prompt"}]
+    records = compared([*rows, *others])
+    records[3]["z"] = None
+    (tmp_path / "z.jsonl").write_text(to_lines(records))
+    said = tkstudies("suspects", "--comparisons", tmp_path / "z.jsonl", "-i", "-", input=rows).stderr
+    assert "warning: 1 comparison without a z not used\n" in said
+    assert "warning: 2 rows of comparisons not in the input: 1 express, 2 prompt\n" in said
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"run_number": 1, "plot": "/a", "ks": 0.1}, "z.jsonl, line 1: not a comparison with plot and z, as tkstudies"),
+        ({"plot": "/a", "z": 1}, "z.jsonl, line 1: not a comparison: run_number None"),
+        (None, "--comparisons: no records in"),
+    ],
+)
+def test_what_is_no_comparison(tkstudies, tmp_path, monkeypatch, record, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "z.jsonl").write_text(to_lines([record] if record else []))
+    result = tkstudies("suspects", "--comparisons", "z.jsonl", "-i", "-", input=study())
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert told in result.stderr
+
+
+def test_comparisons_in_python():
+    rows = study()
+    found = suspects(rows, comparisons=compared(rows, shape_only(315060)))
+    assert next(row["flagged_by"] for row in found if row["run_number"] == 315060) == "comparisons"
+    with pytest.warns(UserWarning, match="1 row of comparisons not in the input: 7"):
+        suspects(rows, comparisons=compared([*rows, {"run_number": 7, "reco": None}]))

@@ -141,7 +141,8 @@ def compare(
     _report(reasons, sides.references, without_chi2)
     if unusual:
         unusual.losses().tell()
-        console.say("\n".join(unusual.summary()))
+        for line in unusual.summary():
+            console.say(line)
     options.report_skipped(*sides.readers)
 
 

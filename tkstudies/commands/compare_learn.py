@@ -98,11 +98,12 @@ def _tell_left_out(learner: Learner, rows: GoodRows | None, study: str) -> None:
 
 def _report(changes: Changes) -> None:
     source = changes.source
-    pairs = sorted(usual.pairs for usual in changes.usual.values())
+    pairs = sorted({usual.pairs for usual in changes.usual.values()})
+    span = " to ".join(f"{count:,}" for count in dict.fromkeys([pairs[0], pairs[-1]]))
     against = "" if source.reference_reco is None else f", each beside itself in {source.reference_reco}"
     console.say(
-        f"learned how much {console.counted(len(changes.usual), 'plot')} usually change: {pairs[0]} to {pairs[-1]} "
-        f"pairs of {console.counted(source.runs, 'run')}{against} ({source.good})"
+        f"learned how much {console.counted(len(changes.usual), 'plot')} usually change: {span} pairs of "
+        f"{console.counted(source.runs, 'run')}{against} ({source.good})"
     )
     reasons: dict[str, list[str]] = {}
     for key, why in changes.not_learned.items():

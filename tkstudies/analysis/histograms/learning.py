@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tkstudies.analysis.histograms.changes import LEAST_PAIRS, Change, PlotKey, Usual, change, learn
 from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, usable
 from tkstudies.analysis.histograms.comparison import read
+from tkstudies.console import counted
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.records import RowKey
 
@@ -103,7 +104,7 @@ class Learner:
     def _why_not(self, key: PlotKey, pairs: int) -> str:
         common = self._reasons[key].most_common(1)
         also = f"; others: {common[0][0]}" if common else ""
-        return f"{pairs} pairs of good runs, {LEAST_PAIRS} needed{also}"
+        return f"{counted(pairs, 'pair')} of good runs, {LEAST_PAIRS} needed{also}"
 
     def _measure(self, drawn: _Drawn) -> _Measured:
         """Changes of each plot by pair of runs."""
