@@ -25,7 +25,9 @@ def compare(
         list[str] | None,
         typer.Option("--reference", metavar="FILE", help="Histograms of the reference run (repeatable)."),
     ] = None,
-    run: Annotated[list[str] | None, typer.Option("--run", metavar="RUNS", help="Compare these runs only.")] = None,
+    run: Annotated[
+        list[str] | None, typer.Option("--run", metavar="RUNS", help="Compare (or learn from) these runs only.")
+    ] = None,
     reference_run: Annotated[
         list[str] | None,
         typer.Option("--reference-run", metavar="RUN", help="The reference of every run (several with --changes)."),
@@ -83,7 +85,9 @@ def compare(
     Kolmogorov-Smirnov distance; of profiles the mean difference) and usual_change.
     Of several references, named before you look, the median z counts: one that
     shares the fault doesn't hide it. For --reference-reco learn with it too: a z
-    far below 0 is a run that didn't change as the others did.
+    far below 0 is a run that didn't change as the others did. Measured on simulated
+    runs: of the bad ones 90 % are above 99 % of the good ones by the mean of their
+    ten largest z, 22 % by the largest corrected pull.
 
     \b
     Examples:

@@ -132,29 +132,42 @@ class References:
         named = self.run_numbers or (default if plot.reference_run_number is None else plot.reference_run_number,)
         if self.reco is not None:
             named = (plot.row.run_number,)
-        found = [self._compare(plot, run, tolerance, unusual) for run in named if not self._is_itself(plot, run)]
-        return found[0] if unusual is None or len(self.run_numbers) < 2 else middle(found)
+        if unusual is None or len(self.run_numbers) < 2:
+            return self._compare(plot, named[0], tolerance) | self._unusual(plot, named[0], unusual)
+        found = [
+            {"reference_run_number": run, **self._unusual(plot, run, unusual)}
+            for run in named
+            if run != plot.row.run_number  # with others beside it, a plot isn't its own reference
+        ]
+        chosen = middle(found)
+        return self._compare(plot, chosen["reference_run_number"], tolerance) | chosen
 
-    def _is_itself(self, plot: Plot, run: int | None) -> bool:
-        """With others beside it, a plot isn't its own reference."""
-        return len(self.run_numbers) > 1 and run == plot.row.run_number
-
-    def _compare(self, plot: Plot, run: int | None, tolerance: float, unusual: Unusual | None) -> Record:
+    def _compare(self, plot: Plot, run: int | None, tolerance: float) -> Record:
         record = {**plot.row.columns(), "reference_run_number": run}
         if self.reco is not None:
             record["reference_reco"] = self.reco
         record |= {"plot": plot.plot, "name": plot.name}
         try:
-            data, found = usable(plot.histogram), self._find(plot, run)
-            reference = usable(found.histogram, "reference: ")
-            record |= comparison.compare(data, reference, tolerance)
+            data, reference = self._both(plot, run)
+            return record | comparison.compare(data, usable(reference.histogram), tolerance)
         except Incomparable as reason:
-            return record | comparison.not_compared(str(reason)) | (unusual.nothing() if unusual else {})
+            return record | comparison.not_compared(str(reason))
+
+    def _unusual(self, plot: Plot, run: int | None, unusual: Unusual | None) -> Record:
         if unusual is None:
-            return record
-        key = plot.plot_key
-        same_data = self.reco is not None and key.stream == found.plot_key.stream
-        return record | unusual.columns(key, plot.row, data, reference, same_data)
+            return {}
+        try:
+            data, reference = self._both(plot, run)
+        except Incomparable:
+            return unusual.nothing()
+        same_data = self.reco is not None and plot.plot_key.stream == reference.plot_key.stream
+        return unusual.columns(plot.plot_key, plot.row, data, usable(reference.histogram), same_data)
+
+    def _both(self, plot: Plot, run: int | None) -> tuple[Histogram, Plot]:
+        """The histogram of a plot, and its reference, which has one too."""
+        data, reference = usable(plot.histogram), self._find(plot, run)
+        usable(reference.histogram, "reference: ")
+        return data, reference
 
     def losses(self) -> Losses:
         """Histograms that were dropped."""

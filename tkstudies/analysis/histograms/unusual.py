@@ -50,8 +50,7 @@ class Unusual:
         """
         try:
             found = change(data, reference, same_data=same_data)
-        except Incomparable as reason:
-            self._note(str(reason), key)
+        except Incomparable:  # the column reason of the comparison tells it
             return self.nothing()
         usual = self._usual(key, found) if row.is_run else "of lumisections: changes are learned from whole runs"
         if isinstance(usual, str):
@@ -126,7 +125,7 @@ def middle(found: Sequence[Record]) -> Record:
     whose z is the median; of an even number, of the lower one beside it.
 
     Example:
-        >>> found = [{"reason": None, "reference_run_number": run, "z": z} for run, z in ((1, 9.0), (2, 0.5), (3, 8.0))]
+        >>> found = [{"reference_run_number": run, "z": z, "change": z} for run, z in ((1, 9.0), (2, 0.5), (3, 8.0))]
         >>> [middle(found)[name] for name in ("z", "reference_run_number", "reference_z")]
         [8.0, 3, [9.0, 0.5, 8.0]]
     """
@@ -136,7 +135,7 @@ def middle(found: Sequence[Record]) -> Record:
     }
     with_z = sorted((record for record in found if record["z"] is not None), key=lambda record: record["z"])
     if not with_z:
-        compared = [record for record in found if record["reason"] is None]
+        compared = [record for record in found if record["change"] is not None]
         return {**(compared or found)[0], **several}
     chosen = with_z[(len(with_z) - 1) // 2]
     return {**chosen, "z": median(record["z"] for record in with_z), **several}
