@@ -55,8 +55,8 @@ WORDS: dict[str, str] = {
     "tracking map": "The number of tracks in bins of eta and phi of one run: a histogram of the DQM GUI. Holes show "
     "parts of the tracker that don't work. (A tracker map shows the modules instead.)",
     "workspace": "A view of the Run Registry with statuses of its own: tracker, or global (what all of CMS sees).",
-    "z": "How unusual the change of a plot against its reference is, for this plot: 0 is the median of pairs of good runs, "
-    "a tenth of them is above 1.28 (compare --changes). It says nothing about good or bad.",
+    "z": "How unusual the change of a plot against its reference is, for this plot: 0 is the median of pairs of good "
+    "runs, a tenth of them is above 1.28 (compare --changes). It says nothing about good or bad.",
 }
 """Word -> meaning, in alphabetical order."""
 
