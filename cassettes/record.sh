@@ -17,6 +17,7 @@ cd "$work"
 tkstudies runreg --api v3 --min 317291 --max 317300 -o v3.jsonl  # for the tests of the cassettes
 tkstudies doctor problem-runs -o problems.jsonl || true
 tkstudies doctor references -o references.jsonl
+tkstudies todo --min 317291 --max 318877 -o todo.jsonl
 cd - > /dev/null
 
 rm -f cassettes/*.json

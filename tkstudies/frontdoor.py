@@ -10,6 +10,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "oms": "OMS runs, fills, lumisections and any other resource",
         "dqm": "DQM GUI histograms for the (run, reco) pairs of a table",
         "doctor": "TkDQMDoctor runs, problem runs, problems and reference runs",
+        "todo": "what is still to certify: open rows, complete or not, with reference or not",
         "wbm": "run summaries of WBM, the predecessor of OMS",
         "check": "is this machine ready: each service reachable, and we logged in",
     },

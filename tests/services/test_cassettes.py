@@ -16,6 +16,7 @@ HOSTS = {
     "oms": {"cmsoms.cern.ch"},
     "dqm": {"cmsweb.cern.ch"},
     "doctor": {"tkdqmdoctor.web.cern.ch", "certhelper.web.cern.ch"},
+    "todo": {"cmsrunregistry.web.cern.ch", "certhelper.web.cern.ch", "cmsweb.cern.ch"},
 }
 
 
