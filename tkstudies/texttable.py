@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -165,12 +165,18 @@ def _narrowed(column: Column, cap: int) -> Column:
 
 
 def lines(
-    rows: Iterable[RecordView], columns: Sequence[Column], digits: int = DIGITS, *, is_cut: bool
+    rows: Iterable[RecordView],
+    columns: Sequence[Column],
+    digits: int = DIGITS,
+    *,
+    is_cut: bool,
+    style: Callable[[str, Any], str] = style,
 ) -> Iterator[list[Part]]:
     """The lines of the table, the headings first, each as its parts.
 
     Args:
         is_cut: Cut what is wider than its column; else it stands out.
+        style: How a value of a column looks.
     """
     yield _line([(clean(column.name), "bold") for column in columns], columns, is_cut)
     for row in rows:
@@ -211,11 +217,19 @@ class Drawing:
         names: Only these columns; all of them if empty, in the order of `ordered`.
         digits: Significant digits of numbers that aren't whole.
         width: Places of the terminal that they are for; None for a file or a pipe, where nothing is cut.
+        style: How a value of a column looks there.
     """
 
     def __init__(
-        self, rows: Iterable[RecordView], names: Sequence[str] = (), *, digits: int = DIGITS, width: int | None = None
+        self,
+        rows: Iterable[RecordView],
+        names: Sequence[str] = (),
+        *,
+        digits: int = DIGITS,
+        width: int | None = None,
+        style: Callable[[str, Any], str] = style,
     ):
+        self._style = style
         self._rows = rows
         self._digits = digits
         self._width = width
@@ -256,7 +270,7 @@ class Drawing:
 
     def _block(self, columns: Sequence[Column]) -> Iterator[bytes]:
         is_cut = self._width is not None
-        return map(self._ink.line, lines(self._rows, columns, self._digits, is_cut=is_cut))
+        return map(self._ink.line, lines(self._rows, columns, self._digits, is_cut=is_cut, style=self._style))
 
     def vertical(self) -> Iterator[bytes]:
         """A line for each column of each record, and the addresses of its run."""
@@ -271,7 +285,7 @@ class Drawing:
                 yield b""
             for name in names:
                 value = row.get(name)
-                yield from self._entry(name, cell(value, self._digits, name), style(name, value), name_width)
+                yield from self._entry(name, cell(value, self._digits, name), self._style(name, value), name_width)
             found = addresses(whole(row.get("run_number")), row.get("reco"))
             for page, name in _PAGES.items():
                 if found[name] and name not in row:

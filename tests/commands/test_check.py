@@ -105,8 +105,8 @@ def test_all_is_well(live, tkstudies, tmp_path):
     until = datetime.fromisoformat(found["oms"]["valid_until"].replace("Z", "+00:00"))
     assert timedelta(minutes=10) < until - datetime.now(timezone.utc) < timedelta(minutes=21)
     lines = result.stderr.splitlines()
-    assert len(lines) == 1 + len(NAMES) and len({line.index("  ") > 0 for line in lines}) == 1
-    assert lines[0].split()[:2] == ["service", "reachable"] and lines[1].startswith("Run Registry  ")
+    assert len(lines) == 1 + len(NAMES)
+    assert lines[0].split()[:3] == ["ok", "service", "reachable"] and lines[1].startswith("ok  Run Registry  ")
     assert tkstudies("-q", "check").stderr == ""
 
 
@@ -339,8 +339,8 @@ def test_certificates_of_cern_and_public_ones_are_trusted(certificates):
     ("certificate", "key", "words"),
     [
         ("lockedcert.pem", "lockedkey.pem", "has a password"),
-        ("usercert.pem", "otherkey.pem", "can't be used with"),
-        ("userkey.pem", "userkey.pem", "holds no certificate"),
+        ("usercert.pem", "otherkey.pem", "is the key of another certificate than"),
+        ("userkey.pem", "userkey.pem", "but no certificate in PEM format: make it anew: openssl pkcs12"),
         ("expiredcert.pem", "userkey.pem", "expired on 2001-"),
     ],
 )
@@ -352,6 +352,70 @@ def test_certificates_that_cannot_be_used(closed_https, tkstudies, home, certifi
     assert words in one["advice"]
     secret = (certificates / key).read_text().splitlines()[1]
     assert secret not in result.stdout + result.stderr
+
+
+def files_of(tmp_path, monkeypatch, **contents):
+    """Somebody's folder of certificates."""
+    folder = tmp_path / "my certificates"
+    folder.mkdir()
+    for name, text in contents.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    monkeypatch.setenv("CERN_CERTIFICATE_PATH", str(folder))
+    return folder
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        ({"usercert_pem": EXPIRED, "userkey_pem": ""}, "userkey.pem is empty: make it anew"),
+        ({"usercert_pem": EXPIRED, "userkey_pem": " \n"}, "userkey.pem is empty"),
+        ({"usercert_pem": "", "userkey_pem": KEY}, "usercert.pem is empty"),
+        ({"usercert_pem": EXPIRED, "userkey_pem": EXPIRED}, "holds a certificate, but no private key"),
+        ({"usercert_pem": EXPIRED, "userkey_pem": "hello"}, "holds no private key in PEM format"),
+        ({"usercert_pem": KEY, "userkey_pem": KEY}, "usercert.pem holds a private key, but no certificate"),
+        ({"usercert_pem": EXPIRED}, "has usercert.pem, but no userkey.pem"),
+        ({"userkey_pem": KEY, "me_p12": "x"}, "has userkey.pem, but no usercert.pem"),
+        ({"me_p12": "x"}, "me.p12 alone can't be used, make two files of it"),
+        ({"me_pfx": "x"}, "me.pfx alone can't be used"),
+    ],
+)
+def test_what_is_wrong_with_the_files_is_told_with_the_openssl_lines(
+    contents, words, closed_https, tkstudies, monkeypatch, tmp_path
+):
+    folder = files_of(tmp_path, monkeypatch, **contents)
+    (one,) = from_lines(tkstudies("check", "--service", "dqm").stdout)
+    assert (one["ok"], words in one["advice"]) == (False, True), one["advice"]
+    p12 = next(
+        (f"'{folder}/{name.replace('_', '.')}'" for name in contents if name.startswith("me")), "myCertificate.p12"
+    )
+    assert f"openssl pkcs12 -in {p12} -clcerts -nokeys -out '{folder}/usercert.pem'; " in one["advice"]
+    assert f"openssl pkcs12 -in {p12} -nocerts -nodes -out '{folder}/userkey.pem'; chmod 400" in one["advice"]
+
+
+def test_a_p12_in_the_usual_place(closed_https, tkstudies, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / ".globus").mkdir()
+    (tmp_path / ".globus" / "me.p12").write_text("x")
+    result = tkstudies("dqm", "--run", 321012, "--reco", "express", "--tracking-map")
+    assert (result.exit_code, "me.p12 alone can't be used" in result.stderr) == (1, True)
+
+
+def test_a_terminal_shows_the_table_alone(live, shell):
+    names = "--service oms --service v3 --service dqm"
+    for columns in (60, 80, 200):
+        result = shell(
+            f"script -qec 'stty cols {columns}; tkstudies check {names}' /dev/null < /dev/null",
+            NO_COLOR="1", TKSTUDIES_RESTHUB_URL=NOWHERE,
+        )  # fmt: skip
+        lines = result.stdout.replace("\r", "").splitlines()
+        assert [line.split()[0] for line in lines[:4]] == ["ok", "ok", "NO", "ok"]
+        assert max(map(len, lines[:4])) <= columns
+        assert lines[4].startswith("Run Registry v3: ") and "{" not in result.stdout
+        assert lines[5:] == ["tkstudies: not ready: Run Registry v3 can't be used"]
 
 
 @pytest.mark.parametrize("der", [b"", b"\x30", b"\x30\x03abc", b"\x30\x84\xff\xff\xff\xff", b"no certificate"])

@@ -73,14 +73,14 @@ class Terminal(io.StringIO):
 
 
 def test_progress_bars_and_tables(monkeypatch):
-    from tkstudies.commands.check import _show
+    from tkstudies.commands.check import _table
     from tkstudies.services.health import Health
 
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(current, "quiet", False)
     with console.progress(f"[red]{HOSTILE}", 3) as bar:
         bar.advance()
-    _show([Health("oms", "OMS", "", True, logged_in_as=HOSTILE, ok=False, advice=HOSTILE)])
-    said = sys.stderr.getvalue()
+    ill = Health("oms", "OMS", "", True, logged_in_as=HOSTILE, ok=False, advice=HOSTILE)
+    said = sys.stderr.getvalue() + b"\n".join([*_table([ill]), *_table([ill], 80)]).decode()
     assert "\x1b]52" not in said and "\x9b" not in said and "\u202e" not in said
     assert "[red]" in said and "\\x1b]52" in said

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING, Annotated
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import console, jsonl, texttable
 from tkstudies.commands import options
 from tkstudies.errors import ServiceError
 from tkstudies.records import Record
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 app = options.application()
 
-_HEADINGS = ("service", "reachable", "logged in as", "valid until (UTC)", "what to do")
+_HEADINGS = ("ok", "service", "reachable", "logged in as", "valid until (UTC)", "what to do")
 
 
 @app.command()
@@ -37,13 +38,13 @@ def check(
     """Check that each service can be reached and knows us.
 
     \b
-    A table comes on standard error, one record for each service on standard
-    output. runreg, oms and dqm are needed, or else those that --service names:
-    if one of them can't be used, the exit code is 1.
+    On a terminal: a table, ok or NO first. In a pipe or file: one record for each
+    service, and the table on standard error. runreg, oms and dqm are needed, or
+    else those that --service names: if one can't be used, the exit code is 1.
 
     \b
     Examples:
-      tkstudies check > /dev/null
+      tkstudies check
       tkstudies check --service oms --service dqm | jq 'select(.ok | not) | .advice'
     """
     from tkstudies.services import health
@@ -52,8 +53,12 @@ def check(
     if current.replay:
         console.say(f"replay is on: no service is asked, answers come from the cassettes in {current.replay}")
     found = health.examine(names, cookies=cookies or os.environ.get("TKSTUDIES_COOKIES"))
-    jsonl.write(map(_record, found), output)
-    _show(found)
+    if output == jsonl.STDOUT and texttable.is_terminal():
+        jsonl.write_lines(_table(found, shutil.get_terminal_size().columns), output)
+    else:
+        jsonl.write(map(_record, found), output)
+        for line in _table(found) if not current.quiet else ():
+            console.say(line.decode())
     missing = [one.title for one in found if one.needed and one.ok is False]
     if missing:
         jsonl.publish()  # they are what was asked for
@@ -65,42 +70,27 @@ def _record(one: Health) -> Record:
     return {**one._asdict(), "valid_until": until}
 
 
-def _show(found: list[Health]) -> None:
-    if current.quiet:
-        return
-    rows = [_row(one) for one in found]
-    if sys.stderr is not None and sys.stderr.isatty():
-        _show_in_colour(rows, found)
-    else:
-        widths = [max(map(len, column)) for column in list(zip(_HEADINGS, *rows, strict=True))[:-1]]
-        for row in (_HEADINGS, *rows):
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-            console.say("  ".join([*cells, row[-1]]).rstrip())
-
-
-def _row(one: Health) -> tuple[str, ...]:
-    until = f"{one.valid_until:%Y-%m-%d %H:%M}" if one.valid_until else "-"
-    reachable = {True: "yes", False: "no", None: "-"}[one.reachable]
-    title = one.title if one.needed else f"{one.title} (optional)"
-    return title, reachable, console.clean(one.logged_in_as or "-"), until, console.clean(one.advice)
-
-
-def _show_in_colour(rows: list[tuple[str, ...]], found: list[Health]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*_HEADINGS[:-1])
-    for row, one in zip(rows, found, strict=True):
-        table.add_row(*map(Text, row[:-1]), style=_style(one))
-    screen = Console(stderr=True)
-    screen.print(table)
-    for one in found:
+def _table(found: list[Health], width: int | None = None) -> Iterator[bytes]:
+    """ok or NO for each service, and what to do: in a column, or below where the table must fit a terminal."""
+    names = _HEADINGS if width is None else _HEADINGS[:-1]
+    drawing = texttable.Drawing([_row(one) for one in found], names, width=width, style=_style)
+    yield from drawing.table()
+    for one in found if width is not None else ():
         if one.advice:
-            screen.print(Text(f"{one.title}: ", style=_style(one)) + Text(console.clean(one.advice)))
+            yield f"{one.title}: {console.clean(one.advice)}".encode("utf-8", "backslashreplace")
 
 
-def _style(one: Health) -> str:
-    if one.ok is not False:
-        return ""
-    return "red" if one.needed else "yellow"
+def _row(one: Health) -> Record:
+    answers = {True: "yes", False: "no", None: None}
+    return {
+        "ok": {True: "ok", False: "NO", None: None}[one.ok],
+        "service": one.title if one.needed else f"{one.title} (optional)",
+        "reachable": answers[one.reachable],
+        "logged in as": one.logged_in_as,
+        "valid until (UTC)": f"{one.valid_until:%Y-%m-%d %H:%M}" if one.valid_until else None,
+        "what to do": one.advice or None,
+    }
+
+
+def _style(column: str, value: Any) -> str:
+    return {"ok": "green", "NO": "red"}.get(value, "") if column == "ok" else ""

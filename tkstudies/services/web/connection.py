@@ -266,6 +266,8 @@ class Connection:
                 f"{self.service.title}: no secure connection to {_short(request.url)}: {cause_of(error)}. "
                 "If a proxy or tunnel signs with an authority of its own, name its bundle in REQUESTS_CA_BUNDLE"
             )
+        if self._session.cert:
+            identity.of_certificate(self._session.cert)  # what is wrong with the files is told in words
         kind = "login" if self._session.cert else "busy"
         return Failure(kind, f"breaks off the secure connection ({cause_of(error)})")
 

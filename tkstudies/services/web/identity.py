@@ -10,7 +10,7 @@ from http.cookiejar import CookieJar
 from typing import NamedTuple
 
 from tkstudies.errors import LoginError
-from tkstudies.services.web import x509
+from tkstudies.services.web import pem, x509
 
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
@@ -42,7 +42,7 @@ def of_certificate(files: tuple[str, str] | str) -> Identity:
         read = [x509.read(ssl.PEM_cert_to_DER_cert(block)) for block in blocks]
         subject, until = read[0].subject, min(one.not_after for one in read)
     except (ValueError, IndexError):
-        raise LoginError(f"{certificate} holds no certificate in PEM format") from None
+        raise pem.no_certificate(certificate) from None
     if until <= datetime.now(timezone.utc):
         raise LoginError(f"{certificate} expired on {until:%Y-%m-%d %H:%M} UTC: renew it, or run voms-proxy-init")
     _check_key(certificate, key)
@@ -55,7 +55,7 @@ def _check_key(certificate: str, key: str) -> None:
         context.load_cert_chain(certificate, key, password=lambda: "")  # never asked for on the terminal
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
-        raise LoginError(f"{key} can't be used with {certificate}: {reason}") from None
+        raise pem.not_together(certificate, key, reason) from None
 
 
 def of_cookies(jar: CookieJar, host: str) -> Identity:

@@ -18,6 +18,7 @@ from types import ModuleType
 
 from tkstudies import console
 from tkstudies.errors import LoginError, ServiceError
+from tkstudies.services.web import pem
 
 _TOKEN_SECONDS = 30.0  # patience with the token endpoint
 _EARLY_SECONDS = 60.0  # a token is renewed that long before it expires
@@ -25,7 +26,6 @@ _FROM_DOTENV = ("SSO_CLIENT_ID", "SSO_CLIENT_SECRET", "CERN_CERTIFICATE_PATH", "
 
 _importing = threading.Lock()  # the environment is the whole process's
 
-_KEY_ADVICE = "openssl rsa -in userkey.pem -out userkey.nopass.pem makes a key without a password"
 _CERTIFICATE_ADVICE = (
     "put usercert.pem and a passwordless userkey.pem into ~/.globus or ~/private, "
     "or run voms-proxy-init, or set CERN_CERTIFICATE_PATH"
@@ -85,29 +85,20 @@ def client_certificate() -> tuple[str, str] | str | None:
     try:
         certificate, key = certs.default_user_certificate_paths()
     except certs.CertificateNotFound as error:
-        if os.environ.get("CERN_CERTIFICATE_PATH"):
-            raise LoginError(str(error)) from None
+        if named := os.environ.get("CERN_CERTIFICATE_PATH"):
+            raise LoginError(pem.incomplete([named]) or str(error)) from None
         left_by_voms = os.path.join(tempfile.gettempdir(), f"x509up_u{os.getuid()}")
         return left_by_voms if os.path.isfile(left_by_voms) else None
-    _refuse_encrypted(key)
+    pem.check_key(key)
     return certificate, key
-
-
-def _refuse_encrypted(key: str) -> None:
-    try:
-        with open(key, encoding="ascii", errors="replace") as stream:
-            encrypted = "ENCRYPTED" in stream.read(4096)
-    except OSError as error:
-        raise LoginError(f"{key} can't be read: {error.strerror}") from None
-    if encrypted:
-        raise LoginError(f"{key} has a password, which nobody can type into a pipe: {_KEY_ADVICE}")
 
 
 def require_certificate() -> tuple[str, str] | str:
     """As client_certificate, but none at all is an error that says what to do."""
     certificate = client_certificate()
     if certificate is None:
-        raise LoginError(f"no grid certificate found: {_CERTIFICATE_ADVICE}")
+        usual = (os.path.expanduser("~/private"), os.path.expanduser("~/.globus"))
+        raise LoginError(pem.incomplete(usual) or f"no grid certificate found: {_CERTIFICATE_ADVICE}")
     return certificate
 
 
