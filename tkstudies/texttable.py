@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,7 +48,7 @@ def cell(value: Any, digits: int = DIGITS, column: str = "") -> str:
     if value is None:
         return NOTHING
     if isinstance(value, str):
-        return clean(value) or '""'
+        return clean(_one_line(value)) or '""'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -56,6 +56,13 @@ def cell(value: Any, digits: int = DIGITS, column: str = "") -> str:
     if isinstance(value, list) and value and not any(isinstance(member, list | dict) for member in value):
         return ", ".join(cell(member, digits) for member in value)
     return clean(encode(value).decode("utf-8", "replace"))
+
+
+def _one_line(text: str) -> str:
+    """A comment of several lines in one, with slashes between them."""
+    if "\n" not in text and "\r" not in text and "\t" not in text:
+        return text
+    return " / ".join(line.strip() for line in text.expandtabs(1).splitlines() if line.strip()) or text
 
 
 def _rounded(value: float, digits: int, is_key: bool) -> str:
@@ -77,17 +84,22 @@ def style(column: str, value: Any) -> str:
     return "red" if value is True and column in _BAD_FLAGS else ""
 
 
-def ordered(columns: Iterable[str], empty: Container[str] = ()) -> list[str]:
-    """Columns as a person looks for them: keys, then statuses, then the others as they came; those ``empty`` last.
+def ordered(columns: Iterable[Column]) -> list[Column]:
+    """Columns as a person looks for them: keys, then statuses, then the others as they came; empty ones last.
 
-    >>> ordered(["a", "strip", "reco", "is_bad", "none", "pixel", "run_number"], empty=["none", "pixel"])
-    ['run_number', 'reco', 'strip', 'is_bad', 'a', 'pixel', 'none']
+    >>> names = ["a", "strip", "none", "reco", "is_bad", "mine", "run_number"]
+    >>> [c.name for c in ordered(Column(name, 9, is_status=name == "mine", is_empty=name == "none") for name in names)]
+    ['run_number', 'reco', 'strip', 'is_bad', 'mine', 'a', 'none']
     """
     columns = list(columns)
-    of_keys = keys(columns)
-    first = [column for column in _BEHIND_KEYS if column in columns and column not in of_keys]
-    others = [*first, *(column for column in columns if column not in of_keys and column not in first)]
-    return [*of_keys, *sorted(others, key=lambda column: column in empty)]
+    first = [*keys(column.name for column in columns), *_BEHIND_KEYS]
+    number_of_keys = len(first) - len(_BEHIND_KEYS)
+
+    def place(column: Column) -> tuple[bool, int]:
+        known = first.index(column.name) if column.name in first else len(first) + (not column.is_status)
+        return column.is_empty and known >= number_of_keys, known
+
+    return sorted(columns, key=place)
 
 
 def keys(columns: Iterable[str]) -> tuple[str, ...]:
@@ -104,12 +116,14 @@ class Column:
         name: Its heading.
         width: How wide its cells and its heading are at most, in places of a terminal.
         is_number: Are all its values numbers? They stand to the right.
+        is_status: Are all its values statuses?
         is_empty: Are all its values null?
     """
 
     name: str
     width: int
     is_number: bool = False
+    is_status: bool = False
     is_empty: bool = False
 
 
@@ -118,22 +132,27 @@ def measured(rows: Iterable[RecordView], names: Iterable[str], digits: int = DIG
     from rich.cells import cell_len
 
     names = list(names)
-    widths = [cell_len(clean(name)) for name in names]
-    numbers: set[str] = set()
-    texts: set[str] = set()
+    widths = [max(cell_len(clean(name)), 1) for name in names]
+    kinds: list[set[str]] = [set() for _ in names]
     for row in rows:
         for place, name in enumerate(names):
             value = row.get(name)
             if value is not None:
-                (numbers if isinstance(value, int | float) and not isinstance(value, bool) else texts).add(name)
+                kinds[place].add(_kind(name, value))
                 shown = cell(value, digits, name)
                 width = len(shown) if shown.isascii() else cell_len(shown)
                 if width > widths[place]:
                     widths[place] = width
     return [
-        Column(name, max(width, 1), name in numbers and name not in texts, name not in numbers and name not in texts)
-        for name, width in zip(names, widths, strict=True)
+        Column(name, width, found == {"number"}, found == {"status"}, not found)
+        for name, width, found in zip(names, widths, kinds, strict=True)
     ]
+
+
+def _kind(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return "number" if name in WHOLE_KEYS else "status" if style(name, value) else "text"
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "other"
 
 
 def fitted(columns: Sequence[Column], width: int, wanted: int = 0) -> list[Column]:
@@ -236,9 +255,7 @@ class Drawing:
         self._ink = Ink(width is not None)
         self._is_chosen = bool(names)
         columns = measured(rows, names or dict.fromkeys(column for row in rows for column in row), digits)
-        by_name = {column.name: column for column in columns}
-        empty = [column.name for column in columns if column.is_empty]
-        self._columns = [by_name[name] for name in (by_name if names else ordered(by_name, empty))]
+        self._columns = columns if names else ordered(columns)
 
     def table(self, every: bool = False) -> Iterator[bytes]:
         """A line for each record, under headings; on a terminal the columns that fit, and how many don't.
@@ -285,19 +302,28 @@ class Drawing:
                 yield b""
             for name in names:
                 value = row.get(name)
-                yield from self._entry(name, cell(value, self._digits, name), self._style(name, value), name_width)
+                look = self._style(name, value)
+                if isinstance(value, str):
+                    texts = [clean(line.strip()) for line in value.splitlines() if line.strip()] or [cell(value)]
+                else:
+                    texts = [cell(value, self._digits, name)]
+                yield from self._entry(name, texts, look, name_width)
             found = addresses(whole(row.get("run_number")), row.get("reco"))
             for page, name in _PAGES.items():
                 if found[name] and name not in row:
-                    yield from self._entry(page, found[name], "", name_width, is_whole=True)
+                    yield from self._entry(page, [found[name]], "", name_width, is_whole=True)
 
-    def _entry(self, name: str, text: str, look: str, name_width: int, is_whole: bool = False) -> Iterator[bytes]:
-        """A name with its value beside it, on several lines if it is too long for the terminal."""
+    def _entry(
+        self, name: str, texts: Sequence[str], look: str, name_width: int, is_whole: bool = False
+    ) -> Iterator[bytes]:
+        """A name with the lines of its value beside it, more of them if one is too long for the terminal."""
         shown, blanks = placed(clean(name), name_width, self._width is not None)
         before: list[Part] = [(shown, "bold"), (blanks + _GAP, "")]
-        for part in [text] if self._width is None or is_whole else wrapped(text, self._width - name_width - len(_GAP)):
-            yield self._ink.line([*before, (part, look)])
-            before = [(" " * (name_width + len(_GAP)), "")]
+        for text in texts:
+            is_kept = self._width is None or is_whole
+            for line in [text] if is_kept else wrapped(text, (self._width or 0) - name_width - len(_GAP)):
+                yield self._ink.line([*before, (line, look)])
+                before = [(" " * (name_width + len(_GAP)), "")]
 
     def markdown(self) -> Iterator[bytes]:
         """A table in Markdown, in which nothing of the data is taken for markup."""

@@ -406,7 +406,7 @@ def test_a_p12_in_the_usual_place(closed_https, tkstudies, monkeypatch, tmp_path
 
 def test_a_terminal_shows_the_table_alone(live, shell):
     names = "--service oms --service v3 --service dqm"
-    for columns in (60, 80, 200):
+    for columns in (60, 200):
         result = shell(
             f"script -qec 'stty cols {columns}; tkstudies check {names}' /dev/null < /dev/null",
             NO_COLOR="1", TKSTUDIES_RESTHUB_URL=NOWHERE,

@@ -82,8 +82,16 @@ def test_all_columns_come_in_blocks_with_their_keys():
     assert max(map(len, lines)) <= 60
 
 
-def test_columns_without_values_come_last():
-    assert texttable.ordered(WIDE[0], ["none", "tracking"])[-2:] == ["tracking", "none"]
+def test_columns_without_values_come_last_and_statuses_first():
+    rows = [{"a": 1, "express__tracking": "GOOD", "pixel": None, "b": "GOOD enough", "run_number": "7"}]
+    assert drawn(rows, 80)[0].split() == ["run_number", "express__tracking", "a", "b", "pixel"]
+
+
+def test_a_comment_of_several_lines(tkstudies):
+    rows = [{"run_number": 1, "comment": "HV off\r\n\r\n\tfor LS 1-40\n"}]
+    assert tkstudies("show", input=rows).stdout.splitlines()[1] == "         1  HV off / for LS 1-40"
+    lines = tkstudies("show", "--vertical", input=rows).stdout.splitlines()
+    assert lines[1:3] == ["comment       HV off", "              for LS 1-40"]
 
 
 def test_in_a_pipe_it_is_plain_and_complete(tkstudies):
