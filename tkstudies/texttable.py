@@ -37,10 +37,10 @@ Part = tuple[str, str]
 """A text and how it looks: a style of rich, empty for none."""
 
 
-def cell(value: Any, digits: int = DIGITS, column: str = "") -> str:
+def cell(value: Any, digits: int = DIGITS) -> str:
     """A value as a table shows it: rounded, null as -, an empty text in quotes, a list with commas.
 
-    >>> cell(None), cell(12.345678), cell(317640.0, column="run_number"), cell(1234567.8), cell(True)
+    >>> cell(None), cell(12.345678), cell(317640.0), cell(1234567.8), cell(True)
     ('-', '12.346', '317640', '1234568', 'true')
     >>> cell(["hv off", "hole"]), cell(""), cell("a\\x1b[31m"), cell(1.234e-07)
     ('hv off, hole', '""', 'a\\\\x1b[31m', '1.234e-07')
@@ -52,7 +52,7 @@ def cell(value: Any, digits: int = DIGITS, column: str = "") -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return _rounded(value, digits, is_key=column in WHOLE_KEYS)
+        return _rounded(value, digits)
     if isinstance(value, list) and value and not any(isinstance(member, list | dict) for member in value):
         return ", ".join(cell(member, digits) for member in value)
     return clean(encode(value).decode("utf-8", "replace"))
@@ -65,12 +65,11 @@ def _one_line(text: str) -> str:
     return " / ".join(line.strip() for line in text.expandtabs(1).splitlines() if line.strip()) or text
 
 
-def _rounded(value: float, digits: int, is_key: bool) -> str:
-    if value.is_integer() and (is_key or abs(value) < 10 ** max(digits, 15)):
+def _rounded(value: float, digits: int) -> str:
+    if value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    if value != value or value in (float("inf"), float("-inf")):
-        return NOTHING
-    return f"{value:.0f}" if 10 ** (digits - 1) <= abs(value) < 1e15 else f"{value:.{digits}g}"
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e15 else text
 
 
 def style(column: str, value: Any) -> str:
@@ -139,7 +138,7 @@ def measured(rows: Iterable[RecordView], names: Iterable[str], digits: int = DIG
             value = row.get(name)
             if value is not None:
                 kinds[place].add(_kind(name, value))
-                shown = cell(value, digits, name)
+                shown = cell(value, digits)
                 width = len(shown) if shown.isascii() else cell_len(shown)
                 if width > widths[place]:
                     widths[place] = width
@@ -181,36 +180,6 @@ def _narrowed(column: Column, cap: int) -> Column:
     from rich.cells import cell_len
 
     return replace(column, width=min(column.width, max(cap, cell_len(clean(column.name)))))
-
-
-def lines(
-    rows: Iterable[RecordView],
-    columns: Sequence[Column],
-    digits: int = DIGITS,
-    *,
-    is_cut: bool,
-    style: Callable[[str, Any], str] = style,
-) -> Iterator[list[Part]]:
-    """The lines of the table, the headings first, each as its parts.
-
-    Args:
-        is_cut: Cut what is wider than its column; else it stands out.
-        style: How a value of a column looks.
-    """
-    yield _line([(clean(column.name), "bold") for column in columns], columns, is_cut)
-    for row in rows:
-        cells = [(column.name, row.get(column.name)) for column in columns]
-        yield _line([(cell(value, digits, name), style(name, value)) for name, value in cells], columns, is_cut)
-
-
-def _line(cells: Sequence[Part], columns: Sequence[Column], is_cut: bool) -> list[Part]:
-    parts: list[Part] = []
-    for place, ((text, look), column) in enumerate(zip(cells, columns, strict=True)):
-        shown, blanks = placed(text, column.width if is_cut else min(column.width, _MOST_PADDED), is_cut)
-        before = blanks if column.is_number else ""
-        behind = "" if column.is_number or place == len(columns) - 1 else blanks
-        parts += [((_GAP if place else "") + before, ""), (shown, look), (behind, "")]
-    return parts
 
 
 def placed(text: str, width: int, is_cut: bool = True) -> Part:
@@ -286,8 +255,27 @@ class Drawing:
             yield self._ink.line([(f"... {counted(left, 'more column')} (tkstudies columns)", "dim")])
 
     def _block(self, columns: Sequence[Column]) -> Iterator[bytes]:
-        is_cut = self._width is not None
-        return map(self._ink.line, lines(self._rows, columns, self._digits, is_cut=is_cut, style=self._style))
+        """The headings of some columns, and a line for each record."""
+        is_cut, digits, ink = self._width is not None, self._digits, self._ink
+        places = [(c.name, c.width if is_cut else min(c.width, _MOST_PADDED), c.is_number) for c in columns]
+
+        def line(cells: Iterable[Part]) -> bytes:
+            shown = []
+            for (text, look), (_, width, is_number) in zip(cells, places, strict=True):
+                blanks = " " * (width - len(text))
+                if not blanks or not text.isascii():
+                    text, blanks = placed(text, width, is_cut)
+                text = ink.painted(text, look)
+                shown.append(blanks + text if is_number else text + blanks)
+            return _encoded(_GAP.join(shown))
+
+        yield line((clean(name), "bold") for name, _, _ in places)
+        for row in self._rows:
+            values = [(name, row.get(name)) for name, _, _ in places]
+            if ink.has_colours:
+                yield line((cell(value, digits), self._style(name, value)) for name, value in values)
+            else:
+                yield line((cell(value, digits), "") for name, value in values)
 
     def vertical(self) -> Iterator[bytes]:
         """A line for each column of each record, and the addresses of its run."""
@@ -306,7 +294,7 @@ class Drawing:
                 if isinstance(value, str):
                     texts = [clean(line.strip()) for line in value.splitlines() if line.strip()] or [cell(value)]
                 else:
-                    texts = [cell(value, self._digits, name)]
+                    texts = [cell(value, self._digits)]
                 yield from self._entry(name, texts, look, name_width)
             found = addresses(whole(row.get("run_number")), row.get("reco"))
             for page, name in _PAGES.items():
@@ -332,7 +320,7 @@ class Drawing:
         yield _markdown_row(column.name for column in self._columns)
         yield _markdown_row(("---:" if column.is_number else "---" for column in self._columns), is_markup=True)
         for row in self._rows:
-            yield _markdown_row(cell(row.get(c.name), self._digits, c.name) for c in self._columns)
+            yield _markdown_row(cell(row.get(c.name), self._digits) for c in self._columns)
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -369,16 +357,20 @@ class Ink:
 
     def line(self, parts: Iterable[Part]) -> bytes:
         """One line, without its end."""
-        text = "".join([self._painted(*part) for part in parts]) if self.has_colours else "".join(t for t, _ in parts)
-        return text.rstrip(" ").encode("utf-8", "backslashreplace")
+        return _encoded("".join(self.painted(*part) for part in parts))
 
-    def _painted(self, text: str, look: str) -> str:
-        if not (text and look):
+    def painted(self, text: str, look: str) -> str:
+        """A text as it looks."""
+        if not (text and look and self.has_colours):
             return text
         from rich.color import ColorSystem
         from rich.style import Style
 
         return Style.parse(look).render(text, color_system=ColorSystem.STANDARD)
+
+
+def _encoded(line: str) -> bytes:
+    return line.rstrip(" ").encode("utf-8", "backslashreplace")
 
 
 def is_terminal() -> bool:
