@@ -24,6 +24,8 @@ _HOMES = {
     "filter_rows": "analysis.tables.filter",
     "select_columns": "analysis.tables.select",
     "sort_rows": "analysis.tables.sort",
+    "count_rows": "analysis.tables.counts",
+    "pivot_rows": "analysis.tables.pivot",
     "feature_rows": "analysis.histograms.features",
     "principal_components": "analysis.multivariate.pca",
     "suspects": "analysis.multivariate.suspects.python",

@@ -28,7 +28,7 @@ _MOST_PADDED = 60  # where cells aren't cut a longer one stands out of its colum
 _BEHIND_KEYS = ("plot", "pixel", "strip", "tracking", "is_bad", "bad_reason", "status_summary", "rda_state")
 _COLOURS = {
     "GOOD": "green", "BAD": "red", "EXCLUDED": "yellow", "STANDBY": "yellow", "NOTSET": "yellow", "LOWSTAT": "yellow",
-    "OPEN": "yellow",
+    "OPEN": "yellow", "WAITING DQM GUI": "yellow",
 }  # fmt: skip
 _PAGES = {"OMS": "oms_link", "Run Registry": "runregistry_link", "DQM GUI": "dqm_link"}
 _BAD_FLAGS = ("is_bad", "is_certified_bad")

@@ -34,6 +34,7 @@ def test_what_is_to_certify(live, tkstudies):
         False,
         None,
     )
+    assert of_row[317441, None]["run_is_complete"] is None  # of which reco would its file be?
     signed = {(row["run_number"], row["reco"]) for row in rows(tkstudies("runreg", *RANGE, "--state", "COMPLETED"))}
     assert not signed & of_row.keys()
     told = "express, collisions: 4 rows (4 complete in the DQM GUI), 173 lumisections, 72.16 pb^-1"

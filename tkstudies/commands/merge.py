@@ -42,9 +42,9 @@ def merge(
     the first of run_number+reco+lumisection_number, run_number+lumisection_number,
     run_number+reco, run_number and fill_number of which both sides have values;
     columns joined by fill_number get the prefix fill__. A column that the left side
-    has too is dropped, or kept under --prefix: two tables with the same columns go
-    in as one (cat a b). Which columns the left side has is told by its first
-    megabyte, which is read before joining.
+    has too is dropped, which is told if a value is lost by it, or kept under
+    --prefix: two tables with the same columns go in as one (cat a b). Which columns
+    the left side has is told by its first megabyte, which is read before joining.
 
     \b
     Examples:

@@ -143,6 +143,6 @@ def _attributes(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_complete(sample: Sample | None) -> bool | None:
-    if sample is None or (sample.problem and sample.problem.error == "failed"):
+    if sample is None or sample.pair.reco is None or (sample.problem and sample.problem.error == "failed"):
         return None
     return False if sample.problem else sample.run_is_complete
