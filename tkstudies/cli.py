@@ -39,6 +39,8 @@ class Application(LazyGroup):
         return frontdoor.COMMANDS
 
     def make(self, name: str) -> Command:
+        if name not in frontdoor.SECTIONS["Shape"]:  # those use no library that logs, and start sooner without
+            _hide_logs()
         return get_command(importlib.import_module(f"tkstudies.commands.{name}").app)
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -166,6 +168,17 @@ def _hide_warning(
 ) -> None:
     """A library's warning to programmers, which tells a user nothing: with --verbose only."""
     console.debug(f"{category.__name__} of {filename}:{lineno}: {message}")
+
+
+def _hide_logs() -> None:
+    """The same for what libraries log (urllib3 of its connections, matplotlib of fonts)."""
+    import logging
+
+    class Details(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            console.debug(f"{record.name}: {record.getMessage()}")
+
+    logging.lastResort = Details(logging.WARNING)
 
 
 def run() -> None:

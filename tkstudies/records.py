@@ -197,12 +197,23 @@ ADDRESSES = {
 }
 """The pages of the services where a person looks at a run."""
 
+_DATASET = re.compile(r"(/[A-Za-z0-9_.-]+){3}")
 
-def addresses(run: int | None, reco: Any = None) -> Record:
+
+def addresses(run: int | None, reco: Any = None, dataset: Any = None) -> Record:
     """The addresses of a run in OMS, Run Registry and DQM GUI; None if there is no run.
+
+    Args:
+        reco: Of online rows the online GUI is meant.
+        dataset: Its dataset in the offline GUI, if it is known.
 
     >>> addresses(317640, "online")["dqm_link"]
     'https://cmsweb.cern.ch/dqm/online/start?runnr=317640'
+    >>> addresses(317640, "express", "/StreamExpress/Run2018B-Express-v1/DQMIO")["dqm_link"].partition("?")[2]
+    'runnr=317640;dataset=/StreamExpress/Run2018B-Express-v1/DQMIO;sampletype=offline_data'
     """
     kind = "online" if reco == "online" else "offline"
-    return {name: address.format(run=run, kind=kind) if run else None for name, address in ADDRESSES.items()}
+    found: Record = {name: page.format(run=run, kind=kind) if run else None for name, page in ADDRESSES.items()}
+    if run and kind == "offline" and isinstance(dataset, str) and _DATASET.fullmatch(dataset):
+        found["dqm_link"] += f";dataset={dataset};sampletype=offline_data"
+    return found

@@ -296,7 +296,7 @@ class Drawing:
                 else:
                     texts = [cell(value, self._digits)]
                 yield from self._entry(name, texts, look, name_width)
-            found = addresses(whole(row.get("run_number")), row.get("reco"))
+            found = addresses(whole(row.get("run_number")), row.get("reco"), row.get("dataset"))
             for page, name in _PAGES.items():
                 if found[name] and name not in row:
                     yield from self._entry(page, [found[name]], "", name_width, is_whole=True)

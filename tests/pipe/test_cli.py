@@ -448,3 +448,14 @@ def test_a_warning_of_a_library_is_nobodys_business(tmp_path):
         result = subprocess.run(command, input='{"a":1}\n', capture_output=True, text=True, timeout=60)
         assert (result.stdout, result.returncode) == ('{"a":1}\n', 0)
         assert ("of a library" in result.stderr) == bool(verbose)
+
+
+def test_what_a_library_logs_is_nobodys_business(tmp_path):
+    code = (
+        "import sys\nfrom tkstudies import cli, frontdoor\nhelp_text = frontdoor.help_text\n"
+        "def told():\n    import logging\n    logging.getLogger('font').warning('of a library')\n"
+        "    return help_text()\nfrontdoor.help_text = told\ncli.run()"
+    )
+    for verbose in ([], ["-v"]):
+        result = python(code, "help", *verbose)
+        assert (result.returncode, "of a library" in result.stderr) == (0, bool(verbose))
