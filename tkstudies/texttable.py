@@ -160,18 +160,20 @@ def fitted(columns: Sequence[Column], width: int, wanted: int = 0) -> list[Colum
     Args:
         wanted: So many of the first columns are narrowed, down to ten places of a text, until all of them fit.
     """
+    found: list[Column] = []
     for cap in _CAPS:
-        narrowed = [_narrowed(column, cap) for column in columns]
-        found: list[Column] = []
-        left = width
-        for column in narrowed:
+        found, left = [], width
+        for column in columns:
+            column = _narrowed(column, cap)
+            if column.width > left:
+                column = _narrowed(column, max(left, _CAPS[-1]))  # a text may take the rest of the line
             if column.width > left:
                 break
             found.append(column)
             left -= column.width + len(_GAP)
         if len(found) >= wanted:
-            return found or [replace(narrowed[0], width=max(width, 1))]
-    return found or [replace(narrowed[0], width=max(width, 1))]
+            break
+    return found or [replace(columns[0], width=max(width, 1))]
 
 
 def _narrowed(column: Column, cap: int) -> Column:

@@ -73,6 +73,17 @@ def test_chosen_columns_are_narrowed_before_one_is_left_out():
     assert few[-1] == "... 2 more columns (tkstudies columns)"
 
 
+def test_a_text_takes_the_rest_of_the_line():
+    lines = drawn([{"run_number": 1, "comment": "x" * 300, "b": 2}], 40)
+    assert lines[1] == "         1  " + "x" * 27 + "…"
+    assert lines[2] == "... 1 more column (tkstudies columns)"
+
+
+def test_empty_records(tkstudies):
+    result = tkstudies("show", input=[{}, {}])
+    assert (result.stdout, result.stderr, result.exit_code) == ("", "all records are empty\n", 0)
+
+
 def test_all_columns_come_in_blocks_with_their_keys():
     lines = plain(line.decode() for line in texttable.Drawing(WIDE[:2], width=60).table(every=True))
     headings = [line.split() for line in lines if "run_number" in line]

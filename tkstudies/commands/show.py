@@ -93,6 +93,8 @@ def show(
     else:
         lines = drawing.table(every)
     jsonl.write_lines(_with_more(lines, rows, is_screen and not head), output)
+    if len(rows) and not rows.columns:
+        console.say("all records are empty")
     options.report_skipped(records)
 
 
