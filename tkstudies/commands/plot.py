@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # typer's own copy of click, for its types only
     from typer._click.formatting import HelpFormatter
     from typer._click.shell_completion import CompletionItem
 
+_ENDINGS = (".jsonl", ".json", ".gz")  # of files: columns have none of them
 _KIND_IS_NAMED = "tkstudies.plot.kind_is_named"
 
 
@@ -132,7 +133,8 @@ def _drawing_command(name: str, draw: kinds.Draw) -> Callable[..., None]:
         ] = None,
         skip_bad_lines: options.SkipBadLines = False,
     ) -> None:
-        _check_files(files or [], kind_is_named=ctx.meta[_KIND_IS_NAMED])
+        files = _without_first_column(files or [], own, chosen)
+        _check_files(files, kind_is_named=ctx.meta[_KIND_IS_NAMED])
         named = outputs or []
         if not named and not show:
             raise UsageError("name a picture with -o FILE.png, or open a window with --show")
@@ -198,6 +200,17 @@ def _typer_option(choice: kinds.Choice) -> inspect.Parameter:
         autocompletion=completion.columns if option.is_column else None,
     )
     return inspect.Parameter(choice.name, inspect.Parameter.KEYWORD_ONLY, annotation=choice.type, default=declared)
+
+
+def _without_first_column(files: list[str], choices: Iterable[kinds.Choice], chosen: dict[str, Any]) -> list[str]:
+    """The files, without a first argument that is no file but the column that the figure is about."""
+    first = next((choice for choice in choices if choice.option.is_first), None)
+    if first and files and chosen[first.name] == first.default and files[0] != jsonl.STDIN:
+        is_file = os.path.exists(files[0]) or {"/"} & set(files[0]) or files[0].endswith(_ENDINGS)
+        if not is_file:
+            chosen[first.name] = files[0]
+            return files[1:]
+    return files
 
 
 def _check_files(files: list[str], kind_is_named: bool) -> None:

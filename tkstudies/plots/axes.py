@@ -66,6 +66,10 @@ class Axis:
         factor = quantities.factor(record, self.column, self._unit)
         return None if factor is None else value * factor
 
+    def begin(self, record: Record) -> float | None:
+        """Where what belongs to a record begins along the axis."""
+        return self.value(record)
+
     def given(self, text: str) -> float | None:
         """Where a value lies that was typed at the command line: a number, or a time on an axis of times."""
         if self.is_time:
@@ -172,7 +176,7 @@ def _without_offset(time: str) -> tuple[str, float]:
 
 def _without_numbers(column: str, records: Sequence[Record]) -> str:
     """What to say of a column that can't be an axis."""
-    numeric = _columns_with_numbers(records)
+    numeric = columns_with_numbers(records)
     text = f"no record has a number (or time) in {column}; columns with numbers are {', '.join(numeric[:30])}"
     columns = columns_of(records)
     hint = "" if column in columns else advice(column, columns)
@@ -180,7 +184,8 @@ def _without_numbers(column: str, records: Sequence[Record]) -> str:
     return f"{text}; {hint}" if hint else text
 
 
-def _columns_with_numbers(records: Sequence[Record]) -> list[str]:
+def columns_with_numbers(records: Sequence[Record]) -> list[str]:
+    """The columns in which some record has a number."""
     return [
         column for column in columns_of(records) if any(number(record.get(column)) is not None for record in records)
     ]

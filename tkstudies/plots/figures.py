@@ -21,6 +21,7 @@ from tkstudies.records import Record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SCREEN = 100  # pixels to the inch of a window
 _UNDATED: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "svgz": {"Date": None}}
 _PLAIN: dict[Any, Any] = {
     "axes.spines.top": False,
@@ -103,8 +104,9 @@ def style(sheet: Sheet | None = None) -> Iterator[None]:
     sheet = sheet or Sheet()
     size = sheet.font_size
     settings: dict[Any, Any] = {
-        "figure.dpi": 100,
-        "savefig.dpi": sheet.dpi,
+        "figure.dpi": sheet.dpi,
+        "savefig.dpi": "figure",
+        "text.hinting": "none",  # texts are as wide in a PDF as in a PNG, so that one layout fits both
         "font.size": size,
         "axes.titlesize": size,
         "figure.titlesize": 1.15 * size,
@@ -191,6 +193,7 @@ def show(figure: Figure) -> None:
 
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UsageError("--show needs a display (ssh -X): write a picture with -o FILE.png instead")
+    figure.set_dpi(_SCREEN)
     figure.set_layout_engine("constrained")
     canvas = pyplot.figure().canvas
     canvas.figure = figure

@@ -47,7 +47,14 @@ class Kind(NamedTuple):
         return draw
 
 
-KINDS = {"scatter": Kind("tkstudies.plots.scatter:scatter", "Draw a point for each record, at two of its columns.")}
+KINDS = {
+    "scatter": Kind("tkstudies.plots.scatter:scatter", "Draw a point for each record, at two of its columns."),
+    "trend": Kind("tkstudies.plots.trend:trend", "Follow one or two columns along runs, fills or time."),
+    "control-chart": Kind("tkstudies.plots.controlchart:control_chart", "Draw a score run by run, with its limits."),
+    "hist": Kind("tkstudies.plots.hist:hist", "Draw how a column is distributed."),
+    "box": Kind("tkstudies.plots.box:box", "Draw quartiles of a column for each value of another."),
+    "count": Kind("tkstudies.plots.count:count", "Draw how many rows have each value of a column."),
+}
 DEFAULT = "scatter"
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tkstudies.plots.palette import AREAS
 from tkstudies.plots.texts import NARROW, letters_in, shown
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def dots(colour: str, marker: str = "o") -> Line2D:
     """What a legend shows of points."""
     from matplotlib.lines import Line2D
 
-    look: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.4, "markersize": 7}
+    look: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.4}
+    look["markersize"] = 7 * AREAS.get(marker, 1) ** 0.5
     return Line2D([], [], marker=marker, linestyle="", color=colour, label="-", **look)
 
 

@@ -8,10 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tkstudies.plots.axes import Point
+from tkstudies.plots.texts import shown
+from tkstudies.records import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
 
 _NEAR = 10  # typographic points from a point to its name
 _DOT = 3  # radius of a point
@@ -36,8 +39,15 @@ class _Box(NamedTuple):
         apart = self.right < other.left or other.right < self.left or self.high < other.low or other.high < self.low
         return not apart
 
-    def is_inside(self, width: float, height: float) -> bool:
-        return self.left >= 0 and self.low >= 0 and self.right <= width and self.high <= height
+
+def row_name(record: Record) -> str:
+    """What a row is called: run, lumisection and reconstruction, as far as it has them.
+
+    >>> row_name({"run_number": 317295, "reco": "prompt"}), row_name({"t2": 1})
+    ('317295 prompt', '')
+    """
+    keys = ("run_number", "lumisection_number", "reco")
+    return " ".join(shown(record[key], 20) for key in keys if record.get(key) is not None)
 
 
 def name_points(panels: Iterable[tuple[Axes, list[Point]]], names: Sequence[Name], size: float) -> None:
@@ -54,6 +64,7 @@ def name_points(panels: Iterable[tuple[Axes, list[Point]]], names: Sequence[Name
         scale = 72 / ax.figure.dpi
         width, height = scale * ax.bbox.width, scale * ax.bbox.height
         taken = [_dot(*_place(ax, point, scale)) for point in points[:_MOST_AVOIDED]]
+        taken += [_box_of(ax, text.get_window_extent(), scale) for text in ax.texts]
         for name in named:
             x, y = _place(ax, name.point, scale)
             text = _write(ax, name, size)
@@ -71,6 +82,11 @@ def _place(ax: Axes, point: Point, scale: float) -> tuple[float, float]:
     return scale * (across - ax.bbox.x0), scale * (up - ax.bbox.y0)
 
 
+def _box_of(ax: Axes, extent: Bbox, scale: float) -> _Box:
+    left, low = extent.x0 - ax.bbox.x0, extent.y0 - ax.bbox.y0
+    return _Box(scale * left, scale * low, scale * (left + extent.width), scale * (low + extent.height))
+
+
 def _dot(x: float, y: float) -> _Box:
     return _Box(x - _DOT, y - _DOT, x + _DOT, y + _DOT)
 
@@ -85,8 +101,10 @@ def _free_box(
             angle = math.radians(direction)
             middle_x = x + math.cos(angle) * (ring * _NEAR + (length / 2 if direction not in (90, -90) else 0))
             middle_y = y + math.sin(angle) * (ring * _NEAR + high / 2)
-            box = _Box(middle_x - length / 2, middle_y - high / 2, middle_x + length / 2, middle_y + high / 2)
-            meets = sum(box.meets(other) for other in taken) + (0 if box.is_inside(width, height) else 1000)
+            left = min(max(middle_x - length / 2, 0), max(width - length, 0))
+            low = min(max(middle_y - high / 2, 0), max(height - high, 0))
+            box = _Box(left, low, left + length, low + high)
+            meets = sum(box.meets(other) for other in taken)
             if not meets:
                 return box
             if meets < fewest:

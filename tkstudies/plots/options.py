@@ -18,6 +18,7 @@ class Option:
         minimum: The smallest number allowed.
         maximum: The largest number allowed.
         or_number: May a column be a number (or a time) instead?
+        is_first: May its value be the first argument instead, in front of the files?
     """
 
     name: str
@@ -27,3 +28,4 @@ class Option:
     minimum: int | None = None
     maximum: int | None = None
     or_number: bool = False
+    is_first: bool = False

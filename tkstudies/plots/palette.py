@@ -51,10 +51,10 @@ FIXED = {
     "TRUE": AMBER,
     "FALSE": BLUE,
     "EXPRESS": ORANGE,
-    "PROMPT": CYAN,
+    "PROMPT": BLUE,
     "RERECO": BROWN,
     "RERECOUL": KHAKI,
-    "ONLINE": BLACK,
+    "ONLINE": SLATE,
 }
 """Words that have the same colour in every picture: statuses, truth values, `status_summary`, reconstructions."""
 
@@ -63,6 +63,9 @@ _MARKERS = {
     UNKNOWN: "h",
     OTHERS_BESIDE_UNKNOWN: "8",
 }
+AREAS = {"*": 1.9, "P": 1.2, "X": 1.2, "d": 1.2}
+"""How much larger a marker is drawn than others, so that all look equally large."""
+
 _MORE_MARKERS = ("p", "d", "H", "v", "P", "<", ">", "*", "D", "^", "s", "X", "o", "8")
 _DASHES: tuple[str | tuple[int, tuple[int, ...]], ...] = (
     *("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 3)), (0, (3, 4)), (0, (5, 1))),

@@ -84,17 +84,18 @@ class Panels(Generic[Item]):
         self.across = len(self._columns) if look.row else min(count, _MOST_ACROSS)
         self.down = math.ceil(count / self.across)
         self._make_figure(shape, share, count)
-        self.all = [
-            Panel(ax, members.get((row, column), []))
-            for ax, (row, column) in zip(
-                self.axes, ((row, column) for row in self._rows for column in self._columns), strict=True
-            )
-        ]
+        places = [(row, column) for row in self._rows for column in self._columns]
+        self._places = dict(zip(places, self.axes, strict=True))
+        self.all = [Panel(ax, members.get(place, [])) for place, ax in self._places.items()]
         self._row_of = row_of
         self._raised: Text | None = None
 
     def __iter__(self) -> Iterator[Panel[Item]]:
         return iter(self.all)
+
+    def panel_of(self, record: Record) -> Axes | None:
+        """The panel in which what belongs to a record is drawn."""
+        return self._places.get((_value(self.look.row, record), _value(self.look.across, record)))
 
     @property
     def several(self) -> bool:
@@ -125,7 +126,8 @@ class Panels(Generic[Item]):
     @property
     def panel_height(self) -> float:
         """About how high a panel is [inches]."""
-        return max(0.4, (self.figure.get_figheight() - 0.3) / self.down - 0.5)
+        beside = 0.3 + (0.25 if self.look.title else 0) + (0.25 if self.look.label else 0)
+        return max(0.4, (self.figure.get_figheight() - beside) / self.down - 0.35)
 
     def most_ticks(self, axis: str) -> int:
         """How many labels of ticks have room along the axis x or y."""
@@ -142,6 +144,7 @@ class Panels(Generic[Item]):
         entries: Sequence[Entry] = (),
         legend_title: str = "",
         values: str = "y",
+        has_right_axis: bool = False,
     ) -> None:
         """Say what the axes and panels are, draw the lines of ``--line``, and add the legend.
 
@@ -150,6 +153,7 @@ class Panels(Generic[Item]):
             y: The vertical one.
             entries: What the legend tells.
             values: The axis, x or y, along which the values of ``--line`` lie.
+            has_right_axis: Has the kind drawn ticks and a label at the right of the panels?
 
         Raises:
             InputError: A line is neither a value nor a column.
@@ -158,7 +162,7 @@ class Panels(Generic[Item]):
         for name, side in sides.items():
             self._set_axis(name, side)
         lines = draw_lines(self.all, self.look.line or [], values, sides, self._row_of)
-        self._name_panels()
+        self._name_panels(5.5 * self.look.font_size if has_right_axis else 4)
         may_widen = not self.look.size
         below = add_legend(self.figure, [*entries, *lines], legend_title, may_widen, self.look.font_size)
         if below and self.several:  # the layout gives a common label and a legend the same place
@@ -209,7 +213,7 @@ class Panels(Generic[Item]):
         else:
             self.axes[0].set_ylabel(text)
 
-    def _name_panels(self) -> None:
+    def _name_panels(self, beside: float) -> None:
         size = self.look.font_size
         room = letters_in(self.panel_width, size)
         for place, ax in enumerate(self.axes):
@@ -221,7 +225,7 @@ class Panels(Generic[Item]):
                 ax.annotate(
                     text,
                     (1, 0.5),
-                    xytext=(4, 0),
+                    xytext=(beside, 0),
                     xycoords="axes fraction",
                     textcoords="offset points",
                     rotation=270,

@@ -10,12 +10,12 @@ from tkstudies.plots.axes import Axis, Point, note_undrawn, points_of
 from tkstudies.plots.colours import Hue
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.look import Look
-from tkstudies.plots.names import Name, name_points
+from tkstudies.plots.names import Name, name_points, row_name
 from tkstudies.plots.options import Option
-from tkstudies.plots.palette import COLOURS, UNKNOWN
+from tkstudies.plots.palette import AREAS, COLOURS, UNKNOWN
 from tkstudies.plots.panels import Panels, many
 from tkstudies.plots.quantities import label
-from tkstudies.plots.texts import BEYOND, shown
+from tkstudies.plots.texts import BEYOND
 from tkstudies.records import Record, number
 
 if TYPE_CHECKING:
@@ -87,9 +87,10 @@ def draw_points(ax: Axes, points: Sequence[Point], hue: Hue) -> PathCollection |
     return None
 
 
-def _draw_dots(ax: Axes, points: Sequence[Point], **colour: Any) -> PathCollection:
+def _draw_dots(ax: Axes, points: Sequence[Point], marker: str = "o", **colour: Any) -> PathCollection:
     look: dict[str, Any] = {
-        "s": 30 if len(points) < 2000 else 9,
+        "s": (30 if len(points) < 2000 else 9) * AREAS.get(marker, 1),
+        "marker": marker,
         "alpha": 0.8,
         "linewidths": 0.4,
         "edgecolors": "white",
@@ -105,6 +106,5 @@ def names_of_farthest(points: Sequence[Point], most: int) -> list[Name]:
     for point in sorted(found, key=lambda point: -point.row["t2"]) if most else []:
         key = point.row.get("run_number"), point.row.get("lumisection_number")
         if len(named) < most and str(key) not in named:
-            words = [shown(word, 20) for word in (*key, point.row.get("reco")) if word is not None]
-            named[str(key)] = Name(point, " ".join(words))
+            named[str(key)] = Name(point, row_name(point.row))
     return list(named.values())
