@@ -431,7 +431,7 @@ def test_help_waits_for_no_matplotlib(shell):
 def test_what_every_kind_declares(name):
     draw = kinds.KINDS[name].load()
     chosen = list(kinds.choices(draw))
-    assert chosen and kinds.examples(draw)
+    assert kinds.examples(draw)
     assert "look" in inspect.signature(draw).parameters
     shared = {"--title", "--show", "--input", "-i", "--output", "-o", "--skip-bad-lines"}
     shared |= {name for option in frontdoor.GLOBAL_OPTIONS for name in option.names}

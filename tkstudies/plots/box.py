@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tkstudies.console import Losses
 from tkstudies.plots.axes import Axis, note_undrawn
-from tkstudies.plots.categories import fit_names, height_of, name_places, order, room_for
-from tkstudies.plots.colours import Hue, word
+from tkstudies.plots.categories import fit_names, height_of, name_places, room_for
+from tkstudies.plots.colours import Hue, order, word
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.hist import drawable, required
 from tkstudies.plots.look import Look

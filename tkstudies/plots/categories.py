@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tkstudies.plots.colours import NO_VALUE
 from tkstudies.plots.panels import Panels
 from tkstudies.plots.texts import NARROW, letters_in, shown
-from tkstudies.records import number_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,12 +15,6 @@ if TYPE_CHECKING:
 MOST = 30  # places
 _LINE = 1.25  # height of a line, in parts of that of its letters
 _PART = 0.4  # of the width of a panel that names may take
-
-
-def order(value: str) -> tuple[Any, ...]:
-    """Where a value stands among others: numbers first, no value last."""
-    found = number_in(value)
-    return value == NO_VALUE, found is None, found or 0, value
 
 
 def room_for(panels: Panels[Any], entries: int = 0) -> int:

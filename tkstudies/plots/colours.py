@@ -9,9 +9,9 @@ from typing import Any
 from tkstudies.plots.legends import Entry, dots
 from tkstudies.plots.palette import COLOURS, OTHERS_BESIDE_UNKNOWN, STATUS_COLOURS, UNKNOWN, colours_of, markers_of
 from tkstudies.plots.texts import is_drawable
-from tkstudies.records import Record, number
+from tkstudies.records import Record, number, number_in
 
-__all__ = ["COLOURS", "NO_VALUE", "STATUS_COLOURS", "UNKNOWN", "Hue", "word"]
+__all__ = ["COLOURS", "NO_VALUE", "STATUS_COLOURS", "UNKNOWN", "Hue", "order", "word"]
 
 NO_VALUE = "no value"
 
@@ -28,6 +28,16 @@ def word(value: Any) -> str:
         return str(value).lower()
     text = str(value)
     return f'"{text}"' if not text.strip() or text == NO_VALUE else text
+
+
+def order(value: str) -> tuple[Any, ...]:
+    """Where a word stands among others: numbers in their order, then other words, then no value.
+
+    >>> sorted(["b", "no value", "10", "9"], key=order)
+    ['9', '10', 'b', 'no value']
+    """
+    found = number_in(value)
+    return value == NO_VALUE, found is None, found or 0, value
 
 
 class Hue:

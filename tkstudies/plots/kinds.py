@@ -54,6 +54,13 @@ KINDS = {
     "hist": Kind("tkstudies.plots.hist:hist", "Draw how a column is distributed."),
     "box": Kind("tkstudies.plots.box:box", "Draw quartiles of a column for each value of another."),
     "count": Kind("tkstudies.plots.count:count", "Draw how many rows have each value of a column."),
+    "lumi": Kind("tkstudies.plots.lumi:lumi", "Draw luminosity so far against time, or by lumisections."),
+    "era": Kind("tkstudies.plots.era:era", "Draw when the runs of each era were."),
+    "pairs": Kind("tkstudies.plots.matrices:pairs", "Draw each of some columns against each other."),
+    "correlation": Kind("tkstudies.plots.matrices:correlation", "Draw correlations, or what bad rows lose of them."),
+    "roc": Kind("tkstudies.plots.roc:roc", "Draw how well scores find bad rows."),
+    "scree": Kind("tkstudies.plots.components:scree", "Draw what principal components describe.", (Form.MODEL,)),
+    "loadings": Kind("tkstudies.plots.components:loadings", "Draw what they are made of.", (Form.LOADINGS,)),
 }
 DEFAULT = "scatter"
 

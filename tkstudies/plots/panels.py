@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from tkstudies.console import Losses
 from tkstudies.errors import InputError
 from tkstudies.plots.axes import Axis, set_log_ticks
-from tkstudies.plots.colours import NO_VALUE, word
+from tkstudies.plots.colours import order, word
 from tkstudies.plots.figures import Drawing, sheet_of
 from tkstudies.plots.legends import Entry, add_legend
 from tkstudies.plots.lines import draw_lines
 from tkstudies.plots.look import Look
 from tkstudies.plots.texts import NARROW, letters_in, shown
-from tkstudies.records import Record, number_in
+from tkstudies.records import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,10 +179,24 @@ class Panels(Generic[Item]):
         """The finished figure, and what there is to say of it."""
         records = [self._row_of(item) for _, items in self.all for item in items]
         drawing = Drawing(self.figure, number, noun, losses, self.look, records)
+        self._fit_labels()
         if self._raised:  # the room below it is there now
             top = self._raised.get_window_extent().y1 / self.figure.bbox.height
             self._raised.set(text=self._raised.get_text().rstrip("\n"), y=top, verticalalignment="top")
         return drawing
+
+    def _fit_labels(self) -> None:
+        """Shorten labels of axes that don't fit into the figure around the middle of their axis."""
+        for ax in self.figure.axes:
+            for label, side in ((ax.xaxis.label, 0), (ax.yaxis.label, 1)):
+                text = label.get_text()
+                if not text:
+                    continue
+                extent = label.get_window_extent()
+                low, high, page = extent.min[side], extent.max[side], self.figure.bbox.max[side]
+                room = 2 * min((low + high) / 2, page - (low + high) / 2)
+                if high - low > room:
+                    label.set_text(shown(text, max(4, int(len(text) * room / (high - low)) - 1)))
 
     def _set_axis(self, name: str, side: Axis | str) -> None:
         most = self.most_ticks(name)
@@ -252,12 +266,7 @@ def _values(column: str, option: str, items: Sequence[Item], row_of: Callable[[I
     found = {word(row_of(item).get(column)) for item in items}
     if len(found) > _MOST_PANELS:
         raise InputError(f"{option} {column} has {len(found)} values: at most {_MOST_PANELS} panels can be drawn")
-    return [*sorted(found, key=_order)] or [None]
-
-
-def _order(value: str) -> tuple[Any, ...]:
-    found = number_in(value)
-    return (value == NO_VALUE, found is None, found or 0, value)
+    return [*sorted(found, key=order)] or [None]
 
 
 def many(count: int) -> dict[str, Any]:

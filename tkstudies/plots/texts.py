@@ -29,6 +29,16 @@ def _letter(letter: str) -> str:
     return letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
 
 
+def ending(name: str, room: int) -> str:
+    """A name whose end tells most, shortened at its beginning.
+
+    >>> ending("Hits.Pixel.mean", 11)
+    '…Pixel.mean'
+    """
+    text = shown(name, 200)
+    return text if len(text) <= room else "\N{HORIZONTAL ELLIPSIS}" + text[-max(room - 1, 4) :]
+
+
 def letters_in(inches: float, font_size: float) -> int:
     """How many letters have room side by side.
 
