@@ -184,5 +184,6 @@ def _hide_logs() -> None:
 def run() -> None:
     """Run the command line and exit. What libraries say to programmers stays off standard error."""
     _catch_signals()
+    warnings.filterwarnings("ignore", message="http.cookiejar bug")  # a traceback about a cookie that a server sends
     warnings.showwarning = _hide_warning
     app(prog_name="tkstudies")

@@ -8,6 +8,31 @@ from pathlib import Path
 from tkstudies.errors import InputError, UsageError
 
 
+def megabytes(variable: str, default: int) -> int:
+    """A size in bytes that the environment gives in MB.
+
+    Raises:
+        UsageError: It isn't a number above 0.
+    """
+    return round(1e6 * positive(variable, default, "MB"))
+
+
+def positive(variable: str, default: float, unit: str) -> float:
+    """A number above 0 from the environment.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    text = os.environ.get(variable)
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise UsageError(f"{variable}={text}: expected a number of {unit} above 0")
+    return value
+
+
 class Settings:
     """The global options, and whether something was left out on the way (exit code 3).
 

@@ -6,13 +6,14 @@ import json
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from msgspec import convert
 
 from tests.cern.simulated_histograms import DATA
 from tests.conftest import rows
 from tkstudies.errors import ServiceError
 from tkstudies.services import oms
 from tkstudies.services.injection import FIELDS, split_scheme
-from tkstudies.services.omsrecords import flat_record, lacks_units, with_units_of_run
+from tkstudies.services.omsrecords import Row, flat_record, lacks_units, with_units_of_run
 from tkstudies.services.runselection import Numbers, RunSelection
 
 UB = "{\\mu}b^{-1}"
@@ -99,7 +100,7 @@ def test_without_the_units_the_lumisections_come_all_the_same(live, tkstudies, m
 
 def test_units_that_oms_sends_with_a_lumisection_are_taken():
     sent = {"attributes": {"run_number": 1, "recorded_lumi": 1500.0}, "meta": {"row": {"recorded_lumi": {"units": UB}}}}
-    record = flat_record(sent, with_units=True)
+    record = flat_record(convert(sent, Row), with_units=True)
     assert not lacks_units(record)
     assert with_units_of_run(record, {"recorded_lumi_unit": "pb^{-1}"}) == {
         "run_number": 1, "recorded_lumi": 1500.0, "recorded_lumi_unit": UB, "recorded_lumi_pb": 0.0015,
@@ -117,12 +118,12 @@ def test_heavy_ion_luminosity_gets_a_twin_in_inverse_picobarns(live, tkstudies):
 )
 def test_units_of_luminosity(unit, factor):
     row = {"attributes": {"delivered_lumi": 2.0}, "meta": {"row": {"delivered_lumi": {"units": unit}}}}
-    assert flat_record(row, with_units=True)["delivered_lumi_pb"] == pytest.approx(2 * factor)
+    assert flat_record(convert(row, Row), with_units=True)["delivered_lumi_pb"] == pytest.approx(2 * factor)
 
 
 def test_an_unknown_unit_gives_null():
     row = {"attributes": {"recorded_lumi": 2.0}, "meta": {"row": {"recorded_lumi": {"units": "cm"}}}}
-    assert flat_record(row, with_units=True) == {
+    assert flat_record(convert(row, Row), with_units=True) == {
         "recorded_lumi": 2.0,
         "recorded_lumi_unit": "cm",
         "recorded_lumi_pb": None,

@@ -21,7 +21,7 @@ MAY_USE = {
     "settings": {"errors"},
     "console": {"settings"},
     "records": {"errors"},
-    "jsonl": {"records", "console", "errors"},
+    "jsonl": {"records", "console", "errors", "settings"},
     "histogramrecord": {"jsonl", "records", "errors"},
     "texttable": {"jsonl", "records", "console"},
     "services.web": BASE,

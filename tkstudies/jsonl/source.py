@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tkstudies import settings
 from tkstudies.errors import InputError, UsageError
 from tkstudies.jsonl.codec import MOST_DIGITS, decode_value, encode, loads
 from tkstudies.jsonl.output import flush_outputs, reason
@@ -128,36 +129,86 @@ def opened(source: str) -> Iterator[Stream]:
     """The plain bytes of a source, whatever it is packed in; standard input stays open."""
     try:
         below: Any = sys.stdin.buffer if source == STDIN else open(source, "rb", buffering=0)  # noqa: SIM115
-        stream: Stream = io.BufferedReader(_Source(below), _BLOCK)
+        stream: Stream = io.BufferedReader(_Source(below, shown(source)), _BLOCK)
         packed = stream.peek(1)[:1] == b"\x1f"  # gzip's first byte, which begins no JSON text
     except OSError as error:
         raise InputError(f"{shown(source)}: can't be read: {reason(error)}") from None
     try:
-        yield _unpacked(stream) if packed else stream
+        yield _unpacked(stream, shown(source)) if packed else stream
     finally:
         if source != STDIN:
             below.close()
 
 
-class _Source(io.RawIOBase):
-    """What is below a buffer: before it waits for input, those who read our output get what is ready."""
+class LimitedLines(io.RawIOBase):
+    """What is below a buffer: refuses a line that would fill the memory.
 
-    def __init__(self, stream: Any):
+    Args:
+        stream: Where bytes come from.
+        name: What the source is called in a message.
+    """
+
+    def __init__(self, stream: Any, name: str):
         self._read = getattr(stream, "readinto1", stream.readinto)
+        self._name = name
+        self._most = max_line()
+        self._line = 0  # bytes of the line that isn't at its end
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        count = self._read(buffer)
+        end = _last_line_end(buffer, count or 0)
+        self._line = self._line + (count or 0) if end < 0 else (count or 0) - end
+        if self._line > self._most:
+            raise InputError(f"{self._name}: a line of more than {_too_much('TKSTUDIES_MAX_LINE', self._most)}")
+        return count
+
+
+def _last_line_end(buffer: memoryview, count: int) -> int:
+    """Where the last line end stands, -1 if there is none; it is mostly near the end."""
+    tail = max(count - _FEW, 0)
+    end = bytes(buffer[tail:count]).rfind(b"\n")
+    return tail + end if end >= 0 else bytes(buffer[:tail]).rfind(b"\n")
+
+
+class _Source(LimitedLines):
+    """Before it waits for input, those who read our output get what is ready."""
+
+    def readinto(self, buffer: Any) -> int | None:
         flush_outputs()
-        return self._read(buffer)
+        return super().readinto(buffer)
 
 
-def _unpacked(stream: Stream) -> Stream:
-    import gzip
+class _Unpacked(LimitedLines):
+    """What is in a gzip file; one that is damaged fails as a damaged disk does."""
 
-    packed: Any = gzip.GzipFile(fileobj=stream)
-    return io.BufferedReader(packed, _BLOCK)
+    def __init__(self, stream: Stream, name: str):
+        import gzip
+        import zlib
+
+        super().__init__(gzip.GzipFile(fileobj=stream), name)
+        self._damage = zlib.error
+
+    def readinto(self, buffer: Any) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except self._damage as error:
+            raise OSError(f"damaged gzip data: {error}") from None
+
+
+def _unpacked(stream: Stream, name: str) -> Stream:
+    return io.BufferedReader(_Unpacked(stream, name), _BLOCK)
+
+
+def max_line() -> int:
+    """Bytes that a line may have: TKSTUDIES_MAX_LINE [MB], 64 by default."""
+    return settings.megabytes("TKSTUDIES_MAX_LINE", 64)
+
+
+def _too_much(variable: str, most: int) -> str:
+    return f"{most / 1e6:g} MB ({variable} allows more)"
 
 
 def lines_of(source: str, stream: Stream) -> Iterable[bytes]:
@@ -208,6 +259,14 @@ def _is_like_a_table(line: bytes) -> bool:
     return not is_json and text.replace("\t", "").isprintable() and (text[:1] == "#" or bool(set(text) & set(",;\t|")))
 
 
+def _whole(stream: Stream, most: int) -> bytes:
+    """All that a stream holds, or somewhat more than ``most`` bytes of it."""
+    content = bytearray()
+    while len(content) <= most and (piece := stream.read(_BLOCK)):
+        content += piece
+    return bytes(content)
+
+
 def read_value(file: str, expected: str = "JSON") -> Any:
     """The one JSON value that a file holds, over as many lines as it likes.
 
@@ -226,7 +285,10 @@ def value_in(file: str, expected: str, decoder: Callable[[bytes], Any]) -> Any:
     check_source(file, expected)
     with opened(file) as stream:
         try:
-            content = stream.read()
+            most = settings.megabytes("TKSTUDIES_MAX_ANSWER", 256)
+            content = _whole(stream, most)
+            if len(content) > most:
+                raise InputError(f"{shown(file)} has more than {_too_much('TKSTUDIES_MAX_ANSWER', most)}")
             if found := other_format(content[:_FEW], expected):
                 raise InputError(f"{shown(file)} {found}")
             return decoder(content.removeprefix(_BOM))

@@ -115,4 +115,4 @@ def _page(path: str, source: Iterable[Record] | None, cookies: str | None) -> It
 
 
 def _list_of_records(answer: Any) -> list[Record]:
-    return answers.list_of(dict, answer)
+    return answers.shaped(answer, list[dict[str, Any]])

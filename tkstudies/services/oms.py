@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -13,9 +14,9 @@ from requests import Response
 
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError, UsageError
-from tkstudies.records import Record
+from tkstudies.records import Record, whole
 from tkstudies.services.injection import split_scheme
-from tkstudies.services.omsrecords import WITH_UNITS, flat_record, lacks_units, with_units_of_run
+from tkstudies.services.omsrecords import WITH_UNITS, Listing, Row, flat_record, lacks_units, with_units_of_run
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, coarse
 from tkstudies.services.web import answers, endpoints, paging
 from tkstudies.services.web.connection import Connection
@@ -118,12 +119,12 @@ def _with_units(rows: Iterator[Record], wanted: Wanted) -> Iterator[Record]:
     """The same lumisections with their units, a page at a time; of each run asked once."""
     runs_known: dict[Any, Record] = {}
     while batch := list(islice(rows, PAGE_SIZE)):
-        lacking = {row["run_number"] for row in batch if lacks_units(row)} - runs_known.keys()
+        lacking = {run for row in batch if lacks_units(row) and (run := whole(row["run_number"]))} - runs_known.keys()
         if lacking:
             runs_known.update((number, {}) for number in lacking)
-            runs_known.update((run["run_number"], run) for run in _units_of_runs(lacking, wanted))
+            runs_known.update((whole(run["run_number"]), run) for run in _units_of_runs(lacking, wanted))
         for row in batch:
-            yield with_units_of_run(row, runs_known.get(row["run_number"]))
+            yield with_units_of_run(row, runs_known.get(whole(row["run_number"])))
 
 
 def _units_of_runs(numbers: Iterable[int], wanted: Wanted) -> list[Record]:
@@ -147,7 +148,7 @@ def fills(
     if numbers is not None and not numbers.ranges:
         return iter(())
     groups = _groups("fill_number", numbers, _GAPS["fills"])
-    keep = (lambda record: record.get("fill_number") in numbers) if numbers is not None else None
+    keep = (lambda record: whole(record.get("fill_number")) in numbers) if numbers is not None else None
     return _rows("fills", [[*group, *_times(since, until)] for group in groups], wanted, keep)
 
 
@@ -202,10 +203,10 @@ def era_runs(name: str, *, cookies: str | None = None) -> Range:
         titles = ", ".join(era["title"] for era in eras.values())
         raise UsageError(f"--era {name}: OMS has no such era: known are {titles}")
     found = found or {}
-    first, last = found.get("start_run"), found.get("end_run")
+    first, last = whole(found.get("start_run")), whole(found.get("end_run"))
     if first is None:
         return _runs_of_fills(found.get("title", name), access)
-    return int(first), int(last if last is not None else HIGHEST)  # of an era that goes on
+    return first, HIGHEST if last is None else last  # of an era that goes on
 
 
 def _title(era: Record) -> str:
@@ -215,8 +216,8 @@ def _title(era: Record) -> str:
 def _runs_of_fills(era: str, access: Wanted) -> Range:
     for spelling in dict.fromkeys([era, era.removeprefix("Run")]):
         fills = list(resource("fills", replace(access, filters=(("era", "EQ", spelling),))))
-        firsts = [fill["first_run_number"] for fill in fills if fill.get("first_run_number") is not None]
-        lasts = [fill["last_run_number"] for fill in fills if fill.get("last_run_number") is not None]
+        firsts = [run for fill in fills if (run := whole(fill.get("first_run_number"))) is not None]
+        lasts = [run for fill in fills if (run := whole(fill.get("last_run_number"))) is not None]
         if firsts and lasts:
             return min(firsts), max(lasts)
     raise UsageError(f"--era {era}: OMS knows no runs of it: use --since and --until, or run numbers")
@@ -230,7 +231,7 @@ def run_numbers(selection: RunSelection, access: Wanted | None = None, *, sequen
     """The numbers of the selected runs, of all sequences unless one is named; ``access`` is for the login."""
     wanted = replace(access or Wanted(), filters=(), fields=("run_number",))
     found = runs(selection, wanted, sequence=sequence)
-    return Numbers((run["run_number"], run["run_number"]) for run in found)
+    return Numbers((number, number) for run in found if (number := whole(run["run_number"])) is not None)
 
 
 def resolved(selection: RunSelection, access: Wanted | None = None) -> RunSelection:
@@ -262,7 +263,7 @@ def _selected(name: str, selection: RunSelection, wanted: Wanted, fixed: list[Fi
     ]
 
     def keep(record: Record) -> bool:
-        return selection.runs is None or record["run_number"] in selection.runs
+        return selection.runs is None or whole(record["run_number"]) in selection.runs
 
     return _rows(name, groups, wanted, keep)
 
@@ -348,21 +349,33 @@ def _parameters(base: dict[str, str], filters: Iterable[Filter]) -> dict[str, st
 def _listing(connection: Connection, name: str, parameters: dict[str, str]) -> paging.Fetch:
     def fetch(page: int) -> paging.Page:
         window = {"page[offset]": page * PAGE_SIZE, "page[limit]": PAGE_SIZE}
-        return connection.get_json(f"/{quote(name)}", {**parameters, **window}, expect=_page, refusal=_refusal)
+        page_of = partial(_page, name=name)
+        return connection.get_json(f"/{quote(name)}", {**parameters, **window}, expect=page_of, refusal=_refusal)
 
     return fetch
 
 
-def _page(answer: Any) -> paging.Page:
-    rows = answers.list_of(dict, answer["data"])
-    total = (answer.get("meta") or {}).get("totalResourceCount")
-    return rows, total if isinstance(total, int) else len(rows)
+def _page(answer: Any, name: str) -> paging.Page:
+    listing = answers.shaped(answer, Listing)
+    for place, row in enumerate(listing.data):
+        for key in _NAMES.get(name, _KEYS.get(name, ())):
+            _check_key(key, (row.attributes or {}).get(key), f"$.data[{place}].attributes.{key}")
+    total = listing.meta.totalResourceCount if listing.meta else None
+    return listing.data, len(listing.data) if total is None else total
 
 
-def _row_key(keys: tuple[str, ...]) -> Callable[[Record], Hashable]:
+def _check_key(key: str, value: Any, path: str) -> None:
+    """What tells rows apart must be there and fit."""
+    if key == "path_name" and not isinstance(value, str):
+        raise answers.odd(path, f"expected a text, got {type(value).__name__}")
+    if key != "path_name" and whole(value) is None:
+        raise answers.odd(path, f"expected a whole number, got {value!r:.40}")
+
+
+def _row_key(keys: tuple[str, ...]) -> Callable[[Row], Hashable]:
     if keys:
-        return lambda row: tuple(row["attributes"].get(key) for key in keys)
-    return lambda row: hash(jsonl.encode([row.get("id"), row.get("attributes")]))  # ids alone may repeat
+        return lambda row: tuple(whole((row.attributes or {}).get(key)) for key in keys)
+    return lambda row: hash(jsonl.encode([row.id, row.attributes]))  # ids alone may repeat
 
 
 def _refusal(response: Response) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tkstudies.records import Record, picobarns
 
 LUMINOSITIES = ("recorded_lumi", "delivered_lumi")
@@ -11,17 +13,50 @@ WITH_UNITS = (*LUMINOSITIES, "init_lumi", "end_lumi")
 """What a lumisection has in the unit of its run."""
 
 
-def flat_record(row: dict[str, Any], *, with_units: bool) -> Record:
+class Unit(msgspec.Struct):
+    """What OMS says of an attribute of a row."""
+
+    units: str | None = None
+
+
+class RowMeta(msgspec.Struct):
+    """What OMS says of a row beside its attributes."""
+
+    row: dict[str, Unit | str | None] | None = None
+
+
+class Row(msgspec.Struct):
+    """One element of a listing."""
+
+    id: Any = None
+    attributes: dict[str, Any] | None = None
+    meta: RowMeta | None = None
+
+
+class ListingMeta(msgspec.Struct):
+    """What OMS says of a listing."""
+
+    totalResourceCount: int | None = None
+
+
+class Listing(msgspec.Struct):
+    """A page of a listing."""
+
+    data: list[Row]
+    meta: ListingMeta | None = None
+
+
+def flat_record(row: Row, *, with_units: bool) -> Record:
     """One element of a listing as a flat record: its attributes, and if asked for ``<attribute>_unit``.
 
     Luminosities with a unit get twins in inverse picobarns: recorded_lumi_pb, delivered_lumi_pb.
     """
-    record = dict(row.get("attributes") or {})
+    record = dict(row.attributes or {})
     if not with_units:
         return record
-    units = (row.get("meta") or {}).get("row") or {}
+    units = (row.meta.row if row.meta else None) or {}
     for attribute, described in units.items():
-        record[f"{attribute}_unit"] = described.get("units") if isinstance(described, dict) else described
+        record[f"{attribute}_unit"] = described.units if isinstance(described, Unit) else described
     _add_picobarns(record)
     return record
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -18,8 +18,9 @@ import requests
 
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError
+from tkstudies.records import whole
 from tkstudies.services.dqm import datasets, repair
-from tkstudies.services.web.answers import Unusable, list_of
+from tkstudies.services.web.answers import Unusable, odd, shaped
 from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import DQM
 from tkstudies.settings import current
@@ -37,6 +38,29 @@ Datasets = dict[int, tuple[str, ...]]
 
 class _Answer(msgspec.Struct):
     hist: msgspec.Raw
+
+
+class _SampleItem(msgspec.Struct):
+    type: str
+    run: str | int
+    dataset: str
+
+
+class _SampleGroup(msgspec.Struct):
+    items: list[_SampleItem]
+    type: str = ""
+
+
+class _Samples(msgspec.Struct):
+    samples: list[_SampleGroup]
+
+
+class _SessionGroups(msgspec.Struct):
+    items: list[_SampleGroup]
+
+
+class _Folder(msgspec.Struct):
+    contents: list[dict[str, Any]]
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -268,19 +292,22 @@ def _parser(read: Callable[[bytes], Any]) -> Callable[[requests.Response], Any]:
 
 
 def _contents(content: bytes) -> list[dict[str, Any]]:
-    return list_of(dict, repair.loads(content)["contents"])
+    return shaped(repair.loads(content), _Folder).contents
 
 
 def _samples(content: bytes) -> Datasets:
-    groups = repair.loads(content)["samples"]
-    return _by_run(item for group in groups for item in group["items"])
+    groups = shaped(repair.loads(content), _Samples).samples
+    return _by_run(item for group in groups for item in group.items)
 
 
-def _by_run(items: Any) -> Datasets:
+def _by_run(items: Iterable[_SampleItem]) -> Datasets:
     found: dict[int, dict[str, None]] = {}
     for item in items:
-        if item["type"] == "offline_data":
-            found.setdefault(int(item["run"]), {})[str(item["dataset"])] = None
+        if item.type == "offline_data":
+            run = whole(item.run)
+            if run is None:
+                raise odd("$.samples[...].items[...].run", f"expected a run number, got {item.run!r:.40}")
+            found.setdefault(run, {})[item.dataset] = None
     return {run: tuple(datasets) for run, datasets in found.items()}
 
 
@@ -299,10 +326,11 @@ def _session_datasets(response: requests.Response) -> Datasets | None:
     if response.content.lstrip()[:1] == b"<":
         return None
     try:
-        groups = ast.literal_eval(response.text.strip())[1]["items"]
-    except (SyntaxError, RecursionError, MemoryError):
+        answer = ast.literal_eval(response.text.strip())
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
         raise Unusable(f"sent something unreadable: {jsonl.quoted(response.content)}") from None
-    return _by_run(item for group in groups if group["type"] == "offline_data" for item in group["items"])
+    groups = shaped(answer, tuple[Any, _SessionGroups])[1].items
+    return _by_run(item for group in groups if group.type == "offline_data" for item in group.items)
 
 
 def _gui_of(dataset: str) -> str:

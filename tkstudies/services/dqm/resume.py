@@ -7,6 +7,7 @@ get comes behind what it got, and the file is put in order at the end, before it
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
@@ -291,12 +292,13 @@ def _complete_lines(file: str) -> Iterator[tuple[HistogramRecord, bytes, int, in
     """Yield (record, line, where it begins, where it ends) of each complete line of a file."""
     offset = 0
     try:
-        with open(file, "rb") as stream:
+        with open(file, "rb", buffering=0) as below:
+            stream = io.BufferedReader(jsonl.LimitedLines(below, f"--resume: {file}"), 1 << 18)
             for number, raw in enumerate(stream, start=1):
                 line = raw.strip()
                 try:
                     record = _record_of(line)
-                except (msgspec.DecodeError, UnicodeDecodeError, WrongRecord, jsonl.BadRecord):
+                except (*jsonl.NOT_STRICT, WrongRecord):
                     if raw.startswith(b"\x1f\x8b"):
                         raise InputError(f"--resume: {file} is packed: gunzip it first") from None
                     if not raw.endswith(b"\n"):

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from requests import Response
 
 from tkstudies import jsonl
@@ -32,6 +33,22 @@ _GAP = 20  # unwanted run numbers between two wanted ones that are cheaper to re
 _FIXED = ("run_number", "run_class_name", "rda_name", "rda_wor_name", "rda_state")
 _REPOSTS = 5  # of one query in a row
 _NO_LUMIS: Record = dict.fromkeys(("lhc_fill", "lumisections", "run_lumi", "run_live_lumi"))
+
+
+class _Rows(msgspec.Struct):
+    """A page of the rows of a query, each in the order of its columns."""
+
+    data: list[list[Any]]
+
+
+class _Column(msgspec.Struct):
+    name: str
+
+
+class _Table(msgspec.Struct):
+    """What the server says of a table."""
+
+    columns: list[_Column]
 
 
 class _Expired(Exception):
@@ -107,7 +124,7 @@ def _whole_number(response: Response) -> int:
 
 
 def _data(response: Response) -> list[list[Any]]:
-    return answers.list_of(list, answers.parse_json(response)["data"])
+    return answers.shaped(answers.parse_json(response), _Rows).data
 
 
 def _refusal(response: Response) -> str | None:
@@ -191,7 +208,7 @@ def _all_columns(connection: Connection, namespace: str, table: str) -> list[str
 
 
 def _column_names(answer: Any) -> list[str]:
-    return [column["name"].lower() for column in answer["columns"]]
+    return [column.name.lower() for column in answers.shaped(answer, _Table).columns]
 
 
 def _rows_by_run(

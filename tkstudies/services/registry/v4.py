@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 from requests import Response
 
 from tkstudies.console import Losses
@@ -20,6 +21,14 @@ from tkstudies.services.registry.query import Query, excluded_names_filter, serv
 from tkstudies.services.registry.records import StatusRule, status_rule, status_word, v4_record
 from tkstudies.services.web import answers, concurrency, endpoints, paging
 from tkstudies.services.web.connection import Connection
+
+
+class _Listing(msgspec.Struct):
+    """A page of datasets. Each of them is looked at for itself: the database checks nothing."""
+
+    datasets: list[Any]
+    count: int
+
 
 Ranges = dict[str, list[Any]]  # by component: start, end, status, cause, comment
 
@@ -107,7 +116,8 @@ def _datasets(connection: Connection, condition: Rule, workers: int) -> Iterator
 
 
 def _listing(answer: Any) -> paging.Page:
-    return _list(answer["datasets"]), int(answer["count"])
+    listing = answers.shaped(answer, _Listing)
+    return listing.datasets, listing.count
 
 
 def _refusal(response: Response) -> str | None:
@@ -153,13 +163,8 @@ def lumisections(
 
 
 def _ranges(answer: Any) -> Ranges:
-    return {name: _list(answer.get(column) or []) for name, column in COMPONENTS.items()}
-
-
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    raise TypeError("not a list")
+    of_columns = answers.shaped(answer, dict[str, Any])
+    return {name: answers.shaped(of_columns.get(column) or [], list[Any]) for name, column in COMPONENTS.items()}
 
 
 def _by_lumisection(record: Record, ranges: Ranges, odd: shapes.Odd) -> Iterator[Record]:

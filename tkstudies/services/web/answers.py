@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Response
+import msgspec
+from requests import Response
 
-from tkstudies import jsonl
+from tkstudies import jsonl, settings
 
 Result = TypeVar("Result")
 
@@ -22,40 +23,36 @@ class Unusable(Exception):
     """An answer that isn't what the service normally sends: worth another try."""
 
 
-class TooSlow(Exception):
-    """An answer of which there is no end."""
+class TooLarge(Exception):
+    """An answer of more bytes than we take."""
 
 
 # --- the body
 
 
-def read_body(response: Response, seconds: float) -> None:
-    """Read the body piece by piece, because the timeout of requests holds for each piece, not for all of them.
+def read_body(response: Response) -> None:
+    """Read and unpack the body, unless it is too large (TKSTUDIES_MAX_ANSWER).
 
     Raises:
-        TooSlow: The server is still sending after so many seconds.
+        TooLarge: It is.
+        Unusable: It is packed more than once, as only a trap is.
     """
     if response._content is not False:
         return  # out of a cassette
-    parts = []
-    deadline = time.monotonic() + seconds
+    if "," in response.headers.get("Content-Encoding", ""):
+        response.close()
+        raise Unusable("sent something that is packed several times")
+    most = settings.megabytes("TKSTUDIES_MAX_ANSWER", 256)
+    parts, size = [], 0
     response.raw.decode_content = True
     while part := response.raw.read1(1 << 16):
         parts.append(part)
-        if time.monotonic() > deadline:
+        size += len(part)
+        if size > most:
             response.close()
-            raise TooSlow
+            raise TooLarge(f"sent more than {most / 1e6:g} MB (TKSTUDIES_MAX_ANSWER allows more)")
     response._content = b"".join(parts)
     response._content_consumed = True
-
-
-def hide_credentials(request: PreparedRequest, response: Response) -> None:
-    """Remove our token and cookies from an answer that repeats them: answers are quoted and recorded."""
-    token = request.headers.get("Authorization", "").rpartition(" ")[2]
-    cookies = request.headers.get("Cookie", "").split("; ")
-    for secret in (token, *(cookie.partition("=")[2] for cookie in cookies)):
-        if len(secret) > 7 and secret.encode() in response.content:
-            response._content = response.content.replace(secret.encode(), b"***")
 
 
 def parse_json(response: Response) -> Any:
@@ -82,15 +79,31 @@ def any_content(response: Response) -> bool:
     return True
 
 
-def list_of(kind: type[Result], value: Any) -> list[Result]:
-    """The value of a member of an answer, if it is a list with members of this kind, else a TypeError.
+def shaped(value: Any, shape: type[Result]) -> Result:
+    """The value of an answer in the shape that its service declares.
 
-    >>> list_of(dict, [{"a": 1}])
+    Raises:
+        Unusable: It has another one; says where.
+
+    >>> shaped([{"a": 1}], list[dict[str, int]])
     [{'a': 1}]
     """
-    if type(value) is list and all(type(member) is kind for member in value):
-        return value
-    raise TypeError(f"not a list of {kind.__name__}")
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).replace("`", "").partition(" - at ")
+        raise odd(path or "$", what) from None
+    except RecursionError:
+        raise odd("$", "nested too deeply") from None
+
+
+def odd(path: str, what: str) -> Unusable:
+    """The failure that a member of an answer isn't what it should be.
+
+    >>> str(odd("$.data[3].run_number", "Expected int, got str"))
+    'sent something of an unexpected shape: $.data[3].run_number: expected int, got str'
+    """
+    return Unusable(f"sent something of an unexpected shape: {path}: {what[:1].lower()}{what[1:]}")
 
 
 # --- what isn't an answer
@@ -106,7 +119,10 @@ def login_demand(response: Response) -> str:
     is_redirect = response.status_code in (301, 302, 303, 307, 308)
     if not (is_redirect or _is_login_page(response)):
         return ""
-    host = urlsplit(response.headers.get("Location", "")).hostname
+    try:
+        host = urlsplit(response.headers.get("Location", "")).hostname
+    except ValueError:
+        host = None
     return f"redirects to {host}" if host else "answers with a login page"
 
 
@@ -129,9 +145,9 @@ def retry_after(response: Response) -> float:
     except ValueError:
         try:
             seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return 0.0
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
+    return min(max(0.0, seconds), _LONGEST_WAIT)  # 0 for one that isn't a number
 
 
 def reason(response: Response) -> str:

@@ -14,22 +14,22 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests import PreparedRequest, Response
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 
-from tkstudies import __version__, console, jsonl
-from tkstudies.errors import LoginError, ServiceError, Unreachable, UsageError
-from tkstudies.services.web import answers, identity, login, retries
+from tkstudies import console, jsonl
+from tkstudies.errors import LoginError, ServiceError, Unreachable
+from tkstudies.services.web import answers, identity, login, retries, secrecy, transport
 from tkstudies.services.web.cassettes import Recorder, ReplayAdapter
 from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.services.web.identity import Identity
 from tkstudies.services.web.retries import Failure, Retries, Tries, cause_of, never_connected
-from tkstudies.settings import current
+from tkstudies.services.web.tokens import Tokens
+from tkstudies.settings import current, positive
 
 Result = TypeVar("Result")
 Parser = Callable[[Response], Result]
 Refusal = Callable[[Response], str | None]
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RETRIED = (429, 500, 502, 503, 504)
 
 
@@ -66,30 +66,22 @@ class Connection:
         self._cookies: CookieJar | None = None
         self._is_live = current.replay is None
         self._policy = policy or retries.USUAL
-        self._patience = patience or _seconds("TKSTUDIES_PATIENCE", service.patience)
-        read = _seconds("TKSTUDIES_TIMEOUT", 60.0)
+        self._patience = patience or positive("TKSTUDIES_PATIENCE", service.patience, "seconds")
+        read = positive("TKSTUDIES_TIMEOUT", 60.0, "seconds")
         longest = patience or float("inf")
         self._timeout = (min(10.0, longest), min(read, longest))  # [s] to connect, and of silence
-        self._session = requests.Session()
-        self._session.trust_env = False  # read once here, not for every request
-        agent = f"tkstudies/{__version__}"
-        self._session.headers = {"User-Agent": agent, "Accept": "*/*", "Connection": "keep-alive"}
+        replay = _replay_adapter(current.replay) if current.replay else None
+        self._session = transport.session(self.base, workers, replay)
         self._recorder: Recorder | None = None
-        self._tokens: login.Tokens | None = None
-        if current.replay is None:
-            self._log_in(workers, cookies)
-        else:
-            self._session.mount("https://", _replay_adapter(current.replay))
-            self._session.mount("http://", _replay_adapter(current.replay))
+        self._tokens: Tokens | None = None
+        if self._is_live:
+            self._log_in(cookies)
 
-    def _log_in(self, workers: int, cookies: str | None) -> None:
-        login.load_dotenv()
+    def _log_in(self, cookies: str | None) -> None:
+        _made_once("dotenv", login.load_dotenv)
         parts = urlsplit(self.base)
         secure = parts.scheme == "https"
-        private = secure or parts.hostname in _LOOPBACK
-        if parts.hostname not in _LOOPBACK:
-            self._session.proxies = requests.utils.get_environ_proxies(self.base)
-        self._session.mount(f"{parts.scheme}://", _PooledAdapter(workers, secure))
+        private = secure or parts.hostname in transport.LOOPBACK
         if cookies:
             self._cookies = login.cookies(cookies)
             # requests takes any CookieJar, and adds the cookies of answers to it; its stubs know only its own
@@ -185,7 +177,8 @@ class Connection:
         tries = Tries(self._policy, self._patience)
         while True:
             try:
-                return self._try(request, parse, refusal)
+                with transport.until(tries.deadline):
+                    return self._try(request, parse, refusal)
             except Failure as failure:
                 self._wait_or_give_up(request, failure, tries)
 
@@ -211,7 +204,7 @@ class Connection:
             return parse(response)
         except answers.Unusable as error:
             raise Failure("content", str(error)) from None
-        except (LookupError, TypeError, AttributeError, ValueError):
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError):
             told = f"sent something of an unexpected shape: {jsonl.quoted(response.content)}"
             raise Failure("content", told) from None
 
@@ -232,15 +225,19 @@ class Connection:
         try:
             response = self._session.send(request, timeout=self._timeout, allow_redirects=False, stream=True)
             self.answered = True
-            answers.read_body(response, self._patience)
-            answers.hide_credentials(request, response)
+            answers.read_body(response)
+            secrecy.hide(request, response)
         except requests.exceptions.SSLError as error:
             self.answered = True
             raise self._no_secure_connection(request, error) from None
         except requests.exceptions.InvalidSchema:
             raise ServiceError("a SOCKS proxy needs PySocks: pip install 'tkstudies[socks]'") from None
-        except answers.TooSlow:
+        except transport.TooSlow:
             raise Failure("content", f"was still sending after {self._patience:g} s") from None
+        except answers.Unusable as error:
+            raise Failure("content", str(error)) from None
+        except answers.TooLarge as error:
+            raise ServiceError(f"{self.service.title} {error}: {request.method} {_short(request.url)}") from None
         except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
             raise Failure("content", f"sent nothing for {self._timeout[1]:g} s") from None
         except requests.exceptions.ConnectionError as error:
@@ -301,34 +298,6 @@ def _short(url: str | None) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _seconds(variable: str, default: float) -> float:
-    """A positive number of seconds from the environment."""
-    text = os.environ.get(variable)
-    if not text:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
-        raise UsageError(f"{variable}={text}: expected a number of seconds above 0")
-    return seconds
-
-
-class _PooledAdapter(HTTPAdapter):
-    """As many kept-alive connections as workers, trusting public authorities and CERN's."""
-
-    def __init__(self, workers: int, secure: bool):
-        self._context = login.trusted_authorities() if secure else None
-        super().__init__(pool_connections=2, pool_maxsize=workers, pool_block=True)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
-
-
 # --- what all connections of a process share
 
 _shared: dict[Any, Any] = {}
@@ -351,12 +320,12 @@ def _recorder(folder: Path) -> Recorder:
     return _made_once(("record", folder), lambda: Recorder(folder, command))
 
 
-def _tokens() -> login.Tokens:
+def _tokens() -> Tokens:
     endpoint = SSO.base_url()
     parts = urlsplit(endpoint)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+    if parts.scheme != "https" and parts.hostname not in transport.LOOPBACK:
         raise ServiceError(f"{SSO.variable} must be https: a secret isn't sent in the clear")
-    return _made_once(("tokens", endpoint, os.environ.get("SSO_CLIENT_ID")), lambda: login.Tokens(endpoint))
+    return _made_once(("tokens", endpoint, os.environ.get("SSO_CLIENT_ID")), lambda: Tokens(endpoint))
 
 
 def finish() -> None:

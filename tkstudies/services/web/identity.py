@@ -79,4 +79,7 @@ def of_token(seconds: float) -> Identity:
 
 
 def _at(seconds: float) -> datetime:
-    return datetime.fromtimestamp(int(seconds), timezone.utc)
+    try:
+        return datetime.fromtimestamp(int(seconds), timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return datetime.max.replace(tzinfo=timezone.utc)  # beyond the years that there are

@@ -5,13 +5,13 @@ Sources: cernrequests 0.5 for certificate paths, CERN's authorities and tokens; 
 
 from __future__ import annotations
 
+import io
 import os
 import ssl
+import stat
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
 from http.cookiejar import CookieJar, LoadError, MozillaCookieJar
 from pathlib import Path
 from types import ModuleType
@@ -20,10 +20,9 @@ from tkstudies import console
 from tkstudies.errors import LoginError, ServiceError
 from tkstudies.services.web import pem
 
-_TOKEN_SECONDS = 30.0  # patience with the token endpoint
-_EARLY_SECONDS = 60.0  # a token is renewed that long before it expires
 _FROM_DOTENV = ("SSO_CLIENT_ID", "SSO_CLIENT_SECRET", "CERN_CERTIFICATE_PATH", "X509_USER_PROXY")
 
+_LONGEST_DOTENV = 1_000_000
 _importing = threading.Lock()  # the environment is the whole process's
 
 _CERTIFICATE_ADVICE = (
@@ -37,16 +36,47 @@ SSO_ADVICE = (
 
 
 def load_dotenv() -> None:
-    """Take missing credentials from the nearest ``.env`` file, searched from the working folder upwards."""
+    """Take missing credentials from the nearest ``.env`` file, searched from the working folder upwards.
+
+    One that others may have put there (neither ours nor root's) isn't read, and that is said.
+
+    Raises:
+        LoginError: It is no such file.
+    """
     folder = Path.cwd()
     for file in (parent / ".env" for parent in (folder, *folder.parents)):
-        if file.is_file() and os.access(file, os.R_OK):
-            from dotenv import dotenv_values
+        if not file.is_file() or not os.access(file, os.R_OK):
+            continue
+        if file.stat().st_uid not in (os.getuid(), 0):
+            console.warn(f"{file} belongs to another user: not read (copy it, if you trust it)")
+            continue
+        for name, value in _assignments(file).items():
+            os.environ.setdefault(name, value)
+        return
 
-            for name, value in dotenv_values(file, interpolate=False).items():
-                if name in _FROM_DOTENV and value:
-                    os.environ.setdefault(name, value)
-            return
+
+def _assignments(file: Path) -> dict[str, str]:
+    """The credentials that a ``.env`` file sets."""
+    from dotenv.parser import parse_stream
+
+    try:
+        with open(file, encoding="utf-8") as stream:
+            text = stream.read(_LONGEST_DOTENV + 1)
+    except OSError as error:
+        raise LoginError(f"{file} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LoginError(f"{file} is not a .env file: expected NAME=VALUE lines in UTF-8") from None
+    if len(text) > _LONGEST_DOTENV:
+        raise LoginError(f"{file} is not a .env file: it has more than {_LONGEST_DOTENV:,} letters")
+    found: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            console.warn(f"{file}, line {binding.original.line}: not NAME=VALUE, left out")
+        elif binding.key in _FROM_DOTENV and binding.value:
+            if not binding.value.isprintable():
+                raise LoginError(f"{file}, line {binding.original.line}: {binding.key} holds a control character")
+            found[binding.key] = binding.value
+    return found
 
 
 def _cernrequests(module: str) -> ModuleType:
@@ -80,6 +110,7 @@ def client_certificate() -> tuple[str, str] | str | None:
     if proxy:
         if not os.path.isfile(proxy):
             raise LoginError(f"X509_USER_PROXY names {proxy}, which doesn't exist: run voms-proxy-init or unset it")
+        _refuse_foreign_proxy(proxy)
         return proxy
     certs = _cernrequests("certs")
     try:
@@ -88,9 +119,22 @@ def client_certificate() -> tuple[str, str] | str | None:
         if named := os.environ.get("CERN_CERTIFICATE_PATH"):
             raise LoginError(pem.incomplete([named]) or str(error)) from None
         left_by_voms = os.path.join(tempfile.gettempdir(), f"x509up_u{os.getuid()}")
-        return left_by_voms if os.path.isfile(left_by_voms) else None
+        if not os.path.lexists(left_by_voms):
+            return None
+        _refuse_foreign_proxy(left_by_voms)
+        return left_by_voms
     pem.check_key(key)
     return certificate, key
+
+
+def _refuse_foreign_proxy(file: str) -> None:
+    """A proxy in a folder where all may write is used only if it is ours, and no link."""
+    if not os.path.basename(file).startswith("x509up_u"):
+        return
+    found = os.lstat(file)
+    if found.st_uid != os.getuid() or not stat.S_ISREG(found.st_mode):
+        what = "isn't ours" if found.st_uid != os.getuid() else "is no file"
+        raise LoginError(f"{file} {what}: not used (remove it and run voms-proxy-init, or set X509_USER_PROXY)")
 
 
 def require_certificate() -> tuple[str, str] | str:
@@ -123,113 +167,6 @@ def trusted_authorities() -> ssl.SSLContext:
     return context
 
 
-# --- tokens
-
-
-class Tokens:
-    """SSO bearer tokens, one for each audience, shared by all threads and renewed before they expire."""
-
-    def __init__(self, endpoint: str):
-        self._endpoint = endpoint
-        self._lock = threading.Lock()
-        self._known: dict[str, tuple[str, float]] = {}
-
-    def available(self) -> bool:
-        """Are there credentials to fetch a token with?"""
-        return bool(os.environ.get("SSO_CLIENT_ID") and os.environ.get("SSO_CLIENT_SECRET"))
-
-    def get(self, audience: str) -> str:
-        """A token that is valid now.
-
-        Raises:
-            LoginError: The endpoint refuses the credentials, or doesn't answer in time.
-        """
-        with self._lock:
-            token, expires = self._known.get(audience, ("", 0.0))
-            if time.monotonic() >= expires:
-                token, seconds = self._fetch(audience)
-                expires = time.monotonic() + max(seconds - _EARLY_SECONDS, seconds / 2)
-                self._known[audience] = (token, expires)
-            return token
-
-    def expires_in(self, audience: str) -> float:
-        """Seconds until ``get`` will fetch another token for ``audience``."""
-        return self._known.get(audience, ("", 0.0))[1] - time.monotonic()
-
-    def discard(self, audience: str, token: str) -> bool:
-        """Forget a token that the server refuses, so that ``get`` fetches another; False if that was done already."""
-        with self._lock:
-            is_current = self._known.get(audience, ("",))[0] == token
-            if is_current:
-                del self._known[audience]
-            return is_current
-
-    def _fetch(self, audience: str) -> tuple[str, float]:
-        """A new token and its life in seconds, after at most three tries."""
-        for delay in (0.5, 1.0, None):
-            console.debug(f"token for {audience}: POST {self._endpoint}")
-            answer = _call_within(_TOKEN_SECONDS, self._ask, audience)
-            if isinstance(answer, tuple):
-                token, expiry = answer
-                return str(token), max(expiry.timestamp() - time.time(), 1.0)
-            if delay is None or answer is None or "unauthorized" in str(answer) or "invalid_" in str(answer):
-                break
-            time.sleep(delay)
-        if answer is None:
-            raise LoginError(f"no token for {audience}: {self._endpoint} didn't answer within {_TOKEN_SECONDS:.0f} s")
-        if isinstance(answer, OSError):  # as requests' exceptions are
-            raise ServiceError(f"no token for {audience}: {self._endpoint} can't be reached: check the network")
-        raise LoginError(
-            f"no token for {audience}: {self._endpoint} refuses{_words_of(answer)}: "
-            f"check SSO_CLIENT_ID and SSO_CLIENT_SECRET; {SSO_ADVICE}"
-        )
-
-    def _ask(self, audience: str) -> object:
-        module = _cernrequests("token")
-        client, secret = os.environ["SSO_CLIENT_ID"], os.environ["SSO_CLIENT_SECRET"]
-        with _silenced(module):
-            return module.get_api_token(client, secret, audience, token_endpoint=self._endpoint)
-
-
-def _words_of(answer: object) -> str:
-    """The endpoint's own words, without anything that is secret."""
-    words = str(answer).partition("ERROR getting token: ")[2][:200]
-    for name in ("SSO_CLIENT_SECRET", "SSO_CLIENT_ID"):
-        words = words.replace(os.environ.get(name) or "\0", "...")
-    return f" ({words})" if words else ""
-
-
-@contextmanager
-def _silenced(module: ModuleType) -> Iterator[None]:
-    """Hide what a module logs by the root logger: it is the server's answer, which may hold a secret."""
-    import logging
-
-    def is_of_others(record: logging.LogRecord) -> bool:
-        return record.pathname != module.__file__
-
-    logging.getLogger().addFilter(is_of_others)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeFilter(is_of_others)
-
-
-def _call_within(seconds: float, function: Callable[..., object], *arguments: object) -> object:
-    """The function's result or exception, or None if it takes longer (cernrequests sets no timeout)."""
-    results: list[object] = []
-
-    def call() -> None:
-        try:
-            results.append(function(*arguments))
-        except Exception as error:
-            results.append(error)
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return results[0] if results else None
-
-
 # --- cookies
 
 
@@ -241,11 +178,16 @@ def cookies(file: str) -> CookieJar:
     """
     jar = MozillaCookieJar(file)
     try:
-        jar.load(ignore_discard=True, ignore_expires=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it shows a traceback for what it can't read, and raises LoadError
+            jar.load(ignore_discard=True, ignore_expires=True)
     except (LoadError, UnicodeDecodeError):
         raise LoginError(
             f"{file} is not a Netscape cookie file: make one with auth-get-sso-cookie -u URL -o {file}"
         ) from None
     except OSError as error:
         raise LoginError(f"{file} can't be read: {error.strerror}") from None
+    for cookie in jar:
+        if not f"{cookie.name}{cookie.value}".isprintable() or not f"{cookie.name}{cookie.value}".isascii():
+            raise LoginError(f"{file}: the cookie {cookie.name!r:.40} holds characters that no cookie has")
     return jar

@@ -59,12 +59,15 @@ class Tries:
     Args:
         policy: How often, and how long the pauses are.
         patience: Seconds from now on after which the request is given up.
+
+    Attributes:
+        deadline: When that is, by time.monotonic.
     """
 
     def __init__(self, policy: Retries, patience: float):
         self._policy = policy
         self._is_unlimited = patience > policy.unlimited_above
-        self._deadline = time.monotonic() + patience
+        self.deadline = time.monotonic() + patience
         self._failed: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -77,7 +80,7 @@ class Tries:
         doublings = 0 if kind in _TOKEN_KINDS else len(self) - 1
         delay = min(policy.first_delay * 2**doublings, policy.longest_delay) * random.uniform(0.5, 1.0)  # noqa: S311
         delay = max(delay, failure.wait)
-        is_late = time.monotonic() + delay > self._deadline
+        is_late = time.monotonic() + delay > self.deadline
         is_last = self._failed[kind] >= policy.most_tries[kind] and not (kind == "busy" and self._is_unlimited)
         return None if is_late or is_last else delay
 
