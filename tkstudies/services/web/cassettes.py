@@ -12,10 +12,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
@@ -75,15 +74,13 @@ class ReplayAdapter(BaseAdapter):
         super().__init__()
         self._folder = folder
         self._lock = threading.Lock()
-        self._answers: dict[Key, deque[dict[str, Any]]] = {}
+        self._answers: dict[Key, deque[_Answer]] = {}
         files = sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".yaml", ".yml"))
         if not files:
             raise InputError(f"--replay: no cassettes (*.json, *.yaml) in {folder}")
         for file in files:
-            for exchange in _exchanges(file):
-                request = exchange["request"]
-                found = key(request["method"], request["uri"], _read_body(request.get("body")))
-                self._answers.setdefault(found, deque()).append(exchange["response"])
+            for found, answer in _exchanges(file):
+                self._answers.setdefault(found, deque()).append(answer)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         wanted = key(request.method or "GET", request.url or "", request.body)
@@ -102,20 +99,50 @@ class ReplayAdapter(BaseAdapter):
         pass
 
 
-def _exchanges(file: Path) -> Iterable[dict[str, Any]]:
+class _Request(msgspec.Struct):
+    method: str
+    uri: str
+    body: Any = None
+
+
+class _Status(msgspec.Struct):
+    code: Annotated[int, msgspec.Meta(ge=100, le=999)]
+    message: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    status: _Status
+    headers: dict[str, str | list[str] | None] | None = None
+    body: Any = None
+
+
+class _Exchange(msgspec.Struct):
+    request: _Request
+    response: _Answer
+
+
+class _Cassette(msgspec.Struct):
+    interactions: list[_Exchange]
+
+
+def _exchanges(file: Path) -> list[tuple[Key, _Answer]]:
+    """What was asked, and the answer with its body as bytes."""
     try:
         text = file.read_bytes()
         content = msgspec.json.decode(text) if file.suffix == ".json" else _yaml(text)
-        exchanges = content["interactions"]
-        for exchange in exchanges:
-            _ = (exchange["request"]["method"], exchange["request"]["uri"], exchange["response"]["status"]["code"])
+        found = []
+        for exchange in msgspec.convert(content, _Cassette).interactions:
+            asked, answer = exchange.request, exchange.response
+            answer.body = _read_body(answer.body)
+            found.append((key(asked.method, asked.uri, _read_body(asked.body)), answer))
+        return found
     except OSError as error:
         raise InputError(f"--replay: {file} can't be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"--replay: {file} is not a cassette: expected interactions with request and response, as --record writes"
+            f" ({error!s:.200})"
         ) from None
-    return exchanges
 
 
 def _yaml(text: bytes) -> Any:
@@ -127,24 +154,31 @@ def _yaml(text: bytes) -> Any:
         raise ValueError(str(error)) from None
 
 
-def _read_body(body: Any) -> bytes | str | None:
-    """The contents of a cassette's body, in any of the forms that vcrpy has used."""
+def _read_body(body: Any) -> bytes:
+    """The contents of a cassette's body, in any of the forms that vcrpy has used.
+
+    Raises:
+        ValueError: It has none of them.
+    """
     if isinstance(body, dict):
         if "base64_string" in body:
-            return base64.b64decode(body["base64_string"])
-        return body.get("string")
-    return body
+            return base64.b64decode(msgspec.convert(body["base64_string"], str | bytes))
+        body = body.get("string")
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogateescape")
+    if body is None or isinstance(body, bytes):
+        return body or b""
+    raise ValueError("a body that is no text")
 
 
-def _response(request: requests.PreparedRequest, answer: dict[str, Any]) -> requests.Response:
-    body = _read_body(answer.get("body")) or b""
+def _response(request: requests.PreparedRequest, answer: _Answer) -> requests.Response:
+    content = answer.body
     response = requests.Response()
-    response.status_code = answer["status"]["code"]
-    response.reason = answer["status"].get("message") or ""
-    for name, values in (answer.get("headers") or {}).items():
+    response.status_code = answer.status.code
+    response.reason = answer.status.message or ""
+    for name, values in (answer.headers or {}).items():
         if name.lower() not in ("content-encoding", "transfer-encoding", "content-length"):
-            response.headers[name] = values[0] if isinstance(values, list) else values
-    content = body.encode() if isinstance(body, str) else body
+            response.headers[name] = ((values or [""])[0] if isinstance(values, list) else values) or ""
     response.raw = HTTPResponse(io.BytesIO(content), preload_content=False)
     response._content = content
     response.url = request.url or ""

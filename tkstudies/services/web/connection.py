@@ -239,7 +239,7 @@ class Connection:
         except answers.TooLarge as error:
             raise ServiceError(f"{self.service.title} {error}: {request.method} {_short(request.url)}") from None
         except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError):
-            raise Failure("content", f"sent nothing for {self._timeout[1]:g} s") from None
+            raise Failure("content", f"sent nothing for {min(self._timeout[1], self._patience):g} s") from None
         except requests.exceptions.ConnectionError as error:
             if never_connected(error):
                 raise Failure("unreachable", f"can't be reached ({cause_of(error)})") from None

@@ -10,6 +10,7 @@ import requests
 
 from tkstudies.errors import ServiceError
 from tkstudies.services.web.login import SSO_ADVICE
+from tkstudies.services.web.secrecy import without_query
 from tkstudies.settings import current
 
 _TUNNEL = (
@@ -53,12 +54,14 @@ class Service:
         given = os.environ.get(self.variable) or self.default
         if "@" in given:
             raise ServiceError(f"{self.variable} holds a user name, which no service takes: leave it out")
+        if ("?" in given or "#" in given) and self is not SSO:
+            raise ServiceError(f"{self.variable} holds a query (behind ? or #), which no base URL has: leave it out")
         request = requests.PreparedRequest()
         with suppress(ValueError):  # as those of requests about URLs are
             request.prepare_url(given, None)
         url = request.url or ""
         if not url.startswith(("http://", "https://")):
-            raise ServiceError(f"{self.variable} is not an http(s) URL: {given}")
+            raise ServiceError(f"{self.variable} is not an http(s) URL: {without_query(given)}")
         return url.rstrip("/")
 
 

@@ -14,6 +14,7 @@ Fetch = Callable[[int], Page]
 
 _REREADS = 6  # of a listing
 _SECOND_LOOKS = 3  # at a page
+_MOST_IDLE = 2  # pages in a row without a new row
 
 
 def read(
@@ -24,7 +25,8 @@ def read(
     Rows that appear or go while pages are read shift the later pages. So a page with rows of earlier pages is
     read again at once, and a row that comes twice even so is dropped. When fewer rows came than were announced,
     or the number announced has changed, all pages are read again for the missing rows, which come at the end.
-    Rows that are missing even then are reported, and the command ends with exit code 3.
+    Rows that are missing even then are reported, and the command ends with exit code 3. However many rows are
+    announced: pages that bring nothing new, two in a row, are the end.
 
     Args:
         listings: For each, a function from page number (0-based) to (rows, number of rows in all).
@@ -52,12 +54,13 @@ def _complete(
     fetch: Fetch, first: Page, key: Callable[[Row], Hashable], size: int, workers: int, what: str
 ) -> Iterator[list[Row]]:
     seen: set[Hashable] = set()
-    announced = 0
+    announced = known = 0  # rows; pages that were read before
     for attempt in range(1 + _REREADS):
         if attempt:
             console.debug(f"{what}: {announced} announced, {len(seen)} came: reading the pages again")
             first = fetch(0)
         totals = []
+        idle = number = 0
         for number, (rows, announced) in enumerate(_pages(fetch, first, size, workers)):
             totals.append(announced)
             new = _new_rows(rows, key, seen)
@@ -69,6 +72,10 @@ def _complete(
                 new = {**_new_rows(rows, key, seen), **new}
             seen.update(new)
             yield list(new.values())
+            idle = 0 if new or number < known else idle + 1
+            if idle == _MOST_IDLE:
+                break
+        known = max(known, number + 1)
         if len(seen) >= announced and min(totals) == max(totals):
             return
     if len(seen) < announced:

@@ -42,11 +42,12 @@ def until(deadline: float) -> Iterator[None]:
     Raises:
         TooSlow: One is still coming then.
     """
+    before = getattr(_budget, "deadline", inf)
     _budget.deadline = deadline
     try:
         yield
     finally:
-        _budget.deadline = inf
+        _budget.deadline = before  # a token is fetched within a request
 
 
 class _NoCookies(RequestsCookieJar):
@@ -87,6 +88,7 @@ class _Reader(io.RawIOBase):
     def __init__(self, connection: socket.socket, below: io.RawIOBase):
         self._connection, self._below = connection, below
         self._silence = connection.gettimeout() or inf  # [s] that may pass without a byte
+        self._has_begun = False
         self._deadline = getattr(_budget, "deadline", inf)
 
     def readable(self) -> bool:
@@ -98,7 +100,14 @@ class _Reader(io.RawIOBase):
             raise TooSlow
         longest = min(self._silence, left)
         self._connection.settimeout(None if longest == inf else longest)
-        return self._below.readinto(buffer)
+        try:
+            count = self._below.readinto(buffer)
+        except TimeoutError:
+            if self._has_begun and left < self._silence:
+                raise TooSlow from None
+            raise
+        self._has_begun = True
+        return count
 
     def close(self) -> None:
         self._below.close()
