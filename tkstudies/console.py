@@ -30,6 +30,12 @@ def say(text: str) -> None:
         _write(text)
 
 
+def say_memory(size: float) -> None:
+    """How much memory the next step needs [bytes], where that is more than 1 GB: a shared machine may not have it."""
+    if size > 1e9:
+        say(f"this takes about {size / 1e9:.1f} GB of memory")
+
+
 def warn(text: str) -> None:
     """Something the user should know before trusting the result."""
     _write(f"warning: {text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,29 +101,24 @@ def outliers(
     settings = _settings(chosen, contamination, nu, seed)
     conditions = options.conditions(train_where)
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
-    rows = list(records)
-    options.require_records(records)
-
     import numpy as np
 
-    from tkstudies.analysis.multivariate.points import points
+    from tkstudies.analysis.multivariate.points import PointTable
 
-    where = points(rows, options.words(columns), missing.value)
+    table = PointTable(records, (*analysis.LABELS, *conditions.columns), options.words(columns), missing.value)
+    options.require_records(records)
+    rows, where = table.rows, table.points
     training = None
     if conditions:
         training = np.array([conditions.hold(row) for row in rows], dtype=bool)
-        known, losses = dict.fromkeys(column for row in rows for column in row), console.Losses()
-        conditions.check(known, losses)
+        losses = console.Losses()
+        conditions.check(table.columns, losses)
         losses.tell()
         if not training.any():
-            why = conditions.why_nothing(known)
+            why = conditions.why_nothing(table.columns)
             raise InputError(f"--train-where {' '.join(train_where or [])}: no row to learn from{why}")
     findings = [analysis.detect(method, where, rows, training, **settings) for method in chosen]
-    with jsonl.Writer(output) as writer:
-        for number, row in enumerate(rows):
-            for found in findings:
-                row.update(_verdict(found, number))
-            writer.write(row)
+    jsonl.write_lines(table.lines(_verdicts(findings, len(rows))), output)
     scored = int(where.usable.sum())
     _report(findings, len(rows), scored, missing)
     options.warn_of_gaps(where.filled, scored, missing.value, "--missing drop leaves them out")
@@ -148,6 +144,14 @@ def _settings(chosen: list[str], contamination: float | None, nu: float | None, 
         if value is not None and not set(users) & set(chosen):
             raise UsageError(f"--{name} is for --method {', '.join(users)}; chosen: {', '.join(chosen)}")
     return {name: value for name, (value, _) in given.items() if value is not None}
+
+
+def _verdicts(findings: list[Findings], rows: int) -> Iterator[dict[str, float | bool | None]]:
+    for number in range(rows):
+        added: dict[str, float | bool | None] = {}
+        for found in findings:
+            added.update(_verdict(found, number))
+        yield added
 
 
 def _verdict(found: Findings, number: int) -> dict[str, float | bool | None]:

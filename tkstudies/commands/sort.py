@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tkstudies import jsonl
+from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 
 app = options.application()
@@ -50,5 +50,6 @@ def sort(
     from tkstudies.analysis.tables.sort import sorted_lines
 
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines)
+    console.say_memory(1.2 * jsonl.size_of(records.sources))
     jsonl.write_lines(sorted_lines(records, options.words(by), descending, one_per, top), output)
     options.report_skipped(records)

@@ -6,7 +6,17 @@ A stream of records is JSON Lines or one JSON array of objects, plain or gzip. R
 from tkstudies.jsonl.codec import NOT_STRICT, BadRecord, decode, decode_strictly, decode_value, encode, finite, quoted
 from tkstudies.jsonl.output import STDOUT, OutputFile, publish, together
 from tkstudies.jsonl.reader import Form, Given, Reader, Records, WholeRecords, read, records_of
-from tkstudies.jsonl.source import STDIN, LimitedLines, is_utf16, opened, other_format, read_value, shown, value_in
+from tkstudies.jsonl.source import (
+    STDIN,
+    LimitedLines,
+    is_utf16,
+    opened,
+    other_format,
+    read_value,
+    shown,
+    size_of,
+    value_in,
+)
 from tkstudies.jsonl.writer import Writer, write, write_lines
 from tkstudies.records import Record
 
@@ -38,6 +48,7 @@ __all__ = [
     "read_value",
     "records_of",
     "shown",
+    "size_of",
     "together",
     "value_in",
     "write",

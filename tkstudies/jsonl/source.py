@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,16 @@ def beginning_of(source: str) -> bytes:
             return stream.read(_FEW)
     except (OSError, EOFError, InputError):  # told when it is read
         return b""
+
+
+def size_of(sources: Iterable[str]) -> int:
+    """How many bytes some files have together, as far as that is known before they are read."""
+    found = 0
+    for source in sources:
+        with suppress(OSError, ValueError, AttributeError):
+            about = os.fstat(sys.stdin.fileno()) if source == STDIN else os.stat(source)
+            found += about.st_size if stat.S_ISREG(about.st_mode) else 0
+    return found
 
 
 def shown(source: str) -> str:

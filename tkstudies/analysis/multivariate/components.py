@@ -1,6 +1,7 @@
 """Principal components of a feature matrix, and how far a row lies from the others.
 
-The covariance is summed over chunks of rows, each passing once, so memory doesn't grow with the number of rows.
+The covariance is summed over chunks of rows, each passing once, so memory doesn't grow with the number of rows; where
+there are fewer rows than features their products with each other take its place, which have the same eigenvalues.
 Definitions: Jolliffe, Principal Component Analysis. Limits of Hotelling's T2: Tracy, Young and Mason, Journal of
 Quality Technology 24 (1992) 88, who tell rows that were fitted from others. Limit of the residual Q, a sum of squares
 with the remaining variances as weights: the chi-square with the same three first moments (Imhof, Biometrika 48 (1961)
@@ -152,6 +153,7 @@ def fit(
     filler: Array,
     missing: str = "zero",
     patterns: Sequence[str] = (),
+    rows: int | None = None,
 ) -> Model:
     """Fit principal components of standardised features.
 
@@ -161,28 +163,37 @@ def fit(
         filler: Value for a missing feature, shape (features,).
         missing: How the filler was chosen, for the record.
         patterns: How the features were chosen, for the record.
+        rows: How many there are, if that is known: few rows of many features are fitted another way.
 
     Raises:
         InputError: More components than rows or features allow, or a feature too large for a variance.
     """
-    rows, mean, scatter = _moments(chunks, filler)
+    few = rows is not None and rows < len(features)
+    if few:
+        values, mean = _centred(chunks, filler)
+        rows, squares = len(values), (values**2).sum(axis=0)
+    else:
+        rows, mean, scatter = _moments(chunks, filler)
+        squares = scatter.diagonal()
     most = min(rows, len(features))
     if not 1 <= components <= most:
         raise InputError(
             f"--components {components}: {rows} rows of {len(features)} features allow 1 to {most} components"
         )
-    squares = scatter.diagonal()
     if not np.isfinite(squares).all():
         names = ", ".join(np.asarray(features)[~np.isfinite(squares)][:5])
         raise InputError(f"values too large for a variance: {names}")
     deviation = np.sqrt(squares / rows)
     constant = _constant(deviation, mean, rows)
     scale = np.where(constant, 1.0, deviation)
-    scatter /= scale
-    scatter /= scale[:, None]
-    eigenvalues, vectors = np.linalg.eigh(scatter)
-    eigenvalues, vectors = np.clip(eigenvalues[::-1], 0.0, None), vectors[:, ::-1]
-    eigenvalues[eigenvalues < eigenvalues[0] * len(features) * np.finfo(float).eps] = 0.0
+    if few:
+        values /= scale
+        eigenvalues, vectors = _eigen(values @ values.T, len(features))
+        vectors = _of_features(values, eigenvalues[:components], vectors[:, :components])
+    else:
+        scatter /= scale
+        scatter /= scale[:, None]
+        eigenvalues, vectors = _eigen(scatter, len(features))
     variances = eigenvalues / max(rows - 1, 1)
     rest = variances[components:]
     total = variances.sum()
@@ -200,6 +211,36 @@ def fit(
         patterns=list(patterns),
         constant=[feature for feature, same in zip(features, constant, strict=True) if same],
     )
+
+
+def _eigen(products: Array, features: int) -> tuple[Array, Array]:
+    """Eigenvalues, the largest first, and eigenvectors as columns; what is no more than rounding is zero."""
+    eigenvalues, vectors = np.linalg.eigh(products)
+    eigenvalues = np.clip(eigenvalues[::-1], 0.0, None)
+    eigenvalues[eigenvalues < eigenvalues[0] * features * np.finfo(float).eps] = 0.0
+    return eigenvalues, vectors[:, ::-1]
+
+
+def _of_features(values: Array, eigenvalues: Array, vectors: Array) -> Array:
+    """From eigenvectors of rows (rows, components) to those of features (features, components).
+
+    Those without variance can be any that are orthogonal to the others.
+    """
+    varying = int((eigenvalues > 0).sum())
+    found = values.T @ vectors[:, :varying] / np.sqrt(eigenvalues[:varying])
+    others = np.eye(len(found), vectors.shape[1])
+    return np.linalg.qr(np.hstack([found, others]))[0][:, : vectors.shape[1]] if varying < len(eigenvalues) else found
+
+
+def _centred(chunks: Iterable[Array], filler: Array) -> tuple[Array, Array]:
+    """All rows without gaps as deviations from their mean (rows, features), and the mean (features,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.concatenate([filled(chunk, filler) for chunk in chunks])
+        mean = values.sum(axis=0) / len(values)
+        values -= mean
+        rounding = values.sum(axis=0) / len(values)
+        values -= rounding
+        return values, mean + rounding
 
 
 def _constant(deviation: Array, mean: Array, rows: int) -> NDArray[np.bool_]:

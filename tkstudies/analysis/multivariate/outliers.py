@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.points import Array, Points, reproducible
-from tkstudies.analysis.tables.statuses import given_tracking
+from tkstudies.analysis.tables.statuses import REGISTRY, given_tracking
 from tkstudies.errors import InputError
 from tkstudies.records import Record, status
 
@@ -24,6 +24,9 @@ CONTAMINATED = ("envelope", "isolation-forest", "lof")
 """Methods that are told which part of their training rows are outliers."""
 SEEDED = ("envelope", "isolation-forest")
 """Methods that draw random numbers."""
+
+LABELS = (*REGISTRY, "tracking", "doctor_tracking", "is_bad")
+"""Columns that tell which rows are good or bad."""
 
 CONTAMINATION = 0.05
 NU = 0.07

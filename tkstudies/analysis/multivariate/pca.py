@@ -129,10 +129,13 @@ class ComponentTable:
                 raise InputError("every row lacks some feature: --missing drop leaves none (choose with --features)")
             chosen = chosen & ~matrix.gaps
         require_rows(int(chosen.sum()), matrix.features, 2)
+        smaller = min(int(chosen.sum()), len(matrix.features))
+        console.say_memory(8 * (3 * smaller**2 + 2 * smaller * len(matrix.features)))
         values = filler(missing, matrix.chunks(chosen), len(matrix.features))
         if count is None:
             count = min(COMPONENTS, len(matrix.features)) if self._patterns else COMPONENTS
-        model = components.fit(matrix.chunks(chosen), matrix.features, count, values, missing, self._patterns)
+        rows = int(chosen.sum())
+        model = components.fit(matrix.chunks(chosen), matrix.features, count, values, missing, self._patterns, rows)
         self._fitted = chosen
         self.bad_fitted = int(np.frombuffer(self._bad, dtype=bool)[matrix.kept][chosen].sum())
         if model.constant:

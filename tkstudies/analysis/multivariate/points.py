@@ -8,18 +8,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tkstudies import console
 from tkstudies.analysis.histograms.collections import tells_run_length
 from tkstudies.analysis.multivariate.components import component_columns, is_component
 from tkstudies.analysis.multivariate.matrix import filled, filler, is_feature, telling_features
 from tkstudies.errors import InputError
-from tkstudies.jsonl.store import as_float
+from tkstudies.jsonl import NOT_STRICT, Reader, decode, encode
+from tkstudies.jsonl.columns import NamedColumns
+from tkstudies.jsonl.store import LineStore, as_float
 from tkstudies.records import Record, number
 
 Array = NDArray[np.float64]
+
+_MOST_ALIKE = 10_000  # rows of different labels that are remembered
 
 
 @dataclass
@@ -100,11 +107,76 @@ def points(rows: Sequence[Record], patterns: Sequence[str] = (), missing: str = 
         raise InputError("no records")
     numeric = list(dict.fromkeys(name for row in rows for name, value in row.items() if number(value) is not None))
     columns = _choose(numeric, patterns)
-    values = np.array([[as_float(number(row.get(name))) for name in columns] for row in rows], dtype=float)
+    return _points(columns, ([row.get(name) for name in columns] for row in rows), len(rows), patterns, missing)
+
+
+def _points(
+    columns: list[str], rows: Iterable[Sequence[Any]], count: int, patterns: Sequence[str], missing: str
+) -> Points:
+    values = np.empty((count, len(columns)))
+    for place, row in enumerate(rows):
+        values[place] = [as_float(number(value)) for value in row]
     if np.isinf(values).any():
         names = [name for name, column in zip(columns, values.T, strict=True) if np.isinf(column).any()]
         raise InputError(f"numbers too large to compute with: {', '.join(names[:5])}")
     return Points(columns, values, telling_features(columns, patterns), missing)
+
+
+class PointTable:
+    """Rows that wait for their scores: their lines in a temporary file when they are many, in memory what is needed.
+
+    Args:
+        records: Rows of a table.
+        kept: Columns whose values are wanted of each row.
+        patterns, missing: As for `points`.
+
+    Attributes:
+        rows: The kept columns of each row; equal ones are one object.
+        columns: The names of all columns.
+        points: The rows as points.
+
+    Raises:
+        InputError: As for `points`.
+    """
+
+    def __init__(self, records: Reader, kept: Sequence[str] = (), patterns: Sequence[str] = (), missing: str = "zero"):
+        self._lines = LineStore()
+        self.rows: list[Record] = []
+        self.columns: dict[str, None] = {}
+        numeric: dict[str, None] = {}
+        known: dict[bytes, Record] = {}
+        for line, record in records.lines():
+            self._lines.add(line)
+            self.columns.update(dict.fromkeys(record))
+            numeric.update((name, None) for name, value in record.items() if number(value) is not None)
+            row = {name: record[name] for name in kept if name in record}
+            self.rows.append(known.setdefault(encode(row), row) if len(known) < _MOST_ALIKE else row)
+        self._numeric, self._patterns, self._missing = list(numeric), patterns, missing
+
+    @cached_property
+    def points(self) -> Points:
+        if not self.rows:
+            raise InputError("no records")
+        columns = _choose(self._numeric, self._patterns)
+        console.say_memory(5 * 8 * len(self.rows) * len(columns))
+        named = NamedColumns(columns)
+        values = (_values(named, line)[: len(columns)] for line in self._lines)
+        return _points(columns, values, len(self.rows), self._patterns, self._missing)
+
+    def lines(self, added: Iterable[Record]) -> Iterator[bytes]:
+        """The lines with further columns, which come in the place of older ones of the same name."""
+        for line, columns in zip(self._lines, added, strict=True):
+            if self.columns.keys().isdisjoint(columns):
+                yield line[:-1] + (b"," if len(line) > 2 else b"") + encode(columns)[1:]
+            else:
+                yield encode({**decode(line), **columns})
+
+
+def _values(named: NamedColumns, line: bytes) -> Sequence[Any]:
+    try:
+        return named.decode(line)
+    except NOT_STRICT:
+        return named.from_record(decode(line))
 
 
 def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:

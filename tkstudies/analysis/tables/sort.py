@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import UNSET
+
 from tkstudies import console
 from tkstudies.errors import InputError
-from tkstudies.jsonl import Records, WholeRecords, decode, encode, records_of
+from tkstudies.jsonl import Records, decode, encode, records_of
+from tkstudies.jsonl.columns import NamedColumns
 from tkstudies.records import ROW_KEYS, WHOLE_KEYS, Record, whole
+
+_MOST_WORDS = 10_000  # different texts of which each is held once
 
 
 def sorted_lines(
@@ -25,38 +30,59 @@ def sorted_lines(
     Raises:
         InputError: No record has a column that is named.
     """
-    rows = list(records.rows(WholeRecords))
+    order_by = tuple(by) or ROW_KEYS
+    lines, values = _read(records, (*order_by, *([one_per] if one_per else [])))
     for column in (*by, one_per):
-        if rows and column and not any(column in row for _, row in rows):
-            raise InputError(f"no record has a column {column}; {console.alternatives(column, rows[0][1])}")
-    for column in reversed(by or ROW_KEYS):
-        rows.sort(key=lambda pair: place(_value(pair[1], column)), reverse=descending)
-        rows.sort(key=lambda pair: pair[1].get(column) is None)
+        if lines and column and all(value is UNSET for value in values[column]):
+            raise InputError(f"no record has a column {column}; {console.alternatives(column, decode(lines[0]))}")
+    order = list(range(len(lines)))
+    for column in reversed(order_by):
+        found = values[column]
+        order.sort(key=lambda row, found=found: place(found[row]), reverse=descending)  # type: ignore[misc]
+        order.sort(key=lambda row, found=found: _is_nothing(found[row]))  # type: ignore[misc]
     written: set[bytes] = set()
     count = 0
-    for line, row in rows:
+    for row in order:
         if count == top:
             return
         if one_per:
-            value = encode(_value(row, one_per))
+            found = values[one_per][row]
+            value = encode(None if found is UNSET else found)
             if value in written:
                 continue
             written.add(value)
         count += 1
-        yield line
+        yield lines[row]
 
 
-def _value(row: Record, column: str) -> Any:
-    """The value to order by: run numbers are numbers however they are written."""
-    value = row.get(column)
-    number = whole(value) if column in WHOLE_KEYS else None
-    return value if number is None else number
+def _read(records: Records, columns: Sequence[str]) -> tuple[list[bytes], dict[str, list[Any]]]:
+    """All lines, and the values of some columns to order by: no more is held."""
+    named = NamedColumns(columns, unset=columns)
+    lines: list[bytes] = []
+    values: dict[str, list[Any]] = {column: [] for column in named.columns}
+    places = [(column in WHOLE_KEYS, values[column].append) for column in named.columns]
+    known: dict[str, str] = {}
+    for line, row in records.rows(named):
+        lines.append(line)
+        for (is_whole, append), value in zip(places, row, strict=False):
+            if is_whole and (number := whole(value)) is not None:  # run numbers, however they are written
+                value = number
+            elif type(value) is str and len(known) < _MOST_WORDS:
+                value = known.setdefault(value, value)
+            append(value)
+    return lines, values
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value is UNSET
 
 
 def place(value: Any) -> tuple[int, Any]:
     """Where a value stands among values of any type."""
     if isinstance(value, bool | int | float):
         return 0, value
+    if _is_nothing(value):
+        return 2, ""
     return (1, value) if isinstance(value, str) else (2, str(value))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tkstudies.records import RecordView as Record
 from tkstudies.records import status
 
-_REGISTRY = ("rda_name", "rda_state", "run_class_name", "workspace", "pixel", "strip")
+REGISTRY = ("rda_name", "rda_state", "run_class_name", "workspace", "pixel", "strip")
 
 
 def tracking(record: Record) -> str | None:
@@ -56,7 +56,7 @@ def statuses(record: Record) -> tuple[str | None, str | None, str | None]:
 
 def is_doctors(record: Record) -> bool:
     """Is it a row of TkDQMDoctor that isn't joined to one of the Run Registry?"""
-    return all(record.get(name) is None for name in _REGISTRY) and any(name.startswith("doctor_") for name in record)
+    return all(record.get(name) is None for name in REGISTRY) and any(name.startswith("doctor_") for name in record)
 
 
 def is_derived_online(record: Record) -> bool:

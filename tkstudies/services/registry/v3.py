@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -165,7 +165,9 @@ def rows(
         return
     with Connection(endpoints.RESTHUB, workers=workers) as connection:
         namespace = f"runreg_{query.workspace}"
-        columns = _all_columns(connection, namespace, "datasets") if raw else _our_columns(query.workspace)
+        columns = _our_columns(query.workspace)
+        if raw:
+            columns = _all_columns(connection, namespace, "datasets", columns)
         odd_rows = shapes.OddRows(losses or Losses())
         found = _rows_by_run(connection, query, columns, workers, odd_rows)
         lumis = _luminosities(connection, found, workers, odd_rows) if add_lumis else None
@@ -202,8 +204,10 @@ def _our_columns(workspace: str) -> list[str]:
     return [*_FIXED, *(name + suffix for name in components for suffix in ("", "_cause", "_comment"))]
 
 
-def _all_columns(connection: Connection, namespace: str, table: str) -> list[str]:
+def _all_columns(connection: Connection, namespace: str, table: str, needed: Iterable[str] = ()) -> list[str]:
     names = connection.get_json(f"/table/{namespace}/{table}", expect=_column_names)
+    if lacking := [name for name in needed if name not in names]:
+        raise ServiceError(f"Run Registry v3 says that {namespace}.{table} has no column {', '.join(lacking)}")
     return [name for name in names if re.fullmatch(r"\w+", name)]
 
 
@@ -293,12 +297,12 @@ def _luminosities(
         _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), {}) for part in _range_conditions(ranges, run)
     ]
     listed = paging.read(
-        [one.page for one in queries], lambda row: row[0], size=PAGE_SIZE, workers=workers, what="luminosities"
+        [one.page for one in queries], lambda row: repr(row[:1]), size=PAGE_SIZE, workers=workers, what="luminosities"
     )
     found: dict[int, Record] = {}
     for row in listed:
         run_number = whole(row[0]) if len(row) == 1 + len(_NO_LUMIS) else None
-        if run_number is None:
+        if run_number is None or any(isinstance(value, list | dict | str | bool) for value in row[1:]):
             odd_rows.unusable(row)
         else:
             found[run_number] = dict(zip(_NO_LUMIS, row[1:], strict=True))
