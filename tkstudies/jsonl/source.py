@@ -137,6 +137,7 @@ def _is_our_output(source: str) -> bool:
 @contextmanager
 def opened(source: str) -> Iterator[Stream]:
     """The plain bytes of a source, whatever it is packed in; standard input stays open."""
+    max_line()  # a setting that is wrong is told before anything is opened
     try:
         below: Any = sys.stdin.buffer if source == STDIN else open(source, "rb", buffering=0)  # noqa: SIM115
         stream: Stream = io.BufferedReader(_Source(below, shown(source)), _BLOCK)
