@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from rich.cells import cell_len
@@ -197,6 +199,15 @@ def test_on_a_terminal(terminal, tmp_path):
 
 def test_a_terminal_reads_no_more_than_it_shows(terminal):
     assert "more than these 40 rows" in terminal('yes "{\\"a\\":1}" | timeout 20 tkstudies show')
+
+
+def test_the_first_rows_of_a_slow_stream_are_not_waited_for():
+    command = [sys.executable, "-m", "tkstudies", "show", "--head", "2"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(b'{"a":1}\n{"a":2}\n')
+        process.stdin.flush()  # and it stays open
+        assert process.wait(timeout=30) == 0
+        assert process.stdout.read() == b"a\n1\n2\n"
 
 
 def test_a_reader_that_stops(shell, tmp_path):

@@ -79,7 +79,8 @@ def show(
         raise UsageError("--vertical and --to markdown exclude each other")
     is_screen = to is Target.text and output == jsonl.STDOUT and texttable.is_terminal()
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines)
-    rows = Rows(records, head or ((_RECORDS if vertical else _ROWS) if is_screen else None))
+    usual = (_RECORDS if vertical else _ROWS) if is_screen else None
+    rows = Rows(records, head or usual, looks_on=not head)
     drawing = texttable.Drawing(
         rows,
         _chosen(rows, options.words(columns)),
@@ -92,7 +93,7 @@ def show(
         lines = drawing.markdown()
     else:
         lines = drawing.table(every)
-    jsonl.write_lines(_with_more(lines, rows, is_screen and not head), output)
+    jsonl.write_lines(_with_more(lines, rows), output)
     if len(rows) and not rows.columns:
         console.say("all records are empty")
     options.report_skipped(records)
@@ -103,13 +104,14 @@ class Rows:
 
     Args:
         most: Read no more than so many.
+        looks_on: Find out whether there are more, for which the next one has to come.
 
     Attributes:
         columns: All their columns, as they came.
-        has_more: Are there more rows than were read?
+        has_more: Are there more rows than were read, as far as that was looked at?
     """
 
-    def __init__(self, records: jsonl.Reader, most: int | None):
+    def __init__(self, records: jsonl.Reader, most: int | None, looks_on: bool):
         self.columns: dict[str, None] = {}
         self.has_more = False
         self._lines: list[bytes] = []
@@ -119,6 +121,8 @@ class Rows:
                 break
             self._lines.append(line)
             self.columns.update(dict.fromkeys(record))
+            if len(self._lines) == most and not looks_on:
+                break
 
     def __iter__(self) -> Iterator[Record]:
         return map(jsonl.decode, self._lines)
@@ -141,8 +145,8 @@ def _chosen(rows: Rows, patterns: Sequence[str]) -> list[str]:
     return list(chosen)
 
 
-def _with_more(lines: Iterable[bytes], rows: Rows, is_cut: bool) -> Iterator[bytes]:
+def _with_more(lines: Iterable[bytes], rows: Rows) -> Iterator[bytes]:
     """The lines, and that there are more rows if nobody asked for so few."""
     yield from lines
-    if rows.has_more and is_cut:
+    if rows.has_more:
         yield f"... more than these {console.counted(len(rows), 'row')} (--head N, or all of them: | less -S)".encode()
