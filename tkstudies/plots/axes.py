@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tkstudies.console import Losses
@@ -16,9 +17,13 @@ from tkstudies.records import Record, number
 if TYPE_CHECKING:
     from matplotlib.axis import Axis as MatplotlibAxis
     from matplotlib.ticker import Locator
+    from numpy.typing import NDArray
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_OFFSET = re.compile(r"(?P<time>.*:.*)(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})")
+_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[T ]([01][0-9]|2[0-3])(?::([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]*)?))?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?Z?"
+)
+_EPOCH = 719163  # 1970-01-01 as date.toordinal counts days
 _FIRST_DAY, _LAST_DAY = -25567, 84006  # of 1900 and of 2200: what lies beyond stands for no time or no end
 _LARGEST_PLAIN = 7  # digits in front of the point, beyond which ticks have a power of ten
 
@@ -139,9 +144,10 @@ def note_undrawn(losses: Losses, records: Sequence[Record], *axes: Axis) -> None
     """Note which records have no place in a figure, and why."""
     reasons: dict[str, int] = {}
     for record in records:
-        found = next(filter(None, (axis.why_not(record) for axis in axes)), None)
-        if found:
-            reasons[found] = reasons.get(found, 0) + 1
+        for axis in axes:
+            if axis.value(record) is None and (found := axis.why_not(record)):
+                reasons[found] = reasons.get(found, 0) + 1
+                break
     columns = " or ".join(dict.fromkeys(axis.column for axis in axes))
     for reason, count in reasons.items():
         losses.add(count, "record", f"not drawn: {reason.format(columns)}")
@@ -153,25 +159,21 @@ def days(value: Any) -> float | None:
     >>> days("1970-01-02T12:00:00Z"), days("2018"), days(7)
     (1.5, None, None)
     """
-    if not isinstance(value, str) or not _DATE.match(value):
+    if not isinstance(value, str):
         return None
-    from matplotlib.dates import date2num
-    from numpy import datetime64
-
+    match = _TIME.fullmatch(value)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, zone = match.groups()
     try:
-        time, offset = _without_offset(value.removesuffix("Z"))
-        return float(date2num(datetime64(time, "ms"))) - offset
+        whole_days = date(int(year), int(month), int(day)).toordinal() - _EPOCH
     except ValueError:
         return None
-
-
-def _without_offset(time: str) -> tuple[str, float]:
-    """A time, and by how many days its zone is ahead of UTC."""
-    match = _OFFSET.fullmatch(time)
-    if match is None:
-        return time, 0
-    ahead = (int(match["hours"]) + int(match["minutes"]) / 60) / 24
-    return match["time"], -ahead if match["sign"] == "-" else ahead
+    seconds = int(hour or 0) * 3600 + int(minute or 0) * 60 + float(second or 0)
+    if zone and zone != "Z":
+        ahead = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
+        seconds += ahead if zone[0] == "-" else -ahead
+    return whole_days + seconds / 86400
 
 
 def _without_numbers(column: str, records: Sequence[Record]) -> str:
@@ -186,9 +188,13 @@ def _without_numbers(column: str, records: Sequence[Record]) -> str:
 
 def columns_with_numbers(records: Sequence[Record]) -> list[str]:
     """The columns in which some record has a number."""
-    return [
-        column for column in columns_of(records) if any(number(record.get(column)) is not None for record in records)
-    ]
+    pending = dict.fromkeys(columns_of(records))
+    found = set()
+    for record in records:
+        found.update([column for column in pending if number(record.get(column)) is not None])
+        for column in found & pending.keys():
+            del pending[column]
+    return [column for column in columns_of(records) if column in found]
 
 
 class Point(NamedTuple):
@@ -214,3 +220,13 @@ def points_of(records: Sequence[Record], x: Axis, y: Axis) -> list[Point]:
         above = " above zero" if x.is_log or y.is_log else ""
         raise InputError(f"no record has a number (or time){above} that can be drawn in both {x.column} and {y.column}")
     return points
+
+
+def coordinates(points: Sequence[Any]) -> tuple[NDArray, NDArray]:
+    """The first two numbers of each point, as arrays: matplotlib is slow with lists."""
+    import numpy as np
+
+    return (
+        np.fromiter((point[0] for point in points), float, len(points)),
+        np.fromiter((point[1] for point in points), float, len(points)),
+    )

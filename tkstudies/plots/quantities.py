@@ -85,11 +85,8 @@ def label(column: str, records: Sequence[Record], is_time: bool = False, unit: s
 
 def unit_of(column: str, records: Sequence[Record]) -> str | None:
     """The unit of a column as a service writes it: the commonest of ``<column>_unit``, else that of the catalogue."""
-    sent = Counter(
-        record.get(f"{column}_unit")
-        for record in records
-        if number(record.get(column)) is not None and size_of(record.get(f"{column}_unit"))
-    )
+    told = f"{column}_unit"
+    sent = Counter(record[told] for record in records if told in record and size_of(record[told]))
     if sent:
         return str(max(sorted(sent, key=str), key=lambda unit: sent[unit]))
     units = {entry.unit for entry in catalogue.find(column)}
@@ -122,16 +119,18 @@ def variance_share(component: str, records: Sequence[Record]) -> float | None:
     names = [name for name in columns_of(records[:1]) if _COMPONENT.fullmatch(name)]
     if component not in names:
         return None
-    own = total = 0.0
-    for record in records:
-        scores = [number(record.get(name)) for name in names]
-        left_over = number(record.get("q"))
-        if left_over is None or None in scores or not _is_small([left_over, *scores]):
+    sums = {}
+    for name in [*names, "q"]:
+        values = [number(record.get(name)) for record in records]
+        if None in values:
             return None
-        own += float(record[component]) ** 2
-        total += left_over + sum(float(score) ** 2 for score in scores if score is not None)
-    return own / total if total > 0 else None
+        sums[name] = _sum(values, square=name != "q")
+    total = sum(sums.values())
+    return sums[component] / total if 0 < total < float("inf") else None
 
 
-def _is_small(values: Sequence[Any]) -> bool:
-    return all(abs(value) < 1e100 for value in values)
+def _sum(values: Sequence[Any], square: bool) -> float:
+    try:
+        return float(sum([value * value for value in values] if square else values))
+    except OverflowError:
+        return float("inf")

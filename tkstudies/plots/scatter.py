@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tkstudies.console import Losses
-from tkstudies.plots.axes import Axis, Point, note_undrawn, points_of
+from tkstudies.plots.axes import Axis, Point, coordinates, note_undrawn, points_of
 from tkstudies.plots.colours import Hue
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.look import Look
@@ -96,7 +96,8 @@ def _draw_dots(ax: Axes, points: Sequence[Point], marker: str = "o", **colour: A
         "edgecolors": "white",
         **many(len(points)),
     }
-    return ax.scatter([point.x for point in points], [point.y for point in points], **look, **colour)
+    x, y = coordinates(points)
+    return ax.scatter(x, y, **look, **colour)
 
 
 def names_of_farthest(points: Sequence[Point], most: int) -> list[Name]:

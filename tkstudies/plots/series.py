@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tkstudies.plots.axes import Axis, Point
+from tkstudies.plots.axes import Axis, Point, coordinates
 from tkstudies.plots.colours import Hue
 from tkstudies.plots.palette import AREAS, COLOURS
 from tkstudies.plots.panels import many
@@ -55,12 +55,11 @@ def draw_one(
 ) -> None:
     """Draw one series, joined by a line if its points are few."""
     points = sorted(points, key=lambda point: point.x)
-    x, y = [point.x for point in points], [point.y for point in points]
+    x, y = coordinates(points)
     if span:
-        ends = [span(point) for point in points]
-        left, right = [end[0] for end in ends], [end[1] for end in ends]
+        left, right = coordinates([span(point) for point in points])
         ax.hlines(y, left, right, color=colour, linewidth=2.5, alpha=0.8, **many(len(points)))
-        x = [(start + end) / 2 for start, end in ends]
+        x = (left + right) / 2
     elif joined and len(points) <= _JOINED:
         ax.plot(x, y, color=colour, linewidth=0.8, alpha=0.35, zorder=1.6)
     few = len(points) < 2000
