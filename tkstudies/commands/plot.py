@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # typer's own copy of click, for its types only
     from typer._click.shell_completion import CompletionItem
 
 _ENDINGS = (".jsonl", ".json", ".gz")  # of files: columns have none of them
+_MOST_TOLD = 5  # losses of single pictures of a batch
 _KIND_IS_NAMED = "tkstudies.plot.kind_is_named"
 
 
@@ -171,12 +172,14 @@ def _draw_batch(
 ) -> None:
     """Draw a picture of each part of the records; those that can't be drawn are told and left out."""
     made, failed, first = 0, 0, ""
+    told: list[str] = []
     for part in parts:
         try:
             drawing = draw(part.records)
         except InputError as error:
             failed, first = failed + 1, first or f"{part.path}: {error}"
             continue
+        told += [f"{part.path}: {text}" for text in drawing.losses.texts()]
         for folder in folders:
             figures.save(drawing.figure, folder.file(part.path))
         made += 1
@@ -184,6 +187,10 @@ def _draw_batch(
         raise InputError(f"no picture could be drawn; {first}")
     if failed:
         console.left_out(f"{console.counted(failed, 'picture')} could not be drawn, such as {first}")
+    for text in told[:_MOST_TOLD]:
+        console.warn(text)
+    if len(told) > _MOST_TOLD:
+        console.warn(f"{len(told) - _MOST_TOLD} more of other pictures")
     for folder in folders:
         console.say(f"{folder.name}: {console.counted(made, 'picture')}")
 

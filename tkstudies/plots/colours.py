@@ -78,7 +78,7 @@ class Hue:
     def shown_word(self, record: Record) -> str | None:
         """The word that a record is shown as, None if it is one of the others."""
         own = word(record.get(self.column))
-        return own if own in self.words else None
+        return own if own in self._markers else None
 
     def colour(self, shown_word: str | None) -> str:
         """The colour of a word, or of the others."""

@@ -139,18 +139,20 @@ def draw_marks(ax: Axes, marks: Sequence[Mark], width: float, font_size: float, 
             ax.axvspan(begin, min(mark.end, right), color=_SPAN, alpha=0.3, linewidth=0, zorder=0.5)
         elif mark.begin > left:
             ax.axvline(mark.begin, color=_LINE, linestyle=(0, (1, 2)) if high else "-", linewidth=0.9, zorder=0.8)
-        room = width * (right - begin) / (right - left)
         text = shown(mark.name, 24)
-        if mark.name and begin >= last and letters_in(room, font_size) >= len(text):
+        length = (len(text) + 1) / letters_in(width, font_size) * (right - left)
+        at_right = begin >= last and begin + length <= right
+        if text and (at_right or begin - length >= max(last, left)):
             ax.annotate(
                 text,
                 (begin, 1 if high else 0),
                 xycoords=ax.get_xaxis_transform(),
                 textcoords="offset points",
+                xytext=(2 if at_right else -2, -2 if high else 2),
+                ha="left" if at_right else "right",
+                va="top" if high else "bottom",
                 fontsize=font_size,
                 color="#404040",
-                xytext=(2, -2 if high else 2),
-                va="top" if high else "bottom",
             )
-            last = begin + (len(text) + 1) / letters_in(width, font_size) * (right - left)
+            last = begin + length if at_right else begin
     ax.set_xlim(left, right)
