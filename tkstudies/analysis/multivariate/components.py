@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -318,36 +319,68 @@ def from_json(content: Any, name: str) -> Model:
         InputError: ``content`` isn't such a model.
     """
     try:
-        if content["format"] != FORMAT:
-            raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
+        kind = content.get("format") if isinstance(content, dict) else None
+        if kind != FORMAT:
+            raise ValueError(f"its format is {kind!r:.40}, not {FORMAT!r}")
+        stored = msgspec.convert(content, _Stored)
         model = Model(
-            features=[str(feature) for feature in content["features"]],
-            filler=np.array(content["filler"], dtype=float),
-            mean=np.array(content["mean"], dtype=float),
-            scale=np.array(content["scale"], dtype=float),
-            components=np.array(content["components"], dtype=float),
-            variance=np.array(content["explained_variance"], dtype=float),
-            variance_ratio=np.array(content["explained_variance_ratio"], dtype=float),
-            rows=int(content["rows"]),
-            residual_sums=_three(content["residual_sums"]),
-            missing=str(content["missing"]),
-            patterns=[str(pattern) for pattern in content["patterns"]],
-            constant=[str(feature) for feature in content.get("constant", [])],  # older versions didn't write it
+            features=stored.features,
+            filler=np.array(stored.filler, dtype=float),
+            mean=np.array(stored.mean, dtype=float),
+            scale=np.array(stored.scale, dtype=float),
+            components=np.array(stored.components, dtype=float),
+            variance=np.array(stored.explained_variance, dtype=float),
+            variance_ratio=np.array(stored.explained_variance_ratio, dtype=float),
+            rows=stored.rows,
+            residual_sums=stored.residual_sums,
+            missing=stored.missing,
+            patterns=stored.patterns,
+            constant=stored.constant,
         )
-        width = len(model.features)
-        shapes = {model.filler.shape, model.mean.shape, model.scale.shape}
-        if shapes != {(width,)} or model.components.shape != (len(model.variance), width):
-            raise ValueError("its arrays don't fit together")
-        if not (model.scale > 0).all():
-            raise ValueError("its numbers can't be those of a model")
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{name} is not a model of tkstudies pca: {error}") from None
+        _check(model)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"{name} is not a model of tkstudies pca: {str(error).replace('`', '')}") from None
     return model
 
 
-def _three(values: Any) -> tuple[float, float, float]:
-    one, two, three = map(float, values)
-    return one, two, three
+class _Stored(msgspec.Struct):
+    """A model in its file."""
+
+    rows: Annotated[int, msgspec.Meta(ge=1, le=10**15)]
+    missing: Literal["zero", "mean", "drop"]
+    patterns: list[str]
+    features: list[str]
+    filler: list[float]
+    mean: list[float]
+    scale: list[float]
+    components: list[list[float]]
+    explained_variance: list[float]
+    explained_variance_ratio: list[float]
+    residual_sums: tuple[float, float, float]
+    constant: list[str] = []  # older versions didn't write it
+
+
+def _check(model: Model) -> None:
+    """Refuse arrays that don't fit together, and numbers that no fit gives.
+
+    Raises:
+        ValueError: What is wrong.
+    """
+    width, count = len(model.features), len(model.variance)
+    shapes = {model.filler.shape, model.mean.shape, model.scale.shape}
+    if shapes != {(width,)} or model.components.shape != (count, width) or model.variance_ratio.shape != (count,):
+        raise ValueError("its arrays don't fit together")
+    arrays = (model.filler, model.mean, model.scale, model.components, model.variance, model.variance_ratio)
+    one, two, three = sums = model.residual_sums
+    is_possible = (
+        0 < count <= width == len(set(model.features))
+        and all(np.isfinite(array).all() for array in (*arrays, np.array(sums)))
+        and (model.scale > 0).all()
+        and min(*sums, model.variance.min()) >= 0
+        and (min(sums) == 0 or (two**3 >= 0.999 * three**2 and two**2 <= 1.001 * one * three))  # of powers of numbers
+    )
+    if not is_possible:
+        raise ValueError("its numbers can't be those of a model")
 
 
 def loadings(model: Model) -> list[dict[str, Any]]:

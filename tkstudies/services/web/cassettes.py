@@ -162,7 +162,10 @@ def _read_body(body: Any) -> bytes:
     """
     if isinstance(body, dict):
         if "base64_string" in body:
-            return base64.b64decode(msgspec.convert(body["base64_string"], str | bytes))
+            packed = body["base64_string"]
+            if not isinstance(packed, str | bytes):
+                raise ValueError("a body that is no text")
+            return base64.b64decode(packed)
         body = body.get("string")
     if isinstance(body, str):
         return body.encode("utf-8", "surrogateescape")
