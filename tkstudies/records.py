@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
-from tkstudies.errors import WrongRecord
+from tkstudies.errors import UsageError, WrongRecord
 
 Record = dict[str, Any]
 RecordView = Mapping[str, Any]
@@ -90,6 +90,27 @@ def number_in(text: str) -> int | float | None:
         return int(text)
     except ValueError:  # Python refuses to read integers of thousands of digits
         return float(text)
+
+
+def split_numbers(values: list[str] | None, what: str) -> list[tuple[int, int]]:
+    """Inclusive ranges from ``355100,355205-355210``, given once or several times.
+
+    >>> split_numbers(["355100,355205-355210", "7"], "run")
+    [(355100, 355100), (355205, 355210), (7, 7)]
+
+    Raises:
+        UsageError: A part isn't a number or a range.
+    """
+    ranges = []
+    for part in (part.strip() for value in values or [] for part in value.split(",")):
+        first, _, last = part.partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or "-" not in part)):
+            raise UsageError(f"--{what} {part!r}: expected numbers and ranges such as 355100,355205-355210")
+        low, high = int(first), int(last or first)
+        if low > high:
+            raise UsageError(f"--{what} {part}: the range is empty")
+        ranges.append((low, high))
+    return ranges
 
 
 def status(value: Any) -> str | None:

@@ -14,6 +14,7 @@ import typer
 from tkstudies import console, jsonl
 from tkstudies.commands import completion
 from tkstudies.errors import InputError, UsageError
+from tkstudies.records import split_numbers as split_numbers
 
 if TYPE_CHECKING:
     from tkstudies.analysis.tables.certification import Certification
@@ -177,24 +178,3 @@ def known_words(values: list[str] | None, known: tuple[str, ...], option: str) -
         if word.lower() not in spelling:
             raise UsageError(f"{option} {word!r}: known are {console.listed(known)}")
     return tuple(dict.fromkeys(spelling[word.lower()] for word in given))
-
-
-def split_numbers(values: list[str] | None, what: str) -> list[tuple[int, int]]:
-    """Inclusive ranges from ``355100,355205-355210``, given once or several times.
-
-    >>> split_numbers(["355100,355205-355210", "7"], "run")
-    [(355100, 355100), (355205, 355210), (7, 7)]
-
-    Raises:
-        UsageError: A part isn't a number or a range.
-    """
-    ranges = []
-    for part in (part.strip() for value in values or [] for part in value.split(",")):
-        first, _, last = part.partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or "-" not in part)):
-            raise UsageError(f"--{what} {part!r}: expected numbers and ranges such as 355100,355205-355210")
-        low, high = int(first), int(last or first)
-        if low > high:
-            raise UsageError(f"--{what} {part}: the range is empty")
-        ranges.append((low, high))
-    return ranges

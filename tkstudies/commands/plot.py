@@ -16,7 +16,7 @@ from tkstudies.commands import completion, options
 from tkstudies.commands.groups import LazyGroup
 from tkstudies.commands.signatures import expanded
 from tkstudies.errors import InputError, UsageError
-from tkstudies.plots import batches, figures, kinds
+from tkstudies.plots import batches, figures, kinds, pages
 from tkstudies.plots.forms import form_of
 from tkstudies.plots.texts import advice, columns_of
 from tkstudies.records import Record
@@ -149,9 +149,16 @@ def _drawing_command(name: str, draw: kinds.Draw) -> Callable[..., None]:
         options.require_records(records, "nothing to plot: ")
         kinds.check_form(name, form_of(rows), records.name)
         with figures.style(look):
-            if batch:
+            if kinds.KINDS[name].one_by_one:
                 _warn_of_unknown_columns([*_given(own, chosen), *_given(shared, vars(look)), ("--batch", batch)], rows)
-                parts = batches.parts(rows, batch, kinds.KINDS[name].one_by_one)
+                drawn = draw(rows, look=look, **chosen)
+                if batch:
+                    pages.save_batch(drawn, batch, folders)
+                else:
+                    pages.save_pages(drawn, named, show=show)
+            elif batch:
+                _warn_of_unknown_columns([*_given(own, chosen), *_given(shared, vars(look)), ("--batch", batch)], rows)
+                parts = batches.parts(rows, batch, one_by_one=False)
                 _draw_batch(parts, folders, lambda members: draw(members, look=look, **chosen))
             else:
                 drawing = draw(rows, look=look, **chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -174,9 +174,31 @@ def save(figure: Figure, output: str) -> None:
     """
     check_outputs([output])
     ending = _ending(output)
-    with jsonl.OutputFile(output) as file, file.guarded(), warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+    with jsonl.OutputFile(output) as file, file.guarded(), _told(output):
         figure.savefig(file.stream, format=ending, metadata=_UNDATED.get(ending))
+
+
+@contextmanager
+def book(output: str) -> Iterator[Callable[[Figure], None]]:
+    """A PDF of several pages, whole or not at all: what it gives adds a page.
+
+    Raises:
+        OutputError: The file can't be written.
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    with jsonl.OutputFile(output) as file, file.guarded(), _told(output):
+        pages = PdfPages(file.stream, metadata=_UNDATED["pdf"])
+        yield pages.savefig
+        pages.close()
+
+
+@contextmanager
+def _told(output: str) -> Iterator[None]:
+    """Tell what matplotlib warns of."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        yield
     for text in dict.fromkeys(str(warning.message) for warning in warned):
         console.debug(f"matplotlib: {text}")
     if any("Glyph" in str(warning.message) for warning in warned):

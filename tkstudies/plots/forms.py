@@ -47,7 +47,7 @@ def form_of(records: Iterable[Record]) -> Form:
 
 
 def _form(record: Record) -> Form:
-    if isinstance(record.get("hist"), dict):
+    if isinstance(record.get("hist"), dict) or ("hist" in record and "plot" in record):
         return Form.HISTOGRAMS
     if isinstance(record.get("feature"), str) and any(map(_COMPONENT.fullmatch, record)):
         return Form.LOADINGS

@@ -5,7 +5,8 @@ A new kind is one file beside this one and one line in ``KINDS``. The file holds
 - it takes the records, what a user may choose, as ``Annotated[type, Option(...)] = default``, and ``look``: a `Look`,
   with panels, log axes and lines, or a `Sheet` where they make no sense; the command line has the options of both;
 - it draws into one Axes at a time, those of `Panels` (or into a figure of ``figures.sheet_of``);
-- it returns a ``Drawing``, usually from ``Panels.drawing``, which adds title and label;
+- it returns a ``Drawing``, usually from ``Panels.drawing``, which adds title and label; or ``Pages``, if it draws a
+  picture of each record (then its line says ``one_by_one=True``);
 - its docstring has an example that begins with ``tkstudies plot``: the help page shows it;
 - matplotlib is imported inside functions, for ``tkstudies plot --help`` reads the options and shouldn't wait.
 """
@@ -17,12 +18,12 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
-from tkstudies.plots.figures import Drawing
 from tkstudies.plots.forms import Form, wrong_form
 from tkstudies.plots.look import Sheet
 from tkstudies.plots.options import Option
 
-Draw = Callable[..., Drawing]
+Draw = Callable[..., Any]
+"""Gives a `Drawing`, or `Pages` of a kind that is `one_by_one`."""
 
 
 class Kind(NamedTuple):
@@ -32,7 +33,7 @@ class Kind(NamedTuple):
         function: Where the function that draws is found, as ``module:function``.
         help: What it draws.
         draws: What records it can draw.
-        one_by_one: Does ``--batch`` make a picture of each record, not of all with the same values?
+        one_by_one: Does it draw a picture of each record, also with ``--batch``?
     """
 
     function: str
@@ -45,6 +46,12 @@ class Kind(NamedTuple):
         module, _, name = self.function.partition(":")
         draw: Draw = getattr(importlib.import_module(module), name)
         return draw
+
+
+def _of_histograms(function: str, text: str, *, one_by_one: bool = True) -> dict[str, Kind]:
+    """A kind that draws histogram records, called as its function is."""
+    name = function.partition(":")[2].replace("_", "-")
+    return {name: Kind(f"tkstudies.plots.{function}", text, (Form.HISTOGRAMS,), one_by_one)}
 
 
 KINDS = {
@@ -61,6 +68,15 @@ KINDS = {
     "roc": Kind("tkstudies.plots.roc:roc", "Draw how well scores find bad rows."),
     "scree": Kind("tkstudies.plots.components:scree", "Draw what principal components describe.", (Form.MODEL,)),
     "loadings": Kind("tkstudies.plots.components:loadings", "Draw what they are made of.", (Form.LOADINGS,)),
+    **_of_histograms("histogram:histogram", "Draw histograms over those of their references."),
+    **_of_histograms("comparison:compare", "Draw the histograms of a run that changed most."),
+    **_of_histograms("etaphi:etaphi", "Draw maps of tracks over eta and phi."),
+    **_of_histograms("etaphi:etaphi_diff", "Draw the difference of maps to their references."),
+    **_of_histograms("etaphi:etaphi_ratio", "Draw the ratio of maps to their references."),
+    **_of_histograms("etaphi:etaphi_side", "Draw map, difference and reference side by side."),
+    **_of_histograms("etaphiline:etaphi_line", "Draw maps bin by bin, as lines over each other.", one_by_one=False),
+    **_of_histograms("angular:angular", "Draw the angular correlation of maps.", one_by_one=False),
+    **_of_histograms("lumisections:lumisections", "Draw a histogram lumisection by lumisection."),
 }
 DEFAULT = "scatter"
 

@@ -72,15 +72,11 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Look(Sheet):
-    """What is chosen of a figure with two axes, in one panel or several.
+class Graph(Sheet):
+    """What is chosen of a figure with two axes.
 
     Raises:
-        UsageError: The size is none, an axis isn't x or y, or the panels are given twice.
-
-    Example:
-        >>> Look(log=["y"]).is_log("y"), Look(facet="reco").across
-        (True, 'reco')
+        UsageError: The size is none, or an axis isn't x or y.
     """
 
     xlabel: Annotated[str, Option("--xlabel", "Words at the horizontal axis.")] = ""
@@ -96,21 +92,38 @@ class Look(Sheet):
             or_number=True,
         ),
     ] = None
-    row: Annotated[str, Option("--row", "One row of panels for each value of it.", is_column=True)] = ""
-    col: Annotated[str, Option("--col", "One panel for each value of it, side by side.", is_column=True)] = ""
-    facet: Annotated[str, Option("--facet", "The same as --col.", is_column=True)] = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for axis in self.log or ():
             if axis not in ("x", "y"):
                 raise UsageError(f"--log {axis}: the axes are x and y")
-        if self.col and self.facet:
-            raise UsageError("--facet is --col: give one of them, and --row for the other direction")
 
     def is_log(self, axis: str) -> bool:
         """Is the axis x or y logarithmic?"""
         return axis in (self.log or ())
+
+
+@dataclass(frozen=True)
+class Look(Graph):
+    """What is chosen of a figure with two axes, in one panel or several.
+
+    Raises:
+        UsageError: The size is none, an axis isn't x or y, or the panels are given twice.
+
+    Example:
+        >>> Look(log=["y"]).is_log("y"), Look(facet="reco").across
+        (True, 'reco')
+    """
+
+    row: Annotated[str, Option("--row", "One row of panels for each value of it.", is_column=True)] = ""
+    col: Annotated[str, Option("--col", "One panel for each value of it, side by side.", is_column=True)] = ""
+    facet: Annotated[str, Option("--facet", "The same as --col.", is_column=True)] = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.col and self.facet:
+            raise UsageError("--facet is --col: give one of them, and --row for the other direction")
 
     @property
     def across(self) -> str:

@@ -175,9 +175,13 @@ class Panels(Generic[Item]):
         text = shown(label, letters_in(self.panel_width if is_narrow else self.panel_height, self.look.font_size))
         self.figure.colorbar(coloured, ax=self.axes, label=text, location="bottom" if is_narrow else "right")
 
-    def drawing(self, number: int, noun: str, losses: Losses) -> Drawing:
-        """The finished figure, and what there is to say of it."""
-        records = [self._row_of(item) for _, items in self.all for item in items]
+    def drawing(self, number: int, noun: str, losses: Losses, beside: Sequence[Record] = ()) -> Drawing:
+        """The finished figure, and what there is to say of it.
+
+        Args:
+            beside: Records that it shows besides those of its items.
+        """
+        records = [*(self._row_of(item) for _, items in self.all for item in items), *beside]
         drawing = Drawing(self.figure, number, noun, losses, self.look, records)
         self._fit_labels()
         if self._raised:  # the room below it is there now

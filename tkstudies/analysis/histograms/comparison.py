@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, check, read
 
-__all__ = ["COLUMNS", "TOLERANCE", "Histogram", "Incomparable", "compare", "not_compared", "read"]
+__all__ = ["COLUMNS", "TOLERANCE", "Histogram", "Incomparable", "compare", "not_compared", "pulls_of", "read"]
 
 Array = NDArray[np.float64]
 
@@ -86,20 +86,15 @@ def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE)
     check(data, reference)
     ks: float | None = None
     ks_p_value: float | None = None
-    used: NDArray[np.bool_]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        pulls, used = _pulls(data, reference, tolerance)
         if data.is_profile:
-            pulls, used = _profile_pulls(data, reference, tolerance)
             chi2, ndf = float((_profile_pulls(data, reference, 0)[0] ** 2).sum()), int(used.sum())
         elif data.is_counts:
             chi2, ndf = chi_square(data.content, reference.content)
             ks, ks_p_value = kolmogorov_smirnov(data.content, reference.content)
-            pulls = beta_binomial_pulls(data.content, reference.content, tolerance)
-            used = (data.content + reference.content) > 0
         else:
-            sides = _Shares.of(data), _Shares.of(reference)
-            chi2, ndf = weighted_chi_square(*sides)
-            pulls, used = _weighted_pulls(*sides, tolerance)
+            chi2, ndf = weighted_chi_square(_Shares.of(data), _Shares.of(reference))
         if not np.isfinite(chi2) or not np.isfinite((pulls**2).sum()):
             raise Incomparable(TOO_LARGE)
     return {
@@ -112,6 +107,35 @@ def compare(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE)
         **_where(data, pulls),
         "reason": None,
     }
+
+
+def pulls_of(data: Histogram, reference: Histogram, tolerance: float = TOLERANCE) -> tuple[Array, NDArray[np.bool_]]:
+    """The pull of each bin that `compare` looks at, and which bins could have had one; both as the contents' shape.
+
+    Raises:
+        Incomparable: As for `compare`.
+
+    Example:
+        >>> even = read({"type": "TH1", "bins": {"content": [50, 0, 50]}})
+        >>> pulls, used = pulls_of(even, even)
+        >>> pulls.tolist(), used.tolist()
+        ([0.0, 0.0, 0.0], [True, False, True])
+    """
+    check(data, reference)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        pulls, used = _pulls(data, reference, tolerance)
+    if not np.isfinite(pulls).all():
+        raise Incomparable(TOO_LARGE)
+    return pulls, used
+
+
+def _pulls(data: Histogram, reference: Histogram, tolerance: float) -> tuple[Array, NDArray[np.bool_]]:
+    if data.is_profile:
+        return _profile_pulls(data, reference, tolerance)
+    if not data.is_counts:
+        return _weighted_pulls(_Shares.of(data), _Shares.of(reference), tolerance)
+    pulls = beta_binomial_pulls(data.content, reference.content, tolerance)
+    return pulls, (data.content + reference.content) > 0
 
 
 def not_compared(reason: str) -> dict[str, Any]:
