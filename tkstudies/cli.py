@@ -43,6 +43,9 @@ class Application(LazyGroup):
             _hide_logs()
         return get_command(importlib.import_module(f"tkstudies.commands.{name}").app)
 
+    def fetches(self, name: str) -> bool:
+        return name in frontdoor.SECTIONS["Fetch"]
+
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         formatter.write(frontdoor.help_text())
 
@@ -150,7 +153,7 @@ app = typer.Typer(
     cls=Application,
     rich_markup_mode=None,  # rich help costs as much again as typer itself
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

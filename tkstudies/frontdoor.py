@@ -51,11 +51,13 @@ class GlobalOption(NamedTuple):
         names: How it is written, the long name last.
         help: What it does.
         metavar: What its value is called; a switch has no value.
+        of_servers: Does it say something only to commands that ask servers?
     """
 
     names: tuple[str, ...]
     help: str
     metavar: str = ""
+    of_servers: bool = False
 
     @property
     def name(self) -> str:
@@ -71,8 +73,8 @@ class GlobalOption(NamedTuple):
 GLOBAL_OPTIONS = (
     GlobalOption(("-q", "--quiet"), "No progress and no summaries; warnings and errors remain."),
     GlobalOption(("-v", "--verbose"), "Log each request; show where an internal error comes from."),
-    GlobalOption(("--replay",), "Answer every request from the cassettes in DIR.", "DIR"),
-    GlobalOption(("--record",), "Record every request as a cassette in DIR.", "DIR"),
+    GlobalOption(("--replay",), "Answer every request from the cassettes in DIR.", "DIR", True),
+    GlobalOption(("--record",), "Record every request as a cassette in DIR.", "DIR", True),
 )
 
 OPTIONS = {
@@ -80,7 +82,7 @@ OPTIONS = {
     "--version": "Show the version and exit.",
     "--install-completion": "Install completion for the current shell.",
     "--show-completion": "Show completion for the current shell.",
-    "--help": "Show this message and exit.",
+    "-h, --help": "Show this message and exit.",
 }
 
 EXAMPLE = """\

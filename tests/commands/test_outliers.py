@@ -239,7 +239,7 @@ UNKNOWN = [{"a.mean": i} for i in range(9)]
         (UNKNOWN, ["-m", "svc"], 1, "0 good, 0 bad"),
         (GOOD_ONLY, ["--train-where", "tracking = BAD"], 1, "no row to learn from"),
         (GOOD_ONLY, ["--train-where", "tracking"], 2, "expected COLUMN OP VALUE"),
-        (GOOD_ONLY, ["--columns", "Hits*"], 1, "--columns Hits*: no such numeric column; there are a.mean"),
+        (GOOD_ONLY, ["--columns", "Hits*"], 1, "--features Hits*: no such numeric column; there are a.mean"),
         (GOOD_ONLY, ["--columns", "tracking"], 1, "no such numeric column"),
         (GOOD_ONLY, ["--contamination", "0.6"], 2, "at most 0.5"),
         (GOOD_ONLY, ["--contamination", "0.1", "-m", "svc"], 2, "--contamination is for --method envelope"),

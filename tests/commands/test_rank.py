@@ -405,8 +405,8 @@ class TestTypicalRuns:
     @pytest.mark.parametrize(
         ("arguments", "runs", "code", "message"),
         [
-            (["--by", "dqm"], 50, 2, "--typical looks at the features of all runs: leave out --by"),
-            (["--run", "1000"], 50, 2, "leave out --by, --columns, --run"),
+            (["--by", "dqm"], 50, 2, "--typical looks at features of all runs: leave out --by"),
+            (["--run", "1000"], 50, 2, "leave out --by, --condition, --run"),
             (["--reference", "7"], 50, 0, "the reference 7 isn't among the rows: nothing is said of it"),
             ([], 9, 1, "no reco and kind of run has 10 good rows"),
         ],

@@ -56,13 +56,6 @@ def test_lists_of_columns_and_names_like_others(tkstudies):
     assert "did you mean run_number?" in tkstudies("sort", "--by", "runnumber", input=ROWS).stderr
 
 
-def test_a_file_is_no_pattern(tkstudies, tmp_path):
-    (tmp_path / "runs.jsonl").write_text('{"run_number":1}\n')
-    result = tkstudies("select", "run_number", tmp_path / "runs.jsonl", input="")
-    assert (result.stdout, result.exit_code) == ("", 2)
-    assert "runs.jsonl is a file: name it with -i" in result.stderr
-
-
 def test_select_orders_the_columns_as_asked(tkstudies):
     result = tkstudies("select", "t*", "run_number", input=ROWS[:1])
     assert (result.stdout, result.stderr) == ('{"t2":1.5,"run_number":3}\n', "")

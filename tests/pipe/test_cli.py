@@ -111,7 +111,9 @@ def test_every_command_has_help_with_an_example(name, tkstudies):
         assert f"tkstudies {path}" in result.stdout, path
         assert len(leaf.help.split()) > 5
         for parameter in leaf.params:
-            assert parameter.param_type_name == "argument" or parameter.help, f"{path}: {parameter.name}"
+            assert parameter.param_type_name == "argument" or parameter.hidden or parameter.help, (
+                f"{path}: {parameter.name}"
+            )
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -74,7 +74,8 @@ def compare(
     The reference is --reference-run, else the record's own reference_run_number,
     else the only run of the reference file; plot and reco are the same. A
     lumisection is compared with the same one of the reference, else with its run.
-    With --reference-reco it is the same run in another campaign.
+    With --reference-reco it is the same run in another campaign. Numbers beside the
+    files are the run and its references: compare hists.jsonl 317512 317527.
 
     \b
     With millions of entries two good runs differ everywhere: no limit on a pull
@@ -96,10 +97,14 @@ def compare(
         | tkstudies filter 'z > 5'
       tkstudies compare --changes changes.json --reference-run 317480,317527,317591 hists.jsonl
       tkstudies compare --reference-reco prompt hists.jsonl
+      tkstudies compare hists.jsonl 317512 317527
       tkstudies merge doctor.jsonl < histograms.jsonl | tkstudies compare
     """
     from tkstudies.analysis.histograms.comparison import TOLERANCE
 
+    numbers, files = options.runs_among(files)
+    run = [*(run or []), *numbers[:1]]
+    reference_run = [*(reference_run or []), *numbers[1:]] or None
     runs = options.split_numbers(run, "run")
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
     options.check_stdin_once(records, [*(reference or []), study, changes], "both sides: name a file for one of them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from typing import Annotated
 
@@ -29,7 +28,9 @@ def count(
     columns: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[COLUMN]...", autocompletion=completion.columns, help="Count by these; none: all rows together."
+            metavar="[COLUMN]... [FILE]...",
+            autocompletion=completion.columns,
+            help="Count by these; none: all rows together.",
         ),
     ] = None,
     sums: Annotated[
@@ -59,15 +60,13 @@ def count(
     \b
     Examples:
       tkstudies count tracking reco < study.jsonl | tkstudies show
-      tkstudies count bad_reason --sum recorded_lumi -i study.jsonl
+      tkstudies count bad_reason --sum recorded_lumi study.jsonl
       tkstudies count --sum lumisections --each run < runs.jsonl
     """
     from tkstudies.analysis.tables.counts import Counts
 
-    wanted = options.words(columns)
-    files = [name for name in wanted if os.path.isfile(name)]
-    if files and not inputs:
-        raise UsageError(f"{files[0]} is a file: name it with -i")
+    given, inputs = options.with_files(columns, inputs)
+    wanted = options.words(given)
     if each and not sums:
         raise UsageError("--each is for --sum")
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)

@@ -21,7 +21,7 @@ _COLUMNS = 10  # that the summary names
 
 @app.command()
 def diff(
-    right: Annotated[str, typer.Argument(metavar="RIGHT", help="The other table.")],
+    tables: Annotated[list[str], typer.Argument(metavar="[LEFT] RIGHT", help="The tables; LEFT by default is -i.")],
     columns: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,7 +55,7 @@ def diff(
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
-    """Compare the records of standard input (left) with those of RIGHT.
+    """Compare the records of LEFT, or of standard input, with those of RIGHT.
 
     \b
     Writes one record for each value that differs: the keys, column, left, right,
@@ -70,17 +70,20 @@ def diff(
     \b
     Examples:
       tkstudies diff doctor.jsonl --columns pixel,strip,tracking < runs.jsonl
-      tkstudies diff last_week.jsonl < today.jsonl | tkstudies filter 'column = tracking'
-      tkstudies diff -i study.jsonl study.jsonl --on run_number --columns tracking \\
+      tkstudies diff today.jsonl last_week.jsonl | tkstudies filter 'column = tracking'
+      tkstudies diff study.jsonl study.jsonl --on run_number --columns tracking \\
           --left-where 'reco = express' --right-where 'reco = prompt'
     """
     from tkstudies.analysis.tables import differences as analysis
 
     if not 0 <= tolerance < 1:
         raise UsageError(f"--tolerance {tolerance:g}: expected a part of at least 0 and below 1")
+    if len(tables) > 2 or (inputs and len(tables) > 1):
+        raise UsageError(f"diff takes two tables, LEFT and RIGHT: {', '.join([*(inputs or []), *tables])}")
+    *left, right = tables
     left_conditions = options.conditions(left_where)
     right_conditions = options.conditions(right_where)
-    left_reader = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
+    left_reader = options.reader(inputs, left, skip_bad_lines=skip_bad_lines, expected="left-hand records")
     options.check_stdin_once(left_reader, [right])
     right_reader = jsonl.Reader([right], skip_bad_lines=skip_bad_lines)
 

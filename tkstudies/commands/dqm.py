@@ -99,6 +99,8 @@ def dqm(
     from tkstudies.services.dqm.resume import CrawlOutput, EarlierCrawl
     from tkstudies.services.recos import RECOS
 
+    numbers, files = options.runs_among(files)
+    run = [*(run or []), *numbers]
     recos = options.known_words(reco, RECOS, "--reco")
     primary_dataset = primary_dataset.strip("/")
     _exclude_each_other(

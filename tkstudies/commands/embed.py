@@ -16,7 +16,8 @@ app = options.application()
 @app.command()
 def embed(
     files: options.Files = None,
-    columns: options.PointColumns = None,
+    features: options.PointFeatures = None,
+    columns: options.OldColumns = None,
     dimensions: Annotated[int, typer.Option("--dimensions", "-n", min=1, max=3, help="Of the map.")] = 2,
     perplexity: Annotated[
         float, typer.Option("--perplexity", help="Neighbours of a row, roughly; lowered when rows are few.")
@@ -50,7 +51,7 @@ def embed(
     \b
     Examples:
       tkstudies pca study.jsonl | tkstudies embed | tkstudies plot --x tsne1 --y tsne2 -o map.png
-      tkstudies embed --columns 'charge.*' --perplexity 10 study.jsonl > map.jsonl
+      tkstudies embed --features 'charge.*' --perplexity 10 study.jsonl > map.jsonl
     """
     if not 1 <= perplexity < float("inf"):
         raise UsageError(f"--perplexity {perplexity:g}: expected at least 1")
@@ -61,7 +62,7 @@ def embed(
     from tkstudies.analysis.multivariate.points import points
 
     options.require_records(records)
-    where = points(rows, options.words(columns), missing.value)
+    where = points(rows, options.words([*(features or []), *(columns or [])]), missing.value)
     mapped = embedding.embed(where, dimensions, perplexity, seed)
     names = [f"tsne{number + 1}" for number in range(dimensions)]
     with jsonl.Writer(output) as writer:

@@ -8,7 +8,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
-from tkstudies.errors import UsageError
+from tkstudies.errors import InputError, TkstudiesError, UsageError
 
 app = options.application()
 
@@ -18,7 +18,10 @@ def filter_records(
     expressions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="EXPRESSION...", autocompletion=completion.columns, help="COLUMN OP VALUE", show_default=False
+            metavar="EXPRESSION... [FILE]...",
+            autocompletion=completion.columns,
+            help="COLUMN OP VALUE, in quotes.",
+            show_default=False,
         ),
     ] = None,
     golden: Annotated[
@@ -42,22 +45,46 @@ def filter_records(
 
     \b
     Examples:
-      tkstudies filter 'tracking = BAD' < study.jsonl
-      tkstudies filter 'reco in express,prompt' 'Hits.Pixel.mean > 0' -i study.jsonl
-      tkstudies filter 'pixel = BAD or strip = BAD' 'run_number in 317434-317440' -i study.jsonl
-      tkstudies filter 't2 > t2_limit_99 or q > q_limit_99' -i pca.jsonl
+      tkstudies filter 'tracking = BAD' study.jsonl
+      tkstudies filter 'reco in express,prompt' 'Hits.Pixel.mean > 0' study.jsonl
+      tkstudies filter 'pixel = BAD or strip = BAD' 'run_number in 317434-317440' study.jsonl
+      tkstudies filter 't2 > t2_limit_99 or q > q_limit_99' pca.jsonl
       tkstudies filter --invert 'bad_reason missing' -i study.jsonl | head
       tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
     """
+    expressions, inputs = options.with_files(expressions, inputs)
     if not expressions and not golden:
         raise UsageError("nothing to filter by: give an expression such as 'tracking = BAD', or --golden FILE")
     from tkstudies.analysis.tables.filter import Filter
 
     certified = options.certification(golden) if golden else None
-    chosen = Filter(expressions or (), certified, invert)
+    try:
+        chosen = Filter(expressions, certified, invert)
+    except UsageError as error:
+        raise _mistaken(expressions) or error from None
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
     jsonl.write_lines(chosen.lines(records), output)
     chosen.losses().tell()
     if chosen.records:
         console.say(chosen.summary())
     options.report_skipped(records)
+
+
+def _mistaken(expressions: list[str]) -> TkstudiesError | None:
+    """What to say of a file that isn't there, where the shell has cut an expression, or written a file called 15."""
+    import shlex
+
+    from tkstudies.analysis.tables.expressions import parse
+
+    if expressions[-1].endswith(options.ENDINGS) and len(expressions[-1].split()) == 1:
+        return InputError(f"{expressions[-1]}: no such file")
+    together = " ".join(expressions)
+    cut = together if len(expressions) > 1 else f"{together} > 15"
+    try:
+        parse(cut)
+    except UsageError:
+        return None
+    return UsageError(
+        f"{together}: put the expression into quotes, such as {shlex.quote(cut)}: "
+        "without them the shell cuts it, and takes < and > for files"
+    )

@@ -29,19 +29,27 @@ class LazyGroup(TyperGroup):
         """One of them, without the global options."""
         raise NotImplementedError
 
+    def fetches(self, name: str) -> bool:
+        """Does a command ask servers?"""
+        return False
+
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         if cmd_name not in self.commands:
             return None
         if cmd_name not in self._made:
             command = self.make(cmd_name)
             command.name = cmd_name
-            _accept_global_options(command)
+            _accept_global_options(command, self.fetches(cmd_name))
             self._made[cmd_name] = command
         return self._made[cmd_name]
 
 
-def global_options(**behaviour: Any) -> list[TyperOption]:
-    """The options of ``frontdoor.GLOBAL_OPTIONS`` as typer's."""
+def global_options(fetches: bool = True, **behaviour: Any) -> list[TyperOption]:
+    """The options of ``frontdoor.GLOBAL_OPTIONS`` as typer's.
+
+    Args:
+        fetches: Whether servers are asked; if not, options about their answers are taken but not shown.
+    """
     return [
         TyperOption(
             param_decls=list(option.names),
@@ -49,6 +57,7 @@ def global_options(**behaviour: Any) -> list[TyperOption]:
             metavar=option.metavar or None,
             is_flag=not option.metavar,
             default=None if option.metavar else False,
+            hidden=option.of_servers and not fetches,
             **behaviour,
         )
         for option in frontdoor.GLOBAL_OPTIONS
@@ -70,12 +79,12 @@ def use_global_option(name: str, value: Any) -> None:
         setattr(settings.current, name, True)
 
 
-def _accept_global_options(command: Command) -> None:
+def _accept_global_options(command: Command, fetches: bool) -> None:
     """Let a command and its subcommands take the global options too, behind their names."""
-    command.params += global_options(callback=_use, expose_value=False)
+    command.params += global_options(fetches, callback=_use, expose_value=False)
     if isinstance(command, TyperGroup) and not isinstance(command, LazyGroup):
         for member in command.commands.values():
-            _accept_global_options(member)
+            _accept_global_options(member, fetches)
 
 
 def _use(ctx: Context, param: TyperOption, value: Any) -> None:

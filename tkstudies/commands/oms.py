@@ -9,6 +9,7 @@ import typer
 
 from tkstudies.commands import options, selection
 from tkstudies.commands.output import write_all
+from tkstudies.commands.serverfilters import ServerFilters
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ Fields = Annotated[
 ]
 Filters = Annotated[
     list[str] | None,
-    typer.Option("--filter", metavar="ATTR[__OP]=VALUE", help="A condition for OMS (repeatable: all must hold)."),
+    typer.Option(
+        "--filter", metavar="EXPRESSION", help="'energy >= 6500' as in filter, or ATTR__OP=VALUE (repeatable)."
+    ),
 ]
 Sequence = Annotated[str, typer.Option("--sequence", metavar="NAME", help="Kind of data taking, or all.")]
 Paths = Annotated[
@@ -48,8 +51,9 @@ def runs(
     """Fetch runs, with units and with luminosities in inverse picobarns.
 
     \b
-    Operators of --filter: eq ne lt lte gt gte like contains. --class and --type
-    are known to the Run Registry, which is asked first.
+    --filter takes expressions as filter does, and ATTR__OP=VALUE with the operators
+    eq ne lt lte gt gte like contains. --class and --type are known to the Run
+    Registry, which is asked first.
 
     \b
     Examples:
@@ -62,13 +66,15 @@ def runs(
     selected = given.selection(cookies)
     if selected.classes or selected.runtype:
         selected = _of_the_registry(selected, workers, cookies)
-    wanted = _wanted(filters, fields, workers, cookies)
-    chosen = None if sequence == "all" else sequence
-    write_all(oms.runs(selected, wanted, sequence=chosen), output, "run", "OMS")
+    chosen = ServerFilters(filters)
+    wanted = _wanted(chosen, fields, workers, cookies)
+    found = oms.runs(selected, wanted, sequence=None if sequence == "all" else sequence)
+    write_all(chosen.kept(found), output, "run", "OMS")
 
 
 @app.command()
 def fills(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[FILL]...", show_default=False)] = None,
     minimum: Annotated[int | None, typer.Option("--min", min=0, help="First fill number.")] = None,
     maximum: Annotated[int | None, typer.Option("--max", min=0, help="Last fill number.")] = None,
     fill: selection.Fill = None,
@@ -95,6 +101,8 @@ def fills(
     """
     from tkstudies.services import oms
 
+    numbered, files = options.runs_among(words)
+    fill, inputs = [*(fill or []), *numbered], [*(inputs or []), *files]
     first, end = selection.times(since, until, last)
     between = selection.bounds(minimum, maximum)
     listed = None
@@ -104,8 +112,9 @@ def fills(
     numbers = selection.numbers_in_all(between, listed)
     if numbers is None and not (first or end or filters):
         raise UsageError("select fills: --min, --max, --fill, -i, --since, --until, --last or --filter")
-    wanted = _wanted(filters, fields, workers, cookies, split_scheme=split_scheme)
-    write_all(oms.fills(numbers, wanted, since=first, until=end), output, "fill", "OMS")
+    chosen = ServerFilters(filters)
+    wanted = _wanted(chosen, fields, workers, cookies, split_scheme=split_scheme)
+    write_all(chosen.kept(oms.fills(numbers, wanted, since=first, until=end)), output, "fill", "OMS")
 
 
 @app.command()
@@ -127,8 +136,9 @@ def lumisections(
     """
     from tkstudies.services import oms
 
-    selected = given.selection(cookies)
-    write_all(oms.lumisections(selected, _wanted(filters, fields, workers, cookies)), output, "lumisection", "OMS")
+    chosen = ServerFilters(filters)
+    found = oms.lumisections(given.selection(cookies), _wanted(chosen, fields, workers, cookies))
+    write_all(chosen.kept(found), output, "lumisection", "OMS")
 
 
 @app.command()
@@ -151,9 +161,10 @@ def hltpaths(
     """
     from tkstudies.services import oms
 
-    wanted = _wanted(filters, fields, workers, cookies)
+    chosen = ServerFilters(filters)
+    wanted = _wanted(chosen, fields, workers, cookies)
     numbers = _run_numbers(given, wanted)
-    write_all(oms.hlt_paths(numbers, path or (), wanted), output, "path", "OMS")
+    write_all(chosen.kept(oms.hlt_paths(numbers, path or (), wanted)), output, "path", "OMS")
 
 
 @app.command()
@@ -177,9 +188,10 @@ def hltrates(
     """
     from tkstudies.services import oms
 
-    wanted = _wanted(filters, fields, workers, cookies)
+    chosen = ServerFilters(filters)
+    wanted = _wanted(chosen, fields, workers, cookies)
     numbers = _run_numbers(given, wanted)
-    write_all(oms.hlt_rates(numbers, path or (), wanted), output, "rate", "OMS")
+    write_all(chosen.kept(oms.hlt_rates(numbers, path or (), wanted)), output, "rate", "OMS")
 
 
 @app.command()
@@ -204,7 +216,9 @@ def get(
     """
     from tkstudies.services import oms
 
-    write_all(oms.resource(resource, _wanted(filters, fields, workers, cookies, sort=sort)), output, "row", "OMS")
+    chosen = ServerFilters(filters)
+    found = oms.resource(resource, _wanted(chosen, fields, workers, cookies, sort=sort))
+    write_all(chosen.kept(found), output, "row", "OMS")
 
 
 def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:
@@ -225,7 +239,7 @@ def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) 
 
 
 def _wanted(
-    filters: list[str] | None,
+    filters: ServerFilters,
     fields: list[str] | None,
     workers: int,
     cookies: str | None,
@@ -235,7 +249,7 @@ def _wanted(
     from tkstudies.services import oms
 
     return oms.Wanted(
-        filters=tuple(oms.parse_filter(text) for text in filters or []),
+        filters=tuple(oms.parse_filter(text) for text in filters.sent),
         fields=options.words(fields),
         sort=options.words(sort),
         split_scheme=split_scheme,

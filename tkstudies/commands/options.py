@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -26,7 +27,12 @@ def application(**settings: Any) -> typer.Typer:
     return typer.Typer(rich_markup_mode=None, add_completion=False, **settings)
 
 
+_RUNS = re.compile(r"[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*", re.ASCII)
 _MANY_INCOMPLETE = 0.1  # of the rows
+
+
+ENDINGS = (".jsonl", ".json", ".gz")
+"""By these an argument of a command that takes words is known as a file of records."""
 
 
 class Missing(str, Enum):
@@ -60,15 +66,17 @@ On = Annotated[
         "--on", metavar="COLUMN", autocompletion=completion.columns, help="Key column (repeatable; default: automatic)."
     ),
 ]
-PointColumns = Annotated[
+PointFeatures = Annotated[
     list[str] | None,
     typer.Option(
-        "--columns",
+        "--features",
         metavar="PATTERN",
         autocompletion=completion.columns,
         help="Columns to look at, e.g. 'Hits.*.mean' (repeatable).",
     ),
 ]
+OldColumns = Annotated[list[str] | None, typer.Option("--columns", hidden=True)]
+"""The older name of an option that chooses what is computed with."""
 
 
 def reader(
@@ -76,7 +84,36 @@ def reader(
 ) -> jsonl.Reader:
     """The records that a command was given: by ``-i``, as arguments, else on standard input."""
     sources = [*(inputs or []), *(files or [])] or [jsonl.STDIN]
+    for run in runs_among(files)[0]:
+        raise UsageError(f"{run}: no such file; for rows of a run: tkstudies filter 'run_number = {run}' FILE | ...")
     return jsonl.Reader(sources, skip_bad_lines=skip_bad_lines, expected=expected)
+
+
+def runs_among(words: list[str] | None) -> tuple[list[str], list[str]]:
+    """The words that are runs or ranges of runs, and the others: files. A file may have such a name.
+
+    >>> runs_among(["315265", "315265-315270,7", "runs.jsonl", "-"])
+    (['315265', '315265-315270,7'], ['runs.jsonl', '-'])
+    """
+    runs = [word for word in words or () if _RUNS.fullmatch(word) and not os.path.exists(word)]
+    return runs, [word for word in words or () if word not in runs]
+
+
+def with_files(words: list[str] | None, inputs: list[str] | None) -> tuple[list[str], list[str] | None]:
+    """The words of a command that takes words, and its inputs: files at the end are inputs, as people expect.
+
+    A word is a file if it exists and looks like one: it is -, ends in .jsonl, .json or .gz, or holds a /.
+    """
+    left = list(words or [])
+    files: list[str] = []
+    while left and _is_file(left[-1]):
+        files.insert(0, left.pop())
+    return left, [*(inputs or []), *files] or None
+
+
+def _is_file(word: str) -> bool:
+    looks_so = word.endswith(ENDINGS) or "/" in word
+    return word == jsonl.STDIN or (looks_so and os.path.exists(word) and not os.path.isdir(word))
 
 
 def named_reader(

@@ -45,7 +45,8 @@ def outliers(
     nu: Annotated[
         float | None, typer.Option("--nu", help="Part of the training rows left outside (one-class-svm) [0.07].")
     ] = None,
-    columns: options.PointColumns = None,
+    features: options.PointFeatures = None,
+    columns: options.OldColumns = None,
     train_where: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,19 +94,20 @@ def outliers(
     Examples:
       tkstudies pca study.jsonl | tkstudies outliers | tkstudies filter 'envelope_outlier = true'
       tkstudies outliers -m one-class-svm -m lof --train-where 'is_bad = false' study.jsonl
-      tkstudies outliers --columns 'Hits.*' --contamination 0.02 study.jsonl | head
+      tkstudies outliers --features 'Hits.*' --contamination 0.02 study.jsonl | head
     """
     from tkstudies.analysis.multivariate import outliers as analysis
 
     chosen = _chosen(methods)
     settings = _settings(chosen, contamination, nu, seed)
     conditions = options.conditions(train_where)
+    patterns = options.words([*(features or []), *(columns or [])])
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     import numpy as np
 
     from tkstudies.analysis.multivariate.points import PointTable
 
-    table = PointTable(records, (*analysis.LABELS, *conditions.columns), options.words(columns), missing.value)
+    table = PointTable(records, (*analysis.LABELS, *conditions.columns), patterns, missing.value)
     options.require_records(records)
     rows, where = table.rows, table.points
     training = None

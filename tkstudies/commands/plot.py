@@ -50,7 +50,7 @@ class PlotGroup(LazyGroup):
         ctx.meta[_KIND_IS_NAMED] = word in self.commands
         # nothing follows: the shell completes the kind, or a global option lacks its value
         lacks_a_word = word is None and (ctx.resilient_parsing or place > len(args))
-        if not (word in self.commands or word == "--help" or lacks_a_word):
+        if not (word in self.commands or word in ("-h", "--help") or lacks_a_word):
             args = [*args[:place], kinds.DEFAULT, *args[place:]]
         return super().parse_args(ctx, args)
 

@@ -30,15 +30,16 @@ def rank(
     by: Annotated[
         By, typer.Option("--by", help="Similar conditions, or similar histograms (pc1, pc2, ... of pca).")
     ] = By.conditions,
-    columns: Annotated[
+    condition: Annotated[
         list[str] | None,
         typer.Option(
-            "--columns",
+            "--condition",
             metavar="COLUMN",
             autocompletion=completion.columns,
             help="Conditions to compare (repeatable; commas).",
         ),
     ] = None,
+    columns: options.OldColumns = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="Candidates for each run.")] = 3,
     run: Annotated[list[str] | None, typer.Option("--run", metavar="RUNS", help="Rank for these runs only.")] = None,
     golden: Annotated[
@@ -90,7 +91,7 @@ def rank(
 
     \b
     Examples:
-      tkstudies label study.jsonl | tkstudies rank --run 317591
+      tkstudies rank 317591 study.jsonl
       tkstudies rank --prefer-used doctor.jsonl study.jsonl
       tkstudies pca --keep all study.jsonl | tkstudies rank --by both --top 5
       tkstudies rank --golden golden.json study.jsonl | tkstudies filter 'rank = 1'
@@ -98,11 +99,13 @@ def rank(
     """
     from tkstudies.analysis.multivariate.candidates import distinct, goodness, is_short, nearest, uses, why_none
 
-    if typical and (columns or run or prefer_used or by is not By.conditions):
-        raise UsageError("--typical looks at the features of all runs: leave out --by, --columns, --run, --prefer-used")
+    numbers, files = options.runs_among(files)
+    run = [*(run or []), *numbers]
+    if typical and (condition or columns or run or prefer_used or by is not By.conditions):
+        raise UsageError("--typical looks at features of all runs: leave out --by, --condition, --run, --prefer-used")
     if reference is not None and not typical:
         raise UsageError("--reference goes with --typical")
-    chosen = options.words(columns)
+    chosen = options.words([*(condition or []), *(columns or [])])
     runs = options.split_numbers(run, "run")
     certified = options.certification(golden) if golden else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
@@ -185,7 +188,7 @@ def _columns(rows: Sequence[Record], by: By, chosen: Sequence[str]) -> list[str]
         for column, units in choice.mixed.items():
             console.say(f"{column} is in different units ({', '.join(units)}): {twin_of(column)} is compared instead")
     elif chosen:
-        raise UsageError("--columns names conditions, which --by dqm doesn't compare")
+        raise UsageError("--condition names conditions, which --by dqm doesn't compare")
     if by is not By.conditions:
         components = choose_components(rows)
         if not components:

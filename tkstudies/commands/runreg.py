@@ -11,6 +11,7 @@ import typer
 from tkstudies import console, jsonl
 from tkstudies.commands import options, selection
 from tkstudies.commands.runreg_output import Census, Row, raw_lines, record_lines, runs_txt_lines
+from tkstudies.commands.serverfilters import ServerFilters
 from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def runreg(
     ] = False,
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", metavar="FIELD[__OP]=VALUE", help="A condition (repeatable: all must hold)."),
+        typer.Option(
+            "--filter", metavar="EXPRESSION", help="'strip = BAD' as in filter, or FIELD__OP=VALUE (repeatable)."
+        ),
     ] = None,
     rule: Annotated[
         str | None,
@@ -87,13 +90,14 @@ def runreg(
     \b
     A row is one dataset of one run. pixel, strip and tracking are one word out of
     the statuses of all lumisections (--status-rule); *_good_fraction is the part
-    that is GOOD. --filter takes eq ne gt gte lt lte like notlike, on these columns
-    or on the server's own fields (tracker-strip.BAD, oms_attributes.b_field, ...).
+    that is GOOD. --filter takes expressions as filter does, and FIELD__OP=VALUE
+    with eq ne gt gte lt lte like notlike, on these columns or on the server's own
+    fields (tracker-strip.BAD, oms_attributes.b_field, ...).
 
     \b
     Examples:
       tkstudies runreg --min 317500 --max 317600 > runs.jsonl
-      tkstudies runreg --era 2018B --reco express --filter strip=BAD
+      tkstudies runreg --era 2018B --reco express --filter 'strip = BAD or pixel = BAD'
       tkstudies runreg --last 24h --filter 'tracker-strip.BAD__gt=0' | jq .rda_name
       tkstudies runreg --fill 6757 --runs-txt > runs.txt
       tkstudies runreg --api v3 --min 313052 --max 327564 --exclude-cosmics --exclude-non-regular
@@ -107,8 +111,10 @@ def runreg(
     if api is Api.v3 and (rule or lumisections):
         option = "--status-rule" if rule else "--lumisections"
         raise UsageError(f"{option} needs --api v4: v3 has one status for a whole run")
-    conditions = tuple(parse(text, api.value) for text in filters or [])
-    states = _states(state, any(condition.name == "rda_state" for condition in conditions))
+    here = ServerFilters(filters)
+    conditions = tuple(parse(text, api.value) for text in here.sent)
+    filtered = {*here.columns, *(condition.name for condition in conditions)}
+    states = _states(state, "rda_state" in filtered)
     recos = options.known_words(reco, RECOS, "--reco")
     chosen_rule = status_rule(rule or "any-good")
     selected = given.selection(cookies)
@@ -135,7 +141,7 @@ def runreg(
             raise UsageError("--cookies needs --api v4: v3 asks for no login")
         rows = _v3_rows(query, raw, add_lumis, workers, cookies, losses)
     census = Census()
-    passing = census.counting(rows)
+    passing = census.counting(here.kept_items(rows, lambda row: row[1]))
     if raw:
         lines = raw_lines(passing)
     elif runs_txt:

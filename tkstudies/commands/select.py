@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -19,7 +18,7 @@ def select(
     patterns: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATTERN...", autocompletion=completion.columns, help="Column names, e.g. pixel 'Hits.*'."
+            metavar="PATTERN... [FILE]...", autocompletion=completion.columns, help="Column names, e.g. pixel 'Hits.*'."
         ),
     ],
     drop: Annotated[bool, typer.Option("--drop", help="Drop these columns and keep the others.")] = False,
@@ -32,14 +31,14 @@ def select(
     \b
     Examples:
       tkstudies select run_number reco problem_names < problems.jsonl
-      tkstudies select --drop '*.entries' '*.integral' -i features.jsonl
+      tkstudies select --drop '*.entries' '*.integral' features.jsonl
     """
     from tkstudies.analysis.tables.select import Selection
 
-    wanted = options.words(patterns)
-    files = [pattern for pattern in wanted if os.path.isfile(pattern)]
-    if files and not inputs:
-        raise UsageError(f"{files[0]} is a file: name it with -i")
+    given, inputs = options.with_files(patterns, inputs)
+    wanted = options.words(given)
+    if not wanted:
+        raise UsageError("name columns to keep, e.g. run_number 'Hits.*'")
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
     selection = Selection(wanted, drop)
     jsonl.write(selection.rows(records), output)

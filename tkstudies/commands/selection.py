@@ -51,6 +51,7 @@ Last = Annotated[str | None, typer.Option("--last", metavar="TIME", help="Starte
 class RunOptions:
     """The options that select runs, in the order of the help pages; ``selects_runs`` gives them to a command."""
 
+    words: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", show_default=False)] = None
     minimum: Annotated[int | None, typer.Option("--min", min=0, help="First run number.")] = None
     maximum: Annotated[int | None, typer.Option("--max", min=0, help="Last run number.")] = None
     run: Annotated[
@@ -109,11 +110,13 @@ class RunOptions:
         """What is said of run numbers, None if nothing is."""
         between = bounds(self.minimum, self.maximum)
         listed = None
-        if self.run or self.runs_from or self.inputs:
-            listed = options.split_numbers(self.run, "run")
+        runs, files = options.runs_among(self.words)
+        inputs = [*(self.inputs or []), *files]
+        if self.run or runs or self.runs_from or inputs:
+            listed = options.split_numbers([*(self.run or []), *runs], "run")
             for source in self.runs_from or []:
                 listed += single(_numbers_of_file(source))
-            listed += single(numbers_of_records(self.inputs, "run_number") if self.inputs else ())
+            listed += single(numbers_of_records(inputs, "run_number") if inputs else ())
         of_era = None
         if self.era:
             from tkstudies.services import oms
@@ -123,7 +126,7 @@ class RunOptions:
 
 
 # Which of these options a command has, for selects_runs.
-BY_NUMBER = ("minimum", "maximum", "run", "runs_from", "inputs", "fill")
+BY_NUMBER = ("words", "minimum", "maximum", "run", "runs_from", "inputs", "fill")
 BY_TIME = (*BY_NUMBER, "since", "until", "last", "era")
 BY_CLASS = (*BY_TIME, "classes", "runtype", "min_lumisections")
 

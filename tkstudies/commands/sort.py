@@ -24,7 +24,7 @@ def sort(
             help="Order by this (repeatable, or a,b; default: keys).",
         ),
     ] = None,
-    descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
+    descending: Annotated[bool, typer.Option("--descending", "-r", help="Largest first.")] = False,
     one_per: Annotated[
         str,
         typer.Option(

@@ -152,7 +152,7 @@ def choose_conditions(rows: Sequence[Record], chosen: Sequence[str] = ()) -> Cho
         if twin_of(column) not in known:
             raise InputError(
                 f"{column} is in different units ({', '.join(units)}), and there is no {twin_of(column)}: "
-                "take it from OMS, or choose with --columns"
+                "take it from OMS, or choose with --condition"
             )
     return choice
 

@@ -63,7 +63,7 @@ def embed(points: Points, dimensions: int = 2, perplexity: float = PERPLEXITY, s
     if len(points.columns) < dimensions:
         raise InputError(
             f"{len(points.columns)} columns ({', '.join(points.columns)}) don't make "
-            f"{dimensions} dimensions: choose more with --columns"
+            f"{dimensions} dimensions: choose more with --features"
         )
     used = min(perplexity, largest_perplexity(rows))
     coordinates = np.full((len(usable), dimensions), np.nan)

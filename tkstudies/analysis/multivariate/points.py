@@ -182,7 +182,7 @@ def _values(named: NamedColumns, line: bytes) -> Sequence[Any]:
 def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in numeric):
-            raise InputError(f"--columns {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}")
+            raise InputError(f"--features {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}")
     if patterns:
         return [name for name in numeric if any(fnmatchcase(name, pattern) for pattern in patterns)]
     columns = component_columns(numeric) or [
@@ -191,7 +191,7 @@ def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
     if not columns:
         raise InputError(
             "no record has a principal component or a feature: "
-            "join the features first, run pca, or choose columns with --columns"
+            "join the features first, run pca, or choose columns with --features"
         )
     return columns
 
@@ -228,7 +228,7 @@ def in_our_words(warned: Iterable[str]) -> list[str]:
     """What scikit-learn warned of, each kind once; warnings that differ in numbers only are of one kind.
 
     >>> in_our_words(["Determinant has increased (-3.1 > -3.2)", "The covariance matrix is not full rank"])
-    ['the columns depend on each other too much for a covariance: scores are rough (run pca first, or fewer --columns)']
+    ['the columns depend on each other too much for a covariance: scores are rough (run pca first, or take fewer)']
     >>> in_our_words(["odd thing 1", "odd  thing 2"])
     ['odd thing 1']
     """
@@ -241,7 +241,7 @@ def in_our_words(warned: Iterable[str]) -> list[str]:
 
 _NUMBERS = re.compile(r"[-+]?[0-9][0-9.e+-]*")
 _DEPENDENT = (
-    "the columns depend on each other too much for a covariance: scores are rough (run pca first, or fewer --columns)"
+    "the columns depend on each other too much for a covariance: scores are rough (run pca first, or take fewer)"
 )
 _KNOWN_WARNINGS = {
     "not full rank": _DEPENDENT,

@@ -35,7 +35,10 @@ class Selection:
             yield {column: record[column] for column in kept}
 
     def _choose(self, columns: tuple[str, ...]) -> list[str]:
-        matches = {pattern: fnmatch.filter(columns, pattern) for pattern in self._patterns}
+        names = set(columns)
+        matches = {  # an exact name goes before a pattern: [x] is a column of that name, if there is one
+            pattern: [pattern] if pattern in names else fnmatch.filter(columns, pattern) for pattern in self._patterns
+        }
         self._met.update(pattern for pattern, found in matches.items() if found)
         chosen = list(dict.fromkeys(chain.from_iterable(matches.values())))
         return [column for column in columns if column not in chosen] if self._drop else chosen
