@@ -16,7 +16,6 @@ from tkstudies.plots import batches, figures
 from tkstudies.plots.figures import Drawing
 from tkstudies.records import Record
 
-
 MOST_PAGES = 50
 """Of a PDF, unless the user wants more."""
 
