@@ -30,4 +30,4 @@ tkstudies filter "run_number >= $new" 'reco = express' -i rows.jsonl -o new.json
 echo "The new express runs, the most unusual first:"
 tkstudies suspects --history earlier --history-from season.jsonl --links new.jsonl -o suspects.jsonl
 tkstudies select run_number score p_value subsystem findings oms_link -i suspects.jsonl \
-    | tkstudies export --to csv
+    | tkstudies show

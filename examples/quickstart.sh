@@ -65,4 +65,4 @@ echo "  pca.png                  the same as a picture, coloured by the status o
 
 echo "The runs that deserve a second look first; people decide, not the tool:"
 tkstudies sort --by rank --one-per run_number --top 5 suspects.jsonl \
-    | tkstudies select run_number reco tracking subsystem findings | tkstudies export --to csv
+    | tkstudies select run_number reco tracking subsystem findings | tkstudies show

@@ -22,7 +22,7 @@ echo "Runs of fill 6616 with stable beams, and the luminosity that CMS recorded 
 tkstudies merge oms_fills.jsonl < oms_runs.jsonl \
     | tkstudies filter 'stable_beam = true' 'recorded_lumi > 0' -o fill.jsonl
 tkstudies select run_number fill__era last_lumisection_number recorded_lumi recorded_lumi_unit -i fill.jsonl \
-    | tkstudies export --to csv
+    | tkstudies show
 
 echo "Principal components of the 63 lumisections of run 315265 (the last one, cut short, stands apart):"
 tkstudies merge --prefix run__ oms_runs.jsonl < lumisections.jsonl \
@@ -30,8 +30,8 @@ tkstudies merge --prefix run__ oms_runs.jsonl < lumisections.jsonl \
 tkstudies pca --components 3 --features pileup --features '*_lumi' --keep all study.jsonl -o pca.jsonl
 tkstudies plot --hue physics_flag pca.jsonl -o pca.png
 tkstudies sort --by t2 --descending --top 3 pca.jsonl \
-    | tkstudies select run_number lumisection_number pileup recorded_lumi t2 | tkstudies export --to csv
+    | tkstudies select run_number lumisection_number pileup recorded_lumi t2 | tkstudies show
 
 echo "The tracking map of run 321012 (track eta by phi):"
 tkstudies dqm --run 321012 --online --tracking-map -o map.jsonl
-tkstudies features map.jsonl | tkstudies export --to csv
+tkstudies features map.jsonl | tkstudies show

@@ -38,7 +38,7 @@ Part = tuple[str, str]
 
 
 def cell(value: Any, digits: int = DIGITS) -> str:
-    """A value as a table shows it: rounded, null as -, an empty text in quotes, a list with commas.
+    """A value as a table shows it: rounded, null as -, an empty text in quotes, a list with commas or |.
 
     >>> cell(None), cell(12.345678), cell(317640.0), cell(1234567.8), cell(True)
     ('-', '12.346', '317640', '1234568', 'true')
@@ -54,7 +54,8 @@ def cell(value: Any, digits: int = DIGITS) -> str:
     if isinstance(value, float):
         return _rounded(value, digits)
     if isinstance(value, list) and value and not any(isinstance(member, list | dict) for member in value):
-        return ", ".join(cell(member, digits) for member in value)
+        members = [cell(member, digits) for member in value]
+        return (" | " if any({",", ";"} & set(member) for member in members) else ", ").join(members)
     return clean(encode(value).decode("utf-8", "replace"))
 
 

@@ -161,7 +161,9 @@ class TestModels:
         assert applied.exit_code == 0
         for old, new in zip(from_lines(fitted.stdout), from_lines(applied.stdout), strict=True):
             assert list(old) == list(new)
-            assert {column for column in old if old[column] != new[column]} == {"t2_limit_95", "t2_limit_99"}
+            changed = {column for column in old if old[column] != new[column]}
+            assert changed == {"t2_limit_95", "t2_limit_99", "is_fitted"}
+            assert (old["is_fitted"], new["is_fitted"]) == (True, False)
         written, records = json.loads(model.read_text()), from_lines(loadings.read_text())
         assert [record["feature"] for record in records] == written["features"]
         for number, component in enumerate(written["components"], start=1):

@@ -85,10 +85,10 @@ def compare(
     good pairs, above 1.28 a tenth of them, above 5 hardly any), change (the
     Kolmogorov-Smirnov distance; of profiles the mean difference) and usual_change.
     Of several references, named before you look, the median z counts: one that
-    shares the fault doesn't hide it. For --reference-reco learn with it too: a z
+    shares the fault seldom hides it. For --reference-reco learn with it too: a z
     far below 0 is a run that didn't change as the others did. Measured on simulated
-    runs: of the bad ones 90 % are above 99 % of the good ones by the mean of their
-    ten largest z, 22 % by the largest corrected pull.
+    runs: of the bad ones about 90 % are above 99 % of the good ones by the mean of
+    their ten largest z, about a quarter by the largest corrected pull.
 
     \b
     Examples:

@@ -76,7 +76,8 @@ def pca(
     Features are the columns with .rms or mean in their names, and recorded_lumi,
     unless --features chooses others. Each is brought to zero mean and unit
     variance. Rows without any feature are left out and counted.
-    Adds pc1, pc2, ..., t2 and q with their 95 % and 99 % limits, missing_features.
+    Adds pc1, pc2, ..., t2 and q with their 95 % and 99 % limits, is_fitted and
+    missing_features.
     Rows that were fitted have other limits of t2 than rows that were not (those
     outside --fit-where, those of --apply). Bad rows that are fitted draw the
     components to themselves and hide: --fit-where 'is_bad = false' --missing mean

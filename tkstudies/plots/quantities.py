@@ -114,8 +114,10 @@ def factor(record: Record, column: str, unit: str | None) -> float | None:
 def variance_share(component: str, records: Sequence[Record]) -> float | None:
     """The part of the variance that a principal component describes, from scores and Q residuals of the rows.
 
-    The squared length of a row is the sum of its squared scores and Q. None where a row lacks one of them.
+    The squared length of a row is the sum of its squared scores and Q. Only rows that were fitted count, where
+    is_fitted tells. None where a row lacks a score, or none was fitted.
     """
+    records = [record for record in records if record.get("is_fitted") is not False]
     names = [name for name in columns_of(records[:1]) if _COMPONENT.fullmatch(name)]
     if component not in names:
         return None

@@ -21,6 +21,7 @@ from tkstudies.plots.slots import SideBySide, column_for
 from tkstudies.records import Record
 
 SHAPE = (8.4, 4.2)
+_SERIES = ("", "reco", "runtype", "run_type")  # rows with the same value follow each other; those of a status don't
 _LEFT, _RIGHT = (BLUE, "o"), (RED, "X")
 
 
@@ -98,7 +99,7 @@ def _draw_one(
 ) -> tuple[list[legends.Entry], str]:
     colours = Hue(hue, [point.row for point in points], may_be_numeric=False)
     for ax, own in panels:
-        draw_series(ax, own, colours, span)
+        draw_series(ax, own, colours, span, joined=colours.column in _SERIES)
     return (colours.entries() if colours.column else []), colours.column
 
 

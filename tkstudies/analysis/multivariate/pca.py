@@ -185,7 +185,7 @@ class ComponentTable:
                 self.losses.note(f"{what} are mixed ({column}: {words}): their differences will dominate; filter first")
 
     def lines(self, model: Model) -> Iterator[bytes]:
-        """The rows with their scores: pc1, pc2, ..., t2, q and their limits, missing_features.
+        """The rows with their scores: pc1, pc2, ..., t2, q and their limits, is_fitted, missing_features.
 
         Scores stand behind the other columns, or in the place of older ones if all columns were kept. A row that was
         fitted has another limit of t2 than one that wasn't.
@@ -210,7 +210,8 @@ class ComponentTable:
                     dropped += 1
                     continue
                 added = dict(zip(names, scores, strict=True))
-                added.update({"t2": t2, **t2_limits[is_fitted], "q": q, **q_limits, "missing_features": gaps, **behind})
+                limits = {"t2": t2, **t2_limits[is_fitted], "q": q, **q_limits}
+                added.update({**limits, "is_fitted": is_fitted, "missing_features": gaps, **behind})
                 if self._keep_all:
                     yield encode({**decode(line), **added})
                 else:
