@@ -111,7 +111,7 @@ def change(server, wanted, new):
 def test_fields(user, tkstudies):
     known = places_in(user, tkstudies)
     trials = [(*place, name) for place in known for name in (*hostile.VALUES, "gone")]
-    for command, number, path, name in hostile.some(trials, 200):
+    for command, number, path, name in hostile.some(trials, 120):
         if name == "gone" and not path:
             continue
         value = hostile.GONE if name == "gone" else hostile.VALUES[name]
@@ -147,7 +147,7 @@ def test_headers(user, tkstudies, monkeypatch):
         for name, values in HEADERS.items()
         for value in values
     ]
-    for command, status, name, value in hostile.some(trials, 40):
+    for command, status, name, value in hostile.some(trials, 24):
 
         def rewrite(service, _, reply, status=status, header=(name, value)):
             return reply if service == "sso" else reply._replace(status=status, headers=(*reply.headers, header))
@@ -174,7 +174,8 @@ TOKENS = {
 
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("command", ["oms runs --run 317291", "check --service oms"])
-def test_tokens(user, tkstudies, kind, command):
+def test_tokens(user, tkstudies, monkeypatch, kind, command):
+    monkeypatch.setattr("tkstudies.services.web.tokens._DELAYS", (0.01, None))
     body = json.dumps(TOKENS[kind]).encode()
     user.rewrite = lambda service, _, reply: Reply(200, body) if service == "sso" else reply
     result = hostile.check(lambda: tkstudies(*command.split()), kind)

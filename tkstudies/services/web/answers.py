@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -39,20 +39,25 @@ def read_body(response: Response) -> None:
     """
     if response._content is not False:
         return  # out of a cassette
+    try:
+        response._content = b"".join(_pieces(response))
+    finally:
+        if response.raw.connection is not None:  # not read to its end: nobody else may go on with it, or wait for it
+            response.close()
+    response._content_consumed = True
+
+
+def _pieces(response: Response) -> Iterator[bytes]:
     if "," in response.headers.get("Content-Encoding", ""):
-        response.close()
         raise Unusable("sent something that is packed several times")
     most = settings.megabytes("TKSTUDIES_MAX_ANSWER", 256)
-    parts, size = [], 0
+    size = 0
     response.raw.decode_content = True
-    while part := response.raw.read1(1 << 16):
-        parts.append(part)
-        size += len(part)
+    while piece := response.raw.read1(1 << 16):
+        size += len(piece)
         if size > most:
-            response.close()
             raise TooLarge(f"sent more than {most / 1e6:g} MB (TKSTUDIES_MAX_ANSWER allows more)")
-    response._content = b"".join(parts)
-    response._content_consumed = True
+        yield piece
 
 
 def parse_json(response: Response) -> Any:

@@ -12,9 +12,12 @@ import stat
 import tempfile
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.cookiejar import CookieJar, LoadError, MozillaCookieJar
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tkstudies import console
 from tkstudies.errors import LoginError, ServiceError
@@ -23,7 +26,7 @@ from tkstudies.services.web import pem
 _FROM_DOTENV = ("SSO_CLIENT_ID", "SSO_CLIENT_SECRET", "CERN_CERTIFICATE_PATH", "X509_USER_PROXY")
 
 _LONGEST_DOTENV = 1_000_000
-_importing = threading.Lock()  # the environment is the whole process's
+_importing = threading.Lock()  # the environment is the whole process's, and so are the filters of warnings
 
 _CERTIFICATE_ADVICE = (
     "put usercert.pem and a passwordless userkey.pem into ~/.globus or ~/private, "
@@ -170,16 +173,31 @@ def trusted_authorities() -> ssl.SSLContext:
 # --- cookies
 
 
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """http.cookiejar shows a traceback for a cookie that it can't read."""
+    with _importing, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+class _CookieJar(MozillaCookieJar):
+    """Cookies of a file, and those that a server renews."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        with _unwarned():
+            super().extract_cookies(response, request)
+
+
 def cookies(file: str) -> CookieJar:
     """The cookies of a Netscape cookie file, as written by auth-get-sso-cookie.
 
     Raises:
         LoginError: The file can't be read or isn't one.
     """
-    jar = MozillaCookieJar(file)
+    jar = _CookieJar(file)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it shows a traceback for what it can't read, and raises LoadError
+        with _unwarned():
             jar.load(ignore_discard=True, ignore_expires=True)
     except (LoadError, UnicodeDecodeError):
         raise LoginError(

@@ -57,6 +57,12 @@ class _NoCookies(RequestsCookieJar):
         pass
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: requests would look at the place, whatever it is, and read a body of any size."""
+        return None
+
+
 def session(base: str, workers: int = 1, replay: BaseAdapter | None = None) -> requests.Session:
     """A session for the URLs below ``base``: what the environment says of proxies, but no netrc and no redirects.
 
@@ -66,7 +72,7 @@ def session(base: str, workers: int = 1, replay: BaseAdapter | None = None) -> r
     Raises:
         ServiceError: The authorities that the environment names can't be used.
     """
-    made = requests.Session()
+    made = _Session()
     made.trust_env = False  # read once here, not for every request
     agent = f"tkstudies/{__version__}"
     made.headers = {"User-Agent": agent, "Accept": "*/*", "Connection": "keep-alive"}
@@ -139,6 +145,14 @@ class _PooledAdapter(HTTPAdapter):
     def __init__(self, workers: int, secure: bool):
         self._context = login.trusted_authorities() if secure else None
         super().__init__(pool_connections=2, pool_maxsize=workers, pool_block=True)
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """The response without its own jar of cookies, which nobody asks for and which stumbles over odd ones."""
+        original, resp._original_response = resp._original_response, None
+        try:
+            return super().build_response(req, resp)
+        finally:
+            resp._original_response = original
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
