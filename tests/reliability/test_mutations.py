@@ -111,7 +111,7 @@ def change(server, wanted, new):
 def test_fields(user, tkstudies):
     known = places_in(user, tkstudies)
     trials = [(*place, name) for place in known for name in (*hostile.VALUES, "gone")]
-    for command, number, path, name in hostile.some(trials, 120):
+    for command, number, path, name in hostile.some(trials, 60):
         if name == "gone" and not path:
             continue
         value = hostile.GONE if name == "gone" else hostile.VALUES[name]
@@ -147,7 +147,7 @@ def test_headers(user, tkstudies, monkeypatch):
         for name, values in HEADERS.items()
         for value in values
     ]
-    for command, status, name, value in hostile.some(trials, 24):
+    for command, status, name, value in hostile.some(trials, 20):
 
         def rewrite(service, _, reply, status=status, header=(name, value)):
             return reply if service == "sso" else reply._replace(status=status, headers=(*reply.headers, header))

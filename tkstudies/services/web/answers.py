@@ -42,7 +42,9 @@ def read_body(response: Response) -> None:
     try:
         response._content = b"".join(_pieces(response))
     finally:
-        if response.raw.connection is not None:  # not read to its end: nobody else may go on with it, or wait for it
+        if (
+            getattr(response.raw, "connection", None) is not None
+        ):  # not read to its end: nobody else may go on with it, or wait for it
             response.close()
     response._content_consumed = True
 

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any
 from urllib.parse import urlsplit
@@ -148,11 +148,14 @@ class _PooledAdapter(HTTPAdapter):
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         """The response without its own jar of cookies, which nobody asks for and which stumbles over odd ones."""
-        original, resp._original_response = resp._original_response, None
+        original = resp._original_response
+        with suppress(AttributeError):  # of vcrpy, whose responses are made up
+            resp._original_response = None
         try:
             return super().build_response(req, resp)
         finally:
-            resp._original_response = original
+            with suppress(AttributeError):
+                resp._original_response = original
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
