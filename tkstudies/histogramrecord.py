@@ -9,6 +9,7 @@ somebody wants them: most only want the few numbers of ``stats``.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -166,7 +167,7 @@ def as_hist(hist: Any) -> Hist | None:
 def _fitting(kind: type[Struct], members: Mapping[str, Any]) -> Struct:
     """A Struct of those members that have the types it expects."""
     found: dict[str, Any] = {}
-    for field in msgspec.structs.fields(kind):
+    for field in _fields(kind):
         value = members.get(field.encode_name)
         if field.type is msgspec.Raw:
             found[field.name] = value  # decoded already: `member` takes both
@@ -178,6 +179,12 @@ def _fitting(kind: type[Struct], members: Mapping[str, Any]) -> Struct:
             except msgspec.ValidationError:
                 found[field.name] = None
     return kind(**found)
+
+
+@lru_cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The members of a Struct, which msgspec finds out anew each time."""
+    return msgspec.structs.fields(kind)
 
 
 def member(value: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any
 
 from tkstudies import jsonl
 from tkstudies.analysis.histograms.collections import feature_name
-from tkstudies.analysis.histograms.comparable import Histogram
+from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, read
 from tkstudies.analysis.histograms.references import Key, Plot, read_plot
 from tkstudies.console import Losses, listed
 from tkstudies.errors import InputError, UsageError, WrongRecord
@@ -42,18 +42,35 @@ class Chosen:
 
     Attributes:
         record: The record that it came in.
-        plot: The same, its bins as arrays.
+        plot: Whose histogram it is, and which; without its bins.
     """
 
     record: Record
     plot: Plot
+
+    @classmethod
+    def of(cls, record: Record) -> Chosen:
+        """The histogram of a record.
+
+        Raises:
+            WrongRecord: It is none.
+        """
+        return cls(record, read_plot(HistogramRecord.from_record({**record, "hist": None})))
+
+    @cached_property
+    def bins(self) -> Histogram | str:
+        """Its bins as arrays, read when they are wanted; if they can't be, why not."""
+        try:
+            return read(self.record.get("hist"))
+        except Incomparable as reason:
+            return str(reason)
 
     @property
     def whose(self) -> str:
         """The run, reconstruction and lumisection.
 
         >>> row = {"run_number": 317434, "reco": "express", "lumisection_number": 7, "plot": "/p", "hist": ""}
-        >>> Chosen(row, read_plot(HistogramRecord.from_record(row))).whose
+        >>> Chosen.of(row).whose
         '317434 express lumisection 7'
         """
         run, reco, lumisection = self.plot.row
@@ -72,18 +89,16 @@ class Chosen:
         Raises:
             InputError: They can't be drawn.
         """
-        if isinstance(self.plot.histogram, str):
-            raise InputError(f"{self.called}: {self.plot.histogram}")
-        if not all(
-            is_drawable(value) for value in (self.plot.histogram.content.min(), self.plot.histogram.content.max())
-        ):
+        if isinstance(self.bins, str):
+            raise InputError(f"{self.called}: {self.bins}")
+        if not (is_drawable(self.bins.content.min()) and is_drawable(self.bins.content.max())):
             raise InputError(f"{self.called}: contents too large or too small to draw")
-        return self.plot.histogram
+        return self.bins
 
     @property
     def is_two_dimensional(self) -> bool:
         """Has it bins in x and y?"""
-        return not isinstance(self.plot.histogram, str) and self.plot.histogram.content.ndim == 2
+        return not isinstance(self.bins, str) and self.bins.content.ndim == 2
 
     def hist(self, *path: str) -> Any:
         """A member of the histogram as it was sent, None if it isn't there."""
@@ -162,15 +177,14 @@ class Histograms:
     def _read(self, records: Iterable[Record], pattern: str) -> Iterator[Chosen]:
         others = 0
         for record in records:
+            path, name = (value if isinstance(value, str) else "" for value in (record.get("plot"), record.get("name")))
+            if pattern and (path or name) and not _is_like(path, name, pattern):
+                self._others.setdefault(name or path)
+                continue
             try:
-                found = HistogramRecord.from_record(record)
+                yield Chosen.of(record)
             except WrongRecord:
                 others += 1
-                continue
-            if not pattern or _is_like(found.plot or "", found.name or "", pattern):
-                yield Chosen(record, read_plot(found))
-            else:
-                self._others.setdefault(found.name or found.label)
         self.losses.add(others, "record", "not drawn: no histogram of a run and plot")
 
     def _of_files(self, files: Sequence[str], pattern: str) -> Iterator[Chosen]:
@@ -184,14 +198,14 @@ class Histograms:
         """Those with bins; the reason of the others is noted."""
         found, reasons = [], dict[str, list[Chosen]]()
         for item in items:
-            if isinstance(item.plot.histogram, str):
-                reasons.setdefault(item.plot.histogram, []).append(item)
+            if isinstance(item.bins, str):
+                reasons.setdefault(item.bins, []).append(item)
             else:
                 found.append(item)
         if not found:
             first = items[0]
             more = f" ({len(items) - 1:,} more can't be drawn either)" if len(items) > 1 else ""
-            raise InputError(f"{first.called}: {first.plot.histogram}{more}")
+            raise InputError(f"{first.called}: {first.bins}{more}")
         for reason, those in reasons.items():
             self.losses.add(len(those), "histogram", f"not drawn: {reason} (such as {those[0].called})")
         return found
@@ -199,7 +213,7 @@ class Histograms:
     def references_of(self, item: Chosen) -> list[Chosen]:
         """The histograms of the references of one, those that are there."""
         runs = self.reference_runs or [run for run in [self._named(item)] if run is not None]
-        found = (self._find(item, run) for run in runs if run != item.plot.row.run_number)
+        found = (self._find(item, run) for run in runs if len(runs) == 1 or run != item.plot.row.run_number)
         return [reference for reference in found if reference is not None]
 
     def missing_of(self, item: Chosen) -> str:

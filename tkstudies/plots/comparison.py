@@ -78,9 +78,7 @@ def compare(
             found.losses.note(text)
     compared.sort(key=lambda one: -one.badness)
     wide = Look(**vars(look))
-    pages = [
-        Page(one.item.record, partial(draw_page, one.item, found, below, wide, one.note)) for one in compared[:top]
-    ]
+    pages = [Page(one.item.record, partial(draw_page, one.item, found, below, wide, one.note)) for one in compared]
     return Pages(pages, "plot", top=top, losses=found.losses)
 
 

@@ -52,6 +52,8 @@ def draw_maps(item: Chosen, references: Sequence[Chosen], look: Graph, losses: L
     most = max(3.0, *(float(np.nanmax(np.abs(one), initial=0)) for one in pulls)) if pulls else 3.0
     for ax, reference, values in zip(columns.axes[count:], shown_references, pulls, strict=True):
         mappable = draw_map(ax, item, values, cmap="RdBu_r", vmin=-most, vmax=most)
+        if not np.isfinite(values).any():
+            ax.text(0.5, 0.5, "not comparable", transform=ax.transAxes, ha="center", va="center")
         columns.name(ax, "", f"over {reference.whose}" if count > 2 else "pull")
     if pulls:
         columns.add_colour_bar(mappable, columns.axes[count:], "pull")
