@@ -3,10 +3,15 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
+pictures=$PWD/examples/pictures
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 STUDY="$work" TKSTUDIES_REPLAY=cassettes examples/quickstart.sh > "$work/log"
-mkdir -p examples/pictures
-cp "$work/pca.png" examples/pictures/pca.png
-du -b examples/pictures/*.png
+mkdir -p "$pictures"
+cd "$work"
+tkstudies plot pca.jsonl -o "$pictures/pca.png"
+tkstudies plot control-chart pca.jsonl -o "$pictures/control-chart.png"
+tkstudies plot histogram hists.jsonl --run 317434 --reco prompt --reference-run 317527,317591 --plot '*Pixel_GenTk' \
+    -o "$pictures/histogram.png"
+du -b "$pictures"/*.png
