@@ -43,11 +43,10 @@ def test_files_and_arguments(tkstudies, name):
     "command",
     ["runreg --run 317291", "oms runs --run 317291", "doctor references", "wbm --run 317291", "-v oms fills --fill 6"],
 )
-def test_servers(changes, tkstudies, monkeypatch, command, status):
+def test_servers(changes, tkstudies, command, status):
     said = json.dumps({"err": HOSTILE, "errors": [{"detail": HOSTILE}]}, ensure_ascii=False)
     said = HOSTILE + said if status == 200 else said + HOSTILE
     changes.rewrite = lambda service, _, reply: reply if service == "sso" else Reply(status, said.encode())
-    monkeypatch.setenv("TKSTUDIES_PATIENCE", "0.1")
     result = tkstudies(*command.split())
     assert result.exit_code == 1 and is_clean(result.stderr), result.stderr
     assert "\\x1b]52" in result.stderr
