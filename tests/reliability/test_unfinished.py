@@ -208,6 +208,13 @@ def test_nothing_to_go_on_with_is_a_beginning(whole, user, tkstudies):
     assert "neither" in result.stderr and "starting afresh" in result.stderr
 
 
+def test_so_it_is_beside_an_output_of_another_name_which_may_be_a_slip(whole, user, tkstudies, tmp_path):
+    result = tkstudies(*CRAWL, "-q", "-o", "other.jsonl", "--resume", "h.jsonl")
+    assert result.exit_code == 0
+    assert (tmp_path / "other.jsonl").read_text() == whole
+    assert result.stderr.startswith("warning: nothing to go on with: neither ")
+
+
 def test_a_newer_finished_file_counts_beside_an_older_unfinished_one(whole, user, tkstudies, tmp_path):
     lines = whole.splitlines(keepends=True)
     (tmp_path / "h.jsonl.part").write_text("".join(lines[5:25]).replace('"type":"TH1"', '"type":"old"', 1))

@@ -90,10 +90,8 @@ class EarlierCrawl:
         return max(candidates, key=lambda file: (os.stat(file).st_mtime_ns, file == self._part), default="")
 
     def _nothing_there(self, output: str) -> None:
-        neither = f"neither {self._part} nor {self._final} exists"
-        if not self.in_place and output != STDOUT:
-            raise InputError(f"--resume: {neither}")
-        console.say(f"nothing to go on with: {neither}; starting afresh")
+        tell = console.say if self.in_place or output == STDOUT else console.warn  # of another file it may be a slip
+        tell(f"nothing to go on with: neither {self._part} nor {self._final} exists; starting afresh")
 
     def _take_over(self, file: str, output: str) -> None:
         try:
