@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tkstudies.console import Losses
-from tkstudies.errors import InputError
+from tkstudies.errors import InputError, UsageError
 from tkstudies.plots import quantities
 from tkstudies.plots.texts import BEYOND, advice, columns_of, is_drawable
 from tkstudies.plots.units import shown_unit
@@ -41,6 +41,7 @@ class Axis:
 
     Raises:
         InputError: It has neither numbers nor times.
+        UsageError: A logarithmic scale of times.
 
     Example:
         >>> axis = Axis("duration", [{"duration": 60}, {"duration": None}])
@@ -56,7 +57,9 @@ class Axis:
             raise InputError(_without_numbers(column, records))
         self._read = read
         self.is_time = read is days
-        self.is_log = is_log and not self.is_time
+        if is_log and self.is_time:
+            raise UsageError(f"--log: {column} has times, which have no logarithm")
+        self.is_log = is_log
         self._has_units = any(row.get(f"{column}_unit") is not None for row in records)
         self._unit = quantities.unit_of(column, records)
         self.label = quantities.label(column, records, self.is_time, self._unit)
@@ -111,12 +114,12 @@ class Axis:
         if self.is_time:
             from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-            locator = AutoDateLocator(maxticks=most, minticks=min(3, most))
+            locator = AutoDateLocator(maxticks=max(most, 3), minticks=min(3, max(most, 2)))
             axis.set_major_formatter(ConciseDateFormatter(locator))
         else:
             from matplotlib.ticker import MaxNLocator
 
-            locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+            locator = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=min(most, 2))
             axis.set_major_formatter(_plain_numbers())
         axis.set_major_locator(locator)
 

@@ -59,7 +59,7 @@ def box(
             if values:
                 _draw(ax, values, place, colours.colour(name) if name in colours.words else BLUE)
     name_places(panels, panels.axes, [f"{name} ({colours.counts[name]})" for name in names] or [""])
-    panels.finish(along, quantity(colours.column), values="x")
+    panels.finish(along, quantity(colours.column), values="x", has_words=True)
     losses = Losses()
     note_undrawn(losses, records, along)
     losses.add(len(rows) - drawn, "record", f"not drawn: of the values of {by} only {len(names)} have room")

@@ -30,7 +30,7 @@ def fit_names(figure: Figure, axes: Sequence[Axes]) -> None:
         low, high = sorted(ax.get_ylim())
         room = 72 * ax.bbox.height / figure.dpi / (high - low) / _LINE
         for label in ax.get_yticklabels():
-            label.set_fontsize(min(label.get_fontsize(), max(room, 3)))
+            label.set_fontsize(min(label.get_fontsize(), max(room, 2)))
 
 
 def name_places(panels: Panels[Any], axes: Sequence[Axes], names: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from tkstudies.plots.figures import Drawing, sheet_of
 from tkstudies.plots.look import Sheet
 from tkstudies.plots.options import Option
 from tkstudies.plots.palette import BLUE, RED
-from tkstudies.plots.texts import NARROW, ending, letters_in
+from tkstudies.plots.texts import NARROW, ending, is_drawable, letters_in
 from tkstudies.records import Record, number
 
 
@@ -79,7 +79,7 @@ def loadings(
     from matplotlib.ticker import MaxNLocator
 
     names = [f"pc{place}" for place in range(1, components + 1)]
-    names = [name for name in names if any(number(row.get(name)) is not None for row in records)]
+    names = [name for name in names if any(_loading(row, name) is not None for row in records)]
     if not names:
         raise InputError("plot loadings: no record has a number in pc1")
     across = min(len(names), 1 if look.inches(9, 1)[0] < NARROW else 3)
@@ -92,7 +92,7 @@ def loadings(
     panels = figure.subplots(down, across, sharex=True, squeeze=False).ravel()
     room = letters_in(0.5 * figure.get_figwidth() / across, size)
     for ax, name in zip(panels, names, strict=False):
-        known = [(value, row) for row in records if (value := number(row.get(name))) is not None]
+        known = [(value, row) for row in records if (value := number(row.get(name))) is not None and is_drawable(value)]
         largest = sorted(known, key=lambda pair: -abs(pair[0]))[:most]
         values = [value for value, _ in largest]
         colours = [BLUE if value >= 0 else RED for value in values]
@@ -114,6 +114,11 @@ def loadings(
     drawing = Drawing(figure, len(names), "component", losses, look, records)
     fit_names(figure, list(panels[: len(names)]))
     return drawing
+
+
+def _loading(record: Record, name: str) -> float | None:
+    value = number(record.get(name))
+    return float(value) if value is not None and is_drawable(value) else None
 
 
 def _numbers(values: object) -> list[float]:

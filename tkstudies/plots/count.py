@@ -85,7 +85,7 @@ def count(
         for shown, hatch in zip(words, hatches, strict=True)
         if colours.column
     ]
-    panels.finish("rows", quantity(x), entries=entries, legend_title=colours.column, values="x")
+    panels.finish("rows", quantity(x), entries=entries, legend_title=colours.column, values="x", has_words=True)
     drawing = panels.drawing(len(records), "row", Losses())
     fit_names(panels.figure, panels.axes)
     return drawing

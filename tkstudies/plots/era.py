@@ -67,6 +67,7 @@ def era(
         entries=colours.entries() if colours.column else (),
         legend_title=colours.column,
         values="x",
+        has_words=True,
     )
     losses = Losses()
     note_undrawn(losses, records, along)

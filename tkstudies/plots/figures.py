@@ -80,10 +80,12 @@ class Drawing:
             warnings.simplefilter("ignore")  # of ticks, which matplotlib chooses when it is asked for their labels
             for text in self.figure.findobj(Text):
                 text.set_parse_math(False)
-        self._lay_out()
+        if self.figure.get_layout_engine():
+            self.lay_out()
 
-    def _lay_out(self) -> None:
+    def lay_out(self) -> None:
         """Find the place of everything, once for all files."""
+        self.figure.set_layout_engine("constrained")
         engine = self.figure.get_layout_engine()
         if engine is None:
             return

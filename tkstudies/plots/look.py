@@ -39,13 +39,15 @@ class Sheet:
         ((3.5, 2.6), (3.4, 2.4), (6.8, 4.8))
     """
 
-    title: Annotated[str, Option("--title", "A line above the figure.")] = ""
+    title: Annotated[str, Option("--title", "A line above the figure.", "TEXT")] = ""
     size: Annotated[
         str, Option("--size", "Width and height in inches, such as 3.5x2.6 (a column) or 10x5.6 (a slide).", "WxH")
     ] = ""
-    dpi: Annotated[int, Option("--dpi", "Pixels to the inch.", minimum=20, maximum=1200)] = 160
+    dpi: Annotated[int, Option("--dpi", "Pixels to the inch.", "N", minimum=20, maximum=1200)] = 160
     style: Annotated[Style, Option("--style", "plain, or cms: the look of the field.")] = Style.plain
-    label: Annotated[str, Option("--label", "Write CMS and this above the figure, e.g. 'Work in progress'.")] = ""
+    label: Annotated[
+        str, Option("--label", "Write CMS and this above the figure, e.g. 'Work in progress'.", "TEXT")
+    ] = ""
 
     def __post_init__(self) -> None:
         width, height = self.inches(1, 1)
@@ -79,8 +81,8 @@ class Graph(Sheet):
         UsageError: The size is none, or an axis isn't x or y.
     """
 
-    xlabel: Annotated[str, Option("--xlabel", "Words at the horizontal axis.")] = ""
-    ylabel: Annotated[str, Option("--ylabel", "Words at the vertical axis.")] = ""
+    xlabel: Annotated[str, Option("--xlabel", "Words at the horizontal axis.", "TEXT")] = ""
+    ylabel: Annotated[str, Option("--ylabel", "Words at the vertical axis.", "TEXT")] = ""
     log: Annotated[list[str] | None, Option("--log", "Logarithmic axis (repeatable).", "x|y")] = None
     line: Annotated[
         list[str] | None,

@@ -20,6 +20,7 @@ from tkstudies.plots.panels import Panels
 from tkstudies.plots.quantities import quantity
 from tkstudies.plots.scatter import scatter
 from tkstudies.plots.slots import column_for
+from tkstudies.plots.texts import is_drawable
 from tkstudies.records import Record, number, whole
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def lumi(
     curves = {column: _runs(records, column, along, losses) for column in columns}
     if not any(curves.values()):
         raise InputError(f"no record has a number in {' or '.join(columns)} and a place in {along.column}")
-    has_units = any(luminosity(row, column) is not None for row in records for column in columns)
+    has_units = any(_luminosity(row, column) is not None for row in records for column in columns)
     total = max(sum(run.pb for run in runs) for runs in curves.values())
     scale, unit = (1 / _PB_OF_FB, " [fb⁻¹]") if total > _PB_OF_FB else (1.0, " [pb⁻¹]")
     scale, unit = (scale, unit) if has_units else (1.0, " (unit unknown)")
@@ -108,22 +109,29 @@ def lumi(
 
 def _runs(records: Sequence[Record], column: str, along: Axis, losses: Losses) -> list[_Run]:
     """Each run once, in its order along the axis."""
-    has_units = any(luminosity(row, column) is not None for row in records)
+    has_units = any(_luminosity(row, column) is not None for row in records)
     found: dict[object, _Run] = {}
     unknown: set[object] = set()
     for place, row in enumerate(records):
         key = next((value for name in _KEYS if (value := whole(row.get(name))) is not None), ("row", place))
         begin = along.value(row)
-        pb = luminosity(row, column) if has_units else number(row.get(column))
+        pb = _luminosity(row, column) if has_units else number(row.get(column))
         if begin is None or key in found:
             continue
-        if pb is None:
+        if pb is None or not is_drawable(pb):
             unknown.add(key)
             continue
         end = days(row.get("end_time")) if along.is_time else None
         found[key] = _Run(begin, max(end, begin) if end is not None else begin, float(pb), row)
     losses.add(len(unknown - set(found)), "run", f"not drawn: no luminosity with a known unit in {column}")
     return sorted(found.values(), key=lambda run: run.begin)
+
+
+def _luminosity(row: Record, column: str) -> float | None:
+    try:
+        return luminosity(row, column)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
 
 
 def _draw(ax: Axes, runs: Sequence[_Run], scale: float, colour: str, dashes: Any, is_filled: bool) -> None:

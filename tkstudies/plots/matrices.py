@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_PAIRS = 7
 _MOST_COLUMNS = 80
+_SMALLEST = 4  # typographic points of a tile with a name
 _NUMBERED = 26  # columns, up to which the tiles have room for numbers
 _NO_FEATURES = ("run_number", "fill_number", "lhc_fill", "lumisection_number", "*_limit_9[59]", "missing_features")
 _USUAL_PAIRS = ("pc[1-4]",)
@@ -100,6 +102,8 @@ def _draw_distribution(ax: Axes, rows: Sequence[Record], along: Axis, colours: H
     import numpy as np
 
     known = [row for row in rows if along.value(row) is not None]
+    if not known:
+        return
     edges = edges_of([along.value(row) or 0.0 for row in known], 0, False)
     for word in colours.shown_words() if colours.column else [None]:
         members = [row for row in known if not colours.column or colours.shown_word(row) == word]
@@ -185,7 +189,23 @@ def correlation(
         losses.add(constant, "column", "not drawn: constant, or too few rows have it")
     shown_names = [names[place] for place in varying]
     figure = _draw_matrix(r[np.ix_(varying, varying)], shown_names, what, look)
-    return Drawing(figure, len(shown_names), "column", losses, look, rows)
+    drawing = Drawing(figure, len(shown_names), "column", losses, look, rows)
+    _fit_texts(figure, len(shown_names))
+    return drawing
+
+
+def _fit_texts(figure: Figure, columns: int) -> None:
+    """Make names and numbers as small as the tiles want it; the layout of the figure must stand."""
+    ax = figure.axes[0]
+    ax.apply_aspect()
+    tile = 72 * ax.get_window_extent().width / figure.dpi / columns  # typographic points
+    step = max(1, math.ceil(_SMALLEST / tile))  # where names have no room every second or third has one
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        for place, label in enumerate(labels):
+            label.set_fontsize(min(label.get_fontsize(), 0.85 * tile * step))
+            label.set_visible(place % step == 0)
+    for text in ax.texts:
+        text.set_fontsize(min(text.get_fontsize(), 0.36 * tile))
 
 
 def rows_of(records: Sequence[Record], which: str, truth: str) -> list[Record]:
@@ -255,8 +275,7 @@ def _draw_matrix(r: NDArray, names: Sequence[str], what: str, look: Sheet) -> Fi
     room = max(6, letters_in(0.3 * figure.get_figwidth(), look.font_size))
     tile = 0.6 * min(figure.get_size_inches()) / len(names)  # inches
     size = min(look.font_size, max(72 * tile * 0.75, 3))
-    step = 1 if 72 * tile > 3.5 else 2
-    places = range(0, len(names), step)
+    places = range(len(names))
     texts = [ending(names[place], room) for place in places]
     ax.set_xticks(places, texts, rotation=90, fontsize=size)
     ax.set_yticks(places, texts, fontsize=size)

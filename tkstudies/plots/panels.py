@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from tkstudies.console import Losses
-from tkstudies.errors import InputError
+from tkstudies.errors import InputError, UsageError
 from tkstudies.plots.axes import Axis, set_log_ticks
 from tkstudies.plots.colours import order, word
 from tkstudies.plots.figures import Drawing, sheet_of
+from tkstudies.plots.fitting import fit_text
 from tkstudies.plots.legends import Entry, add_legend
 from tkstudies.plots.lines import draw_lines
 from tkstudies.plots.look import Look
-from tkstudies.plots.texts import NARROW, letters_in, shown
+from tkstudies.plots.texts import LETTER, NARROW, letters_in, shown
 from tkstudies.records import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
-    from matplotlib.text import Text
+    from matplotlib.text import Annotation, Text
 
 _MOST_PANELS = 12
 _MOST_ACROSS = 3
@@ -89,6 +90,8 @@ class Panels(Generic[Item]):
         self.all = [Panel(ax, members.get(place, [])) for place, ax in self._places.items()]
         self._row_of = row_of
         self._raised: Text | None = None
+        self._row_names: list[tuple[Annotation, Axes]] = []
+        self._sides: dict[str, Axis | str] = {}
 
     def __iter__(self) -> Iterator[Panel[Item]]:
         return iter(self.all)
@@ -145,6 +148,7 @@ class Panels(Generic[Item]):
         legend_title: str = "",
         values: str = "y",
         has_right_axis: bool = False,
+        has_words: bool = False,
     ) -> None:
         """Say what the axes and panels are, draw the lines of ``--line``, and add the legend.
 
@@ -153,12 +157,16 @@ class Panels(Generic[Item]):
             y: The vertical one.
             entries: What the legend tells.
             values: The axis, x or y, along which the values of ``--line`` lie.
+            has_words: Has the vertical axis words instead of numbers?
             has_right_axis: Has the kind drawn ticks and a label at the right of the panels?
 
         Raises:
             InputError: A line is neither a value nor a column.
+            UsageError: A logarithmic axis of words.
         """
-        sides = {"x": x, "y": y}
+        if has_words and self.look.is_log("y"):
+            raise UsageError("--log y: the vertical axis of this kind has words, which have no logarithm")
+        sides = self._sides = {"x": x, "y": y}
         for name, side in sides.items():
             self._set_axis(name, side)
         lines = draw_lines(self.all, self.look.line or [], values, sides, self._row_of)
@@ -183,24 +191,36 @@ class Panels(Generic[Item]):
         """
         records = [*(self._row_of(item) for _, items in self.all for item in items), *beside]
         drawing = Drawing(self.figure, number, noun, losses, self.look, records)
-        self._fit_labels()
+        self._fit(drawing)
         if self._raised:  # the room below it is there now
             top = self._raised.get_window_extent().y1 / self.figure.bbox.height
             self._raised.set(text=self._raised.get_text().rstrip("\n"), y=top, verticalalignment="top")
         return drawing
 
-    def _fit_labels(self) -> None:
-        """Shorten labels of axes that don't fit into the figure around the middle of their axis."""
+    def _fit(self, drawing: Drawing) -> None:
+        """Let words and ticks fit into the panels as they are now that the layout stands."""
+        if self._refit_ticks():
+            drawing.lay_out()
         for ax in self.figure.axes:
-            for label, side in ((ax.xaxis.label, 0), (ax.yaxis.label, 1)):
-                text = label.get_text()
-                if not text:
-                    continue
-                extent = label.get_window_extent()
-                low, high, page = extent.min[side], extent.max[side], self.figure.bbox.max[side]
-                room = 2 * min((low + high) / 2, page - (low + high) / 2)
-                if high - low > room:
-                    label.set_text(shown(text, max(4, int(len(text) * room / (high - low)) - 1)))
+            fit_text(ax.xaxis.label, ax.bbox.width if self.several else self.figure.bbox.width)
+            fit_text(ax.yaxis.label, ax.bbox.height, upright=True)
+        for text, ax in self._row_names:
+            fit_text(text, ax.bbox.height, upright=True)
+
+    def _refit_ticks(self) -> bool:
+        """Have fewer ticks where the panels are smaller than thought; were there any?"""
+        are_fewer = False
+        width, height = (72 * size / self.figure.dpi for size in self.axes[0].bbox.size)
+        for name, side in self._sides.items():
+            letter = self.look.font_size * LETTER
+            most = int(width / (_TICK_LETTERS * letter) if name == "x" else height / (1.7 * self.look.font_size))
+            if isinstance(side, Axis) and most < self.most_ticks(name):
+                are_fewer = True
+                for ax in self.axes:
+                    side.set_ticks(ax.xaxis if name == "x" else ax.yaxis, max(most, 1))
+                    if side.is_time and most < 3:
+                        ax.tick_params("x" if name == "x" else "y", labelsize=self.look.font_size * max(most, 1) / 3)
+        return are_fewer
 
     def _set_axis(self, name: str, side: Axis | str) -> None:
         most = self.most_ticks(name)
@@ -240,7 +260,7 @@ class Panels(Generic[Item]):
                 ax.set_title(_panel_name(self.look.across, self._columns[column], room), fontsize=size)
             if self.look.row and (place + 1) % self.across == 0:
                 text = _panel_name(self.look.row, self._rows[row], letters_in(self.panel_height, size))
-                ax.annotate(
+                written = ax.annotate(
                     text,
                     (1, 0.5),
                     xytext=(beside, 0),
@@ -251,6 +271,7 @@ class Panels(Generic[Item]):
                     ha="left",
                     fontsize=size,
                 )
+                self._row_names.append((written, ax))
 
 
 def _panel_name(column: str, value: str | None, room: int) -> str:

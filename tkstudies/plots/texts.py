@@ -8,7 +8,8 @@ from tkstudies.analysis.tables import catalogue
 from tkstudies.console import alternatives
 
 _MOST = 48
-_WIDTH = 0.58  # of a letter, in parts of its height
+_SCORES = ("*_score", "*_outlier")  # patterns that are no features
+LETTER = 0.58  # of a letter, in parts of its height
 NARROW = 5.2  # inches: up to here a figure has no room for a legend at its side
 BEYOND = "a number or time that is too large or too small to draw"
 
@@ -45,7 +46,7 @@ def letters_in(inches: float, font_size: float) -> int:
     >>> letters_in(3.5, 7.5), letters_in(-1, 10)
     (57, 1)
     """
-    return max(1, int(inches * 72 / (font_size * _WIDTH)))
+    return max(1, int(inches * 72 / (font_size * LETTER)))
 
 
 def is_drawable(value: int | float) -> bool:
@@ -74,10 +75,10 @@ def advice(column: str, columns: list[str]) -> str:
 def maker_of(column: str) -> str:
     """Which command makes a column, in words; nothing if its name is not one of the catalogue's.
 
-    >>> maker_of("is_bad"), maker_of("nonsense")
-    ('tkstudies label makes it', '')
+    >>> maker_of("is_bad"), maker_of("pc3"), maker_of("nonsense")
+    ('tkstudies label makes it', 'tkstudies pca makes it', '')
     """
-    known = [entry for entry in catalogue.entries() if entry.column == column]
+    known = [entry for entry in catalogue.find(column) if "*" not in entry.column or entry.column in _SCORES]
     return f"tkstudies {known[0].command.split(', ')[0]} makes it" if known else ""
 
 
