@@ -18,9 +18,10 @@ from tkstudies.analysis.histograms.comparison import pulls_of, read
 from tkstudies.errors import InputError, UsageError
 from tkstudies.plots.comparison import compare
 from tkstudies.plots.figures import style
-from tkstudies.plots.histogram import REFERENCE_COLOURS, RUN_COLOUR, histogram
+from tkstudies.plots.histogram import histogram
 from tkstudies.plots.look import Look
-from tkstudies.plots.lower import Below
+from tkstudies.plots.overlays import REFERENCE_COLOURS, RUN_COLOUR
+from tkstudies.plots.picks import Below
 
 RUN, REFERENCE, OTHER = record(2, [10, 40, 30, 20]), record(1, [100, 400, 300, 200]), record(3, [50, 40, 5, 5])
 BOTH = [RUN, REFERENCE]

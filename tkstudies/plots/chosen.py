@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
-from typing import Annotated, Any
+from typing import Any
 
 from tkstudies import jsonl
 from tkstudies.analysis.histograms.collections import feature_name
@@ -15,23 +15,8 @@ from tkstudies.analysis.histograms.references import Key, Plot, read_plot
 from tkstudies.console import Losses, listed
 from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.histogramrecord import HistogramRecord
-from tkstudies.plots.options import Option
 from tkstudies.plots.texts import is_drawable, shown
 from tkstudies.records import Record, split_numbers
-
-PlotPattern = Annotated[str, Option("--plot", "Plots like this: a path, name or feature, with * and ?.", "PATTERN")]
-Runs = Annotated[list[str] | None, Option("--run", "Draw these runs, such as 317434,317500-317510.", "RUNS")]
-Recos = Annotated[list[str] | None, Option("--reco", "Draw these reconstructions (repeatable).", "RECO")]
-ReferenceRuns = Annotated[
-    list[str] | None,
-    Option(
-        "--reference-run", "The references of every run, such as 317480,317527 [that which its record names].", "RUNS"
-    ),
-]
-ReferenceFiles = Annotated[
-    list[str] | None, Option("--reference", "Histograms of the reference runs (repeatable).", "FILE")
-]
-Top = Annotated[int | None, Option("--top", "No more pictures than this [50 pages in a .pdf].", "N", minimum=1)]
 
 MOST_REFERENCES = 6
 

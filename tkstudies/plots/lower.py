@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,20 +13,13 @@ from tkstudies.errors import InputError
 from tkstudies.plots.bins import MANY, Array, edges_of, scaled, set_bin_ticks
 from tkstudies.plots.chosen import Chosen
 from tkstudies.plots.panels import Panels
+from tkstudies.plots.picks import Below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 HEIGHT = 0.42  # of the lower part, in parts of the upper one
 _LINE = "#404040"
-
-
-class Below(str, Enum):
-    """What stands below a histogram."""
-
-    ratio = "ratio"
-    pull = "pull"
-    none = "none"
 
 
 def add_lower(

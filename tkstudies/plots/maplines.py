@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tkstudies.analysis.histograms.trackingmaps import angular_correlation, angular_entropy
 from tkstudies.console import Losses
 from tkstudies.errors import InputError
 from tkstudies.plots import legends
-from tkstudies.plots.bins import MANY, Array, fitting
+from tkstudies.plots.bins import MANY, Array, edges_of, fitting
 from tkstudies.plots.chosen import Chosen
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.legends import Entry
@@ -18,6 +19,8 @@ from tkstudies.plots.look import Look
 from tkstudies.plots.palette import COLOURS, dashes_of
 from tkstudies.plots.panels import Panels
 from tkstudies.plots.texts import letters_in
+from tkstudies.plots.trackmaps import axes_of, maps_of
+from tkstudies.records import Record
 
 _SHAPE = (8.4, 4.2)
 
@@ -28,6 +31,58 @@ class Curve(NamedTuple):
     x: Array
     y: Array
     note: str = ""
+
+
+def draw_line(
+    records: Sequence[Record],
+    plot: str,
+    run: Sequence[str] | None,
+    reco: Sequence[str] | None,
+    counts: bool,
+    look: Look,
+) -> Drawing:
+    """Draw maps bin by bin, see `etaphi_line`."""
+    found = maps_of(records, plot, run, reco)
+
+    def curve(item: Chosen) -> Curve:
+        scale = 1.0 if counts else 100 / mean_of(item)
+        return Curve(places_of(item), item.histogram.content.T.ravel() * scale)
+
+    x, _ = axes_of(found.all[0])
+    labels = ("tracks in the bin", "tracks") if counts else ("tracks [% of the mean bin]", "tracks [%]")
+    return draw_curves(found.all, curve, look, f"{x} (φ within each bin)", labels, found.losses)
+
+
+def draw_angular(
+    records: Sequence[Record],
+    plot: str,
+    run: Sequence[str] | None,
+    reco: Sequence[str] | None,
+    periodic_phi: bool,
+    counts: bool,
+    look: Look,
+) -> Drawing:
+    """Draw angular correlations, see `angular`."""
+    found = maps_of(records, plot, run, reco)
+
+    def curve(item: Chosen) -> Curve:
+        scale = 1.0 if counts else 100 / mean_of(item)
+        distance, correlation = angular_correlation(item.histogram.content, periodic_phi)
+        known = np.isfinite(correlation)
+        entropy = angular_entropy(item.histogram.content, periodic_phi)
+        return Curve(distance[known], correlation[known] * scale, "" if entropy is None else f"S {entropy:.3f}")
+
+    percent = ("mean difference [% of the mean bin]", "mean difference [%]", "difference [%]")
+    labels = ("mean difference of tracks", "difference") if counts else percent
+    return draw_curves(found.all, curve, look, "distance of two bins [bins of the map]", labels, found.losses)
+
+
+def places_of(item: Chosen) -> Array:
+    """Where the bins of a map lie if those of phi stand side by side within each bin of eta."""
+    edges = edges_of(item, "x")
+    count = item.histogram.content.shape[0]
+    within = (np.arange(count) + 0.5) / count
+    return (edges[:-1, None] + within * np.diff(edges)[:, None]).ravel()
 
 
 def draw_curves(
