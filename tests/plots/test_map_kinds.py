@@ -71,6 +71,14 @@ def test_the_ratio_as_a_map_and_in_ten_bins():
     assert ax.get_xlabel() == "ratio (most common: 0.3333)"
 
 
+def test_few_tracks_are_scaled_by_their_sum():
+    rng = np.random.default_rng(5)
+    few = track_map(2)
+    few["hist"]["bins"]["content"] = rng.poisson(np.array(few["hist"]["bins"]["content"]) / 200).tolist()
+    mesh = maps(first(etaphi_diff, [few, track_map(1)], reference_run=["1"]))[0]
+    assert abs(mesh.get_array().mean()) < 1e-9
+
+
 def test_side_by_side_with_lumisections_and_luminosity():
     figure = first(etaphi_side)
     run, change, reference = maps(figure)

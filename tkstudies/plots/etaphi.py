@@ -1,8 +1,9 @@
 """Maps of tracks over eta and phi: of a run, its difference and ratio to the reference's, and all beside each other.
 
 A reference is compared after the run's map was multiplied by the most common ratio of the two (``map_scale`` of
-``tkstudies trackingmap``): a hole doesn't change the rest. The difference is in percent of the mean bin of the
-reference. Axes: eta has no unit, phi is in radians.
+``tkstudies trackingmap``): a hole doesn't change the rest. With fewer than 20 tracks in a bin it is the ratio of the
+sums, as chance makes the other. The difference is in percent of the mean bin of the reference. Axes: eta has no unit,
+phi is in radians.
 """
 
 from __future__ import annotations

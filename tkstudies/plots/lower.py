@@ -54,7 +54,13 @@ def add_lower(
         lower.text(0.5, 0.5, "not comparable", transform=lower.transAxes, ha="center", va="center")
     from matplotlib.ticker import MaxNLocator
 
-    lower.yaxis.set_major_locator(MaxNLocator(max(2, panels.most_ticks("y") // 3 + 1), steps=[1, 2, 5, 10]))
+    height = 0.75 * panels.panel_height * HEIGHT / (1 + HEIGHT)
+    most = max(2, min(4, int(height * 72 / (2.4 * look.font_size))))
+    if below is Below.pull and known.size:
+        tick = round_below(lower.get_ylim()[1])
+        lower.set_yticks([-tick, 0, tick])
+    else:
+        lower.yaxis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
     return lower
 
 
@@ -115,6 +121,16 @@ def ratio_limits(ratio: Array) -> tuple[float, float]:
     away = float(np.quantile(np.abs(ratio - 1), 0.9))
     half = next((width for width in (0.1, 0.2, 0.5) if 1.3 * away < width), 1.0)
     return 1 - half, 1 + half
+
+
+def round_below(value: float) -> float:
+    """The largest of 1, 2, 5, 10, ... that isn't above a value.
+
+    >>> round_below(3.0), round_below(4549.0), round_below(12.0)
+    (2.0, 2000.0, 10.0)
+    """
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (5, 2, 1) if step * power <= value))
 
 
 def pull_limits(pulls: Array) -> tuple[float, float]:

@@ -100,8 +100,10 @@ def save_pages(pages: Pages, outputs: Sequence[str], *, show: bool = False) -> N
     top = pages.top or MOST_PAGES
     drawn = _Drawn(pages.all[:top])
     with ExitStack() as stack:
+        bar = stack.enter_context(console.progress("pages", min(top, len(pages.all)) if books else 1))
         open_books = [stack.enter_context(figures.book(output)) for output in books]
         for _, drawing in drawn:
+            bar.advance()
             for add in open_books:
                 add(drawing.figure)
             if drawn.made == 1:
@@ -133,9 +135,11 @@ def save_batch(pages: Pages, columns: Sequence[str], folders: Sequence[batches.F
     wanted = pages.all[: pages.top]
     paths = [part.path for part in batches.parts([page.record for page in wanted], columns, one_by_one=True)]
     drawn = _Drawn(wanted)
-    for place, drawing in drawn:
-        for folder in folders:
-            figures.save(drawing.figure, folder.file(paths[place]))
+    with console.progress("pictures", len(wanted)) as bar:
+        for place, drawing in drawn:
+            bar.advance()
+            for folder in folders:
+                figures.save(drawing.figure, folder.file(paths[place]))
     pages.losses.tell()
     drawn.tell()
     if len(pages.all) > len(wanted):

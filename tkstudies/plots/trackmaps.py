@@ -19,7 +19,7 @@ from tkstudies.plots.histogram2d import Row
 from tkstudies.plots.look import Graph, Look
 from tkstudies.plots.pages import Page, Pages
 from tkstudies.plots.panels import Panels
-from tkstudies.plots.texts import letters_in, shown
+from tkstudies.plots.texts import NARROW, letters_in, shown
 from tkstudies.plots.units import shown_unit
 from tkstudies.records import Record, number
 
@@ -33,6 +33,7 @@ _ENTRIES = ("entries in the bin", "entries")
 _DIFFERENCE = ("difference [% of the mean]", "difference [%]", "[%]")
 _SHAPE = (6.0, 4.8)
 _RATIO_BINS = 10
+_FEW = 20  # tracks in a bin, below which chance makes the most common ratio
 
 Values = Callable[[Chosen], "Array"]
 
@@ -75,14 +76,16 @@ def difference(occupancy: Array, reference: Array) -> Array:
 
 
 def scale_of(occupancy: Array, reference: Array) -> float:
-    """The factor that makes a map look like its reference.
+    """The factor that makes a map look like its reference: the most common ratio; of few tracks that of the sums.
 
     Raises:
         InputError: There is none.
     """
     if occupancy.shape != reference.shape:
         raise InputError("the reference has another binning")
-    scale = map_scale(occupancy, reference)
+    few = min(occupancy.mean(), reference.mean()) < _FEW
+    total = occupancy.sum()
+    scale = (reference.sum() / total if total > 0 else None) if few else map_scale(occupancy, reference)
     if scale is None or not scale > 0 or not reference.mean() > 0:
         raise InputError("the map or that of the reference is empty")
     return scale
@@ -167,7 +170,9 @@ def _draw_one(found: Histograms, look: Look, values: Values, is_difference: bool
         lines = [f"run {first.whose}{over}", subtitle(first.record)]
         panels.axes[0].set_title("\n".join(shown(line, room) for line in lines if line), fontsize=look.font_size)
     if mappable is not None:
-        panels.add_colour_bar(mappable, _DIFFERENCE[0] if is_difference else _contents(first)[0])
+        is_narrow = panels.figure.get_figwidth() < NARROW
+        room = letters_in(panels.panel_width if is_narrow else panels.panel_height, look.font_size)
+        panels.add_colour_bar(mappable, fitting(room, *(_DIFFERENCE if is_difference else _contents(first))))
     return panels.drawing(len(drawn), "map", losses, [reference.record for reference in references])
 
 
