@@ -14,4 +14,6 @@ tkstudies plot pca.jsonl -o "$pictures/pca.png"
 tkstudies plot control-chart pca.jsonl -o "$pictures/control-chart.png"
 tkstudies plot histogram hists.jsonl --run 317434 --reco prompt --reference-run 317527,317591 --plot '*Pixel_GenTk' \
     -o "$pictures/histogram.png"
+STUDY="$work" "$OLDPWD/examples/trend.sh" > /dev/null
+cp trend.png "$pictures/trend.png"
 du -b "$pictures"/*.png

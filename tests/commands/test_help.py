@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from tests.conftest import CASSETTES
 from tkstudies import frontdoor
+from tkstudies.topics import TOPICS
 from tkstudies.words import WORDS
 
 EXPECTED = (
@@ -36,6 +40,22 @@ def test_every_word_is_a_topic(word, tkstudies):
     assert WORDS[word].endswith((".", ".)")) and WORDS[word].isascii()
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_pages_over_several_commands(topic, tkstudies):
+    shown = lines(tkstudies("help", topic.upper()))
+    assert len(shown) > 10 and all(line.isascii() for line in shown)
+    assert f"help {topic}" in tkstudies("help").stdout or topic in tkstudies("help").stdout
+
+
+def test_the_pipe_of_the_page_runs(shell, tmp_path):
+    """Word for word, on the quick start's recorded answers."""
+    commands = re.findall(r"^    (tkstudies (?:.*\\\n)*.*)$", TOPICS["pipe"], re.MULTILINE)
+    script = "set -euo pipefail\n" + "\n".join(commands)
+    result = shell(script, cwd=tmp_path, TKSTUDIES_REPLAY=str(CASSETTES))
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == 21
+
+
 @pytest.mark.parametrize("name", [*frontdoor.COMMANDS, "oms runs", "doctor problem-runs"])
 def test_the_help_of_a_command(name, tkstudies):
     shown = tkstudies("help", *name.split())
@@ -58,7 +78,7 @@ def test_help_alone_is_the_front_page_and_the_topics(tkstudies):
         ("fliter", "did you mean filter"),
         ("oms rnus", "did you mean oms runs"),
         ("filter runs", "did you mean filter?"),
-        ("zzz\x1b", "help has no topic 'zzz\\x1b'; topics are words, runreg"),
+        ("zzz\x1b", "help has no topic 'zzz\\x1b'; topics are pipe, login, records, words, runreg"),
     ],
 )
 def test_an_unknown_topic(topic, told, tkstudies):

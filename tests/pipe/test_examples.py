@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 
 import pytest
@@ -79,6 +80,38 @@ def test_bad_rows_stand_out_as_the_readme_says(quickstart, world, tkstudies):
 
 def is_beyond(row):
     return row["t2"] > row["t2_limit_99"] or row["q"] > row["q_limit_99"]
+
+
+QUESTIONS = {
+    "changed.sh": ("NumberOfRecHitsPerTrack_Strip_GenTk", "changed.pdf"),
+    "comments.sh": ("317479  GOOD   BAD    BAD       hv_off      Strip HV was off until LS 6", "comments.jsonl"),
+    "reference.sh": ("317661  express     1                317641", "typical.jsonl"),
+    "trend.sh": ("317434  BAD       hv_scan", "trend.png"),
+    "lost.sh": ("hv_off               5   0.35714     5             370.11  pb^{-1}", "lost.png"),
+}
+
+
+@pytest.mark.parametrize("script", QUESTIONS)
+def test_questions_to_the_folder_of_the_quick_start(script, quickstart, tmp_path, shell):
+    shutil.copytree(quickstart, tmp_path / "study")
+    result = shell(f"{EXAMPLES}/{script}", cwd=tmp_path)
+    told, made = QUESTIONS[script]
+    assert (result.returncode, told in result.stdout) == (0, True), result.stderr + result.stdout
+    assert (tmp_path / "study" / made).stat().st_size > 500
+    first = " ".join(told.split()[:4])
+    assert first in " ".join((EXAMPLES / "README.md").read_text().split()) or script == "trend.sh"
+
+
+def test_what_is_still_to_certify(tmp_path, shell):
+    result = shell(f"{EXAMPLES}/todo.sh", cwd=ROOT, TKSTUDIES_REPLAY="cassettes", STUDY=str(tmp_path / "todo"))
+    assert (result.returncode, result.stdout.splitlines()[1][:6]) == (0, "| ---:"), result.stderr
+    assert result.stdout == (tmp_path / "todo" / "todo.md").read_text()
+    assert "| 317382 | express | OPEN | true | true | 33 | 0.21083 |" in result.stdout
+
+
+def test_the_page_of_examples_names_every_script():
+    page = (EXAMPLES / "README.md").read_text()
+    assert all(f"`{file.name}`" in page for file in EXAMPLES.glob("*.sh"))
 
 
 def test_the_short_pipe_in_the_study_folder(quickstart, shell):

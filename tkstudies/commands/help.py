@@ -10,6 +10,7 @@ import typer
 from tkstudies import console, frontdoor, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import UsageError
+from tkstudies.topics import TOPICS as PAGES
 from tkstudies.words import WORDS, page
 
 app = options.application()
@@ -17,6 +18,8 @@ app = options.application()
 ALL_WORDS = "words"
 TOPICS = f"""
 Topics:
+  tkstudies help pipe     how commands go together; also: login, records
+  tkstudies help columns  what columns mean; filter: the language of conditions
   tkstudies help {ALL_WORDS}    the words that all commands use
   tkstudies help WORD     one of them, such as 'tracking map'
   tkstudies help COMMAND  the help of a command, such as 'oms runs'
@@ -27,13 +30,14 @@ Topics:
 def help_on(
     ctx: typer.Context,
     topic: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPIC]", help="words, one of these words, or a command.")
+        list[str] | None, typer.Argument(metavar="[TOPIC]", help="pipe, login, records, words, a word, or a command.")
     ] = None,
 ) -> None:
     """Explain the words that tkstudies uses, or a command.
 
     \b
     Examples:
+      tkstudies help pipe
       tkstudies help words
       tkstudies help tracking map
       tkstudies help oms runs
@@ -48,12 +52,14 @@ def _text(ctx: typer.Context, topic: str) -> str:
         return frontdoor.help_text() + TOPICS
     if topic == ALL_WORDS:
         return page(WORDS)
+    if topic.lower() in PAGES:
+        return PAGES[topic.lower()]
     if topic.split()[0] in frontdoor.COMMANDS:
         return _help_of(ctx, topic.split())
     by_lower_case = {word.lower(): word for word in WORDS}
     word = by_lower_case.get(topic.lower())
     if word is None:
-        raise _unknown(topic, [ALL_WORDS, *frontdoor.COMMANDS, *WORDS])
+        raise _unknown(topic, [*PAGES, ALL_WORDS, *frontdoor.COMMANDS, *WORDS])
     return page({word: WORDS[word]})
 
 
