@@ -10,7 +10,8 @@ The pipe
     tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl
     tkstudies features hists.jsonl -o features.jsonl
     tkstudies merge oms_runs.jsonl features.jsonl < runs.jsonl \\
-      | tkstudies label | tkstudies filter 'reco in express,prompt' -o study.jsonl
+      | tkstudies label \\
+      | tkstudies filter 'reco in express,prompt' -o study.jsonl
     tkstudies suspects study.jsonl --top 20 | tkstudies show
 
   - A file called - is standard input, or standard output.
