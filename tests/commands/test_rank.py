@@ -211,6 +211,25 @@ def test_mixed_units(tkstudies):
     assert "there is no recorded_lumi_pb" in result.stderr
 
 
+def test_one_unit_is_no_mixture(tkstudies):
+    rows = [
+        {"run_number": n, "reco": "express", "recorded_lumi": lumi, "recorded_lumi_unit": "pb^{-1}", **GOOD}
+        for n, lumi in [(1, 50.0), (2, 90.0), (3, 51.0)]
+    ]
+    rows.append({"run_number": 4, "reco": "express", "recorded_lumi": 52.0, "recorded_lumi_unit": None, **GOOD})
+    result = tkstudies("rank", "--run", "3", "--condition", "recorded_lumi", input=rows)
+    assert [record["candidate_run_number"] for record in from_lines(result.stdout)] == [1, 2]
+    assert "compared instead" not in result.stderr and result.exit_code == 0
+
+
+@pytest.mark.parametrize("value", [True, "6500", [6500], float("nan")])
+def test_what_is_no_number_is_no_condition(tkstudies, value):
+    rows = [{"run_number": n, "reco": "express", "energy": 1, "odd": value, **GOOD} for n in (1, 2)]
+    result = tkstudies("rank", "--condition", "odd", input=rows)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no numbers in odd; columns with numbers are energy, run_number" in result.stderr
+
+
 def test_runs_without_a_candidate_are_counted(tkstudies):
     rows = [{"run_number": n, "reco": "express", "pileup": float(n), **GOOD} for n in (5, 6, 7)]
     rows.append({"run_number": 9, "reco": "express", "pileup": None, **GOOD})

@@ -92,6 +92,9 @@ def test_every_seeded_row_has_the_words_of_the_mapping(live, tkstudies):
         ("majority", "GOOD", "GOOD"),
         ("worst", "BAD", "BAD"),
         ("fraction=0.95", "BAD", "GOOD"),
+        ("fraction=0.875", "BAD", "GOOD"),
+        ("fraction=0.874", "GOOD", "GOOD"),
+        ("fraction=0", "GOOD", "GOOD"),
     ],
 )
 def test_status_rules(rule, pixel_317292, strip_317340, live, tkstudies):
@@ -294,6 +297,45 @@ def test_times_bound_the_start_of_the_run(live, tkstudies, sent):
     assert (none.exit_code, none.stdout) == (0, "")
 
 
+def test_each_bound_of_the_start_alone(live, tkstudies):
+    def found(*options):
+        return names(tkstudies("runreg", "--min", 317000, "--max", 318000, *options))
+
+    everything = found()
+    later, earlier = found("--since", "2018-06-08"), found("--until", "2018-06-07")
+    assert later and earlier and not later & earlier and later | earlier == everything
+    assert found("--start", "2018-06-08T00:00") == later and found("--end", "2018-06-07T23:59:59Z") == earlier
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--min", "327400"],
+        ["--max", "315259"],
+        ["--run", "317292"],
+        ["317292"],
+        ["--fill", "6757"],
+        ["--since", "2018-12-01"],
+        ["--until", "2018-04-27"],
+        ["--last", "2h"],
+        ["--era", "2018B"],
+        ["--class", "Cosmics18"],
+        ["--filter", "class=Cosmics18"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("api", ["v4", "v3"])
+def test_one_selection_is_enough(api, options, live, tkstudies):
+    if api == "v3" and "--filter" in options:  # decided here: the whole registry would be read
+        assert tkstudies("runreg", "--api", "v3", *options).exit_code == 2
+        return
+    found = rows(tkstudies("runreg", "--api", api, *options))
+    if options[0] not in ("--last", "--since"):
+        assert found
+    if "Cosmics18" in options[-1]:
+        assert {row["run_class_name"] for row in found} == {"Cosmics18"}
+
+
 def test_class_type_and_length(live, tkstudies):
     base = ["runreg", "--min", 317000, "--max", 318000]
     assert {row["run_class_name"] for row in rows(tkstudies(*base, "--class", "Cosmics18"))} == {"Cosmics18"}
@@ -440,8 +482,8 @@ def table(name):
     [
         (["--filter", "nonsense=1"], "strip"),
         (["--filter", "strip__in=BAD"], "notlike"),
-        (["--filter", "strip__!=BAD"], "notlike"),
-        (["--filter", "strip"], "FIELD=VALUE"),
+        (["--filter", "strip__!=BAD"], "unknown field"),
+        (["--filter", "strip"], "COLUMN OP VALUE"),
         (["--filter", "strip=FINE"], "EXCLUDED"),
         (["--api", "v3", "--cookies", "x"], "v4"),
         (["--filter", "oms_attributes.nonsense=1"], "oms_attributes.b_field"),
@@ -458,12 +500,19 @@ def table(name):
         (["--state", "CLOSED"], "SIGNOFF"),
         (["--status-rule", "best"], "any-good"),
         (["--status-rule", "fraction=1.5"], "0.95"),
+        (["--status-rule", "fraction=1"], "from 0 to below 1"),
+        (["--status-rule", "fraction=-0.1"], "from 0 to below 1"),
+        (["--status-rule", "fraction=x"], "from 0 to below 1"),
+        (["--status-rule", "fraction"], "known are any-good"),
         (["--workspace", "pixel"], "global"),
         (["--api", "v5"], "v3"),
         (["--type", "beam"], "cosmics"),
         (["--since", "yesterday"], "UTC"),
         (["--last", "soon"], "24h"),
         (["--last", "2h", "--since", "2018-01-01"], "exclude"),
+        (["--last", "2h", "--until", "2018-01-01"], "exclude"),
+        (["--since", "2018-06-02", "--until", "2018-06-01"], "the range is empty"),
+        (["--min", "9", "--max", "8"], "the range is empty"),
         (["--raw", "--runs-txt"], "exclude"),
         (["--raw", "--add-lumis"], "exclude"),
         (["--run", "317292-317291"], "empty"),

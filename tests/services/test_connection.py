@@ -11,7 +11,7 @@ import pytest
 from tests.cern.faults import Faults
 from tests.cern.server import CernServer
 from tkstudies.errors import LoginError, ServiceError, Unreachable
-from tkstudies.services.web import concurrency, endpoints
+from tkstudies.services.web import concurrency, connection, endpoints
 from tkstudies.services.web.connection import Connection, finish
 from tkstudies.settings import current
 
@@ -166,6 +166,7 @@ def test_wrong_credentials(serve, monkeypatch):
         ask(endpoints.OMS)
     assert "check SSO_CLIENT_ID and SSO_CLIENT_SECRET" in str(raised.value)
     assert "wrong-secret-1234" not in str(raised.value)
+    assert 'refuses (401 ({"error": "unauthorized_client"' in str(raised.value)  # the endpoint's own words
 
 
 def test_no_credentials(serve, monkeypatch):
@@ -221,6 +222,26 @@ def test_secrets_are_only_sent_over_https(monkeypatch, serve):
     monkeypatch.setenv("TKSTUDIES_SSO_URL", "http://auth.example.org/token")
     with pytest.raises(ServiceError, match="TKSTUDIES_SSO_URL must be https"):
         ask(endpoints.OMS)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_allowed"),
+    [
+        ("https://auth.example.org/token", True),
+        ("https://127.0.0.1/token", True),
+        ("http://127.0.0.1:9/token", True),
+        ("http://localhost/token", True),
+        ("http://10.0.0.1/token", False),
+        ("http://localhost.example.org/token", False),
+    ],
+)
+def test_where_a_secret_may_go(url, is_allowed, monkeypatch):
+    monkeypatch.setenv("TKSTUDIES_SSO_URL", url)
+    if is_allowed:
+        assert connection._tokens()._endpoint == url
+    else:
+        with pytest.raises(ServiceError, match="TKSTUDIES_SSO_URL must be https"):
+            connection._tokens()
 
 
 # --- many at once

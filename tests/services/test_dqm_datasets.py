@@ -121,6 +121,16 @@ def test_the_express_stream_tells_cosmics_when_the_class_does_not():
     assert not looks_like_cosmics([])
 
 
+@pytest.mark.parametrize("name", ["Cosmics", "StreamExpress", "SingleTrack"])
+def test_a_primary_dataset_without_numbers_in_the_rule_has_none(name):
+    reco = "express" if "Express" in name else "rereco" if name == "SingleTrack" else "prompt"
+    processing = {"express": "Run2017G-Express-v1", "prompt": "Run2017G-PromptReco-v1"}.get(
+        reco, "Run2017G-17Nov2017-v1"
+    )
+    assert chosen([f"/{name}1/{processing}/DQMIO"], reco, is_cosmics=name == "Cosmics") is None
+    assert chosen([f"/{name}/{processing}/DQMIO"], reco, is_cosmics=name == "Cosmics")
+
+
 def test_versions_are_numbers():
     names = [f"/ZeroBias/Run2018C-PromptReco-v{version}/DQMIO" for version in (9, 10, 2)]
     assert chosen(names, "prompt") == names[1]

@@ -36,6 +36,11 @@ def posted(monkeypatch):
         ["--state", "OPEN"],
         ["--reco", "online"],
         ["--filter", "strip__ne=GOOD"],
+        ["--filter", "pixel__like=%D%"],
+        ["--filter", "pixel__notlike=BA_"],
+        ["--filter", "run_number=317297"],
+        ["--filter", "run_number__gte=317500"],
+        ["--filter", "rda_state__like=%o%"],
         ["--filter", "pixel_comment__like=%hv%", "--filter", "run_number__lt=317600"],
     ],
 )

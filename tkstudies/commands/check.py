@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tkstudies import console, jsonl, texttable
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import ServiceError
 from tkstudies.records import Record
 from tkstudies.settings import current
@@ -27,7 +27,12 @@ _HEADINGS = ("ok", "service", "reachable", "logged in as", "valid until (UTC)", 
 def check(
     service: Annotated[
         list[str] | None,
-        typer.Option("--service", metavar="NAME", help="runreg, oms, dqm, doctor, certhelper, v3 or wbm (repeatable)."),
+        typer.Option(
+            "--service",
+            metavar="NAME",
+            autocompletion=completion.services,
+            help="runreg, oms, dqm, doctor, certhelper, v3 or wbm (repeatable).",
+        ),
     ] = None,
     cookies: Annotated[
         str | None,

@@ -33,7 +33,13 @@ def compare(
         typer.Option("--reference-run", metavar="RUN", help="The reference of every run (several with --changes)."),
     ] = None,
     reference_reco: Annotated[
-        str | None, typer.Option("--reference-reco", metavar="RECO", help="Compare each run with itself in that reco.")
+        str | None,
+        typer.Option(
+            "--reference-reco",
+            metavar="RECO",
+            autocompletion=completion.recos,
+            help="Compare each run with itself in that reco.",
+        ),
     ] = None,
     changes: Annotated[
         str, typer.Option("--changes", metavar="FILE", help="What --learn wrote: add how unusual each change is (z).")
@@ -53,10 +59,18 @@ def compare(
             help="Rows of --study for which this holds are good (repeatable; default: certified good).",
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="With --learn: for what is drawn [42].")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", min=0, help="With --learn: for what is drawn [42].")
+    ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option("--tolerance", min=0.0, max=1.0, help="Relative change of a bin that is no deviation [0.01]."),
+        typer.Option(
+            "--tolerance",
+            metavar="FRACTION",
+            min=0.0,
+            max=1.0,
+            help="Relative change of a bin that is no deviation [0.01].",
+        ),
     ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",

@@ -1,4 +1,4 @@
-"""What the shell offers when a column name is being typed.
+"""What the shell offers when a column name, or one of a few known words, is being typed.
 
 Shells evaluate what is offered (zsh) or insert it as it is (bash), and whoever presses TAB hasn't chosen the files that
 lie in the folder: only plain names are offered, of plain files, from their first bytes.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable, Iterable
 
 import typer
 
@@ -37,6 +38,93 @@ def columns(ctx: typer.Context, incomplete: str) -> list[str]:
         found = dict.fromkeys(column for file in files for column in _columns(file))
         found.update(dict.fromkeys(LABELS))
     return [before + comma + column for column in sorted(found) if column.startswith(name)]
+
+
+def known(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Completes what takes some words only, also the last of a list; ``words`` is called when TAB is pressed."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, word = incomplete.rpartition(",")
+        if not all(map(_PLAIN.fullmatch, filter(None, before.split(",")))):
+            return []
+        fitting = (one for one in words() if one.startswith(word) and _PLAIN.fullmatch(one))
+        return [before + comma + one for one in fitting]
+
+    return complete
+
+
+@known
+def recos() -> Iterable[str]:
+    """Reconstructions."""
+    from tkstudies.services.recos import RECOS
+
+    return RECOS
+
+
+@known
+def services() -> Iterable[str]:
+    """Services that can be checked."""
+    from tkstudies.services.health import PROBES
+
+    return PROBES
+
+
+@known
+def collections() -> Iterable[str]:
+    """Collections of plots."""
+    from tkstudies.analysis.histograms.collections import COLLECTIONS
+
+    return COLLECTIONS
+
+
+@known
+def stats() -> Iterable[str]:
+    """Numbers of a histogram."""
+    from tkstudies.analysis.histograms.features import STATISTICS
+
+    return STATISTICS
+
+
+@known
+def states() -> Iterable[str]:
+    """States of rows of the Run Registry."""
+    from tkstudies.services.registry.fields import STATES
+
+    return (*STATES, "all")
+
+
+@known
+def status_rules() -> Iterable[str]:
+    """How many statuses become one."""
+    from tkstudies.services.registry.records import RULES
+
+    return [rule for rule in RULES if "=" not in rule]
+
+
+@known
+def labels() -> Iterable[str]:
+    """Derived columns."""
+    from tkstudies.analysis.tables.labels import LABELS
+
+    return LABELS
+
+
+@known
+def map_columns() -> Iterable[str]:
+    """What ``trackingmap`` adds."""
+    from tkstudies.analysis.histograms.trackingmaps import COLUMNS
+
+    return COLUMNS
+
+
+@known
+def topics() -> Iterable[str]:
+    """What ``help`` explains: of words with blanks the first one."""
+    from tkstudies.frontdoor import COMMANDS
+    from tkstudies.topics import TOPICS
+    from tkstudies.words import WORDS
+
+    return dict.fromkeys([*TOPICS, "words", *COMMANDS, *(word.split()[0] for word in WORDS)])
 
 
 def _files(ctx: typer.Context) -> list[str]:

@@ -48,7 +48,8 @@ def diff(
         ),
     ] = None,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", help="Numbers may differ by this part of the larger one.")
+        float,
+        typer.Option("--tolerance", metavar="FRACTION", help="Numbers may differ by this part of the larger one."),
     ] = 0.0,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 if anything differs.")] = False,
     inputs: options.Inputs = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tkstudies import jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
@@ -29,14 +29,24 @@ def dqm(
     ] = None,
     reco: Annotated[
         list[str] | None,
-        typer.Option("--reco", metavar="RECO", help="Reco of these runs; of a table only its rows (repeatable)."),
+        typer.Option(
+            "--reco",
+            metavar="RECO",
+            autocompletion=completion.recos,
+            help="Reco of these runs; of a table only its rows (repeatable).",
+        ),
     ] = None,
     plot: Annotated[
         list[str] | None, typer.Option("--plot", metavar="PATH", help="Path of a plot (repeatable).")
     ] = None,
     collection: Annotated[
         list[str] | None,
-        typer.Option("--collection", metavar="NAME", help="tracking, pixel, strip, all, cosmics (repeatable)."),
+        typer.Option(
+            "--collection",
+            metavar="NAME",
+            autocompletion=completion.collections,
+            help="tracking, pixel, strip, all, cosmics (repeatable).",
+        ),
     ] = None,
     tracking_map: Annotated[bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")] = False,
     online: Annotated[
@@ -59,7 +69,7 @@ def dqm(
     ] = False,
     datasets: Annotated[bool, typer.Option("--datasets", help="Only tell which datasets would be taken.")] = False,
     folder: Annotated[str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")] = "",
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Requests at once.")] = 16,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Requests at once.")] = 16,
     resume: Annotated[
         str, typer.Option("--resume", metavar="FILE", help="Take over what FILE or FILE.part holds, fetch the rest.")
     ] = "",

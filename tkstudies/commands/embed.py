@@ -18,9 +18,10 @@ def embed(
     files: options.Files = None,
     features: options.PointFeatures = None,
     columns: options.OldColumns = None,
-    dimensions: Annotated[int, typer.Option("--dimensions", "-n", min=1, max=3, help="Of the map.")] = 2,
+    dimensions: Annotated[int, typer.Option("--dimensions", "-n", metavar="N", min=1, max=3, help="Of the map.")] = 2,
     perplexity: Annotated[
-        float, typer.Option("--perplexity", help="Neighbours of a row, roughly; lowered when rows are few.")
+        float,
+        typer.Option("--perplexity", metavar="NUMBER", help="Neighbours of a row, roughly; lowered when rows are few."),
     ] = 30.0,
     missing: Annotated[
         options.Missing, typer.Option("--missing", help="Fill gaps in a row, or leave it without a place (drop).")
@@ -29,6 +30,7 @@ def embed(
         int,
         typer.Option(
             "--seed",
+            metavar="N",
             min=0,
             max=2**32 - 1,
             help="Of the random numbers; the start is principal components, so it matters little.",

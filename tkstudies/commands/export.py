@@ -61,7 +61,9 @@ def export(
     decimal: Annotated[
         str, typer.Option("--decimal", metavar="SIGN", help="Decimal sign of the CSV table, . or a comma.")
     ] = "",
-    encoding: Annotated[str, typer.Option("--encoding", help="Of the CSV table: cp1252, macroman, ...")] = "",
+    encoding: Annotated[
+        str, typer.Option("--encoding", metavar="NAME", help="Of the CSV table: cp1252, macroman, ...")
+    ] = "",
     quoted_numbers: Annotated[
         bool, typer.Option("--quoted-numbers", help="Numbers in quotes in the CSV table are numbers, too.")
     ] = False,

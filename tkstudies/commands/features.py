@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import WrongRecord
 
 app = options.application()
@@ -20,7 +20,12 @@ def features(
     files: options.Files = None,
     stats: Annotated[
         list[str] | None,
-        typer.Option("--stats", metavar="NAME", help="Numbers per histogram (default: mean,rms,entries,integral)."),
+        typer.Option(
+            "--stats",
+            metavar="NAME",
+            autocompletion=completion.stats,
+            help="Numbers per histogram (default: mean,rms,entries,integral).",
+        ),
     ] = None,
     content: Annotated[
         bool, typer.Option("--content", help="Add the bin contents as FEATURE_0, FEATURE_1, ...")

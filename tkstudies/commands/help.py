@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tkstudies import console, frontdoor, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 from tkstudies.topics import TOPICS as PAGES
 from tkstudies.words import WORDS, page
@@ -30,7 +30,12 @@ Topics:
 def help_on(
     ctx: typer.Context,
     topic: Annotated[
-        list[str] | None, typer.Argument(metavar="[TOPIC]", help="pipe, login, records, words, a word, or a command.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[TOPIC]",
+            autocompletion=completion.topics,
+            help="pipe, login, records, words, a word, or a command.",
+        ),
     ] = None,
 ) -> None:
     """Explain the words that tkstudies uses, or a command.

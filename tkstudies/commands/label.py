@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
 app = options.application()
@@ -17,7 +17,13 @@ app = options.application()
 def label(
     files: options.Files = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="LABEL", help="Add only these (repeatable, or with commas).")
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="LABEL",
+            autocompletion=completion.labels,
+            help="Add only these (repeatable, or with commas).",
+        ),
     ] = None,
     exclude_commissioning: Annotated[
         bool, typer.Option("--exclude-commissioning", help="Drop all rows of a run with a commissioning row.")

@@ -26,7 +26,12 @@ def merge(
     on: options.On = None,
     how: Annotated[How, typer.Option("--how", help="Keep all left rows, or only those found everywhere.")] = How.left,
     prefix: Annotated[
-        str, typer.Option("--prefix", help="Keep colliding right columns under this prefix instead of dropping them.")
+        str,
+        typer.Option(
+            "--prefix",
+            metavar="PREFIX",
+            help="Keep colliding right columns under this prefix instead of dropping them.",
+        ),
     ] = "",
     many: Annotated[
         bool, typer.Option("--many", help="A right key that repeats repeats the left row; default: its first row.")

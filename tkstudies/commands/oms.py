@@ -75,8 +75,8 @@ def runs(
 @app.command()
 def fills(
     words: Annotated[list[str] | None, typer.Argument(metavar="[FILL]...", show_default=False)] = None,
-    minimum: Annotated[int | None, typer.Option("--min", min=0, help="First fill number.")] = None,
-    maximum: Annotated[int | None, typer.Option("--max", min=0, help="Last fill number.")] = None,
+    minimum: Annotated[int | None, typer.Option("--min", metavar="FILL", min=0, help="First fill number.")] = None,
+    maximum: Annotated[int | None, typer.Option("--max", metavar="FILL", min=0, help="Last fill number.")] = None,
     fill: selection.Fill = None,
     inputs: Annotated[
         list[str] | None,

@@ -57,7 +57,7 @@ SkipBadLines = Annotated[
 Cookies = Annotated[
     str | None, typer.Option("--cookies", metavar="FILE", help="Log in with a cookie file made by auth-get-sso-cookie.")
 ]
-Workers = Annotated[int, typer.Option("--workers", min=1, max=32, help="Requests under way at once.")]
+Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=32, help="Requests under way at once.")]
 
 
 On = Annotated[
@@ -75,7 +75,7 @@ PointFeatures = Annotated[
         help="Columns to look at, e.g. 'Hits.*.mean' (repeatable).",
     ),
 ]
-OldColumns = Annotated[list[str] | None, typer.Option("--columns", hidden=True)]
+OldColumns = Annotated[list[str] | None, typer.Option("--columns", metavar="COLUMN", hidden=True)]
 """The older name of an option that chooses what is computed with."""
 
 

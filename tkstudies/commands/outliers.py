@@ -39,11 +39,13 @@ def outliers(
         float | None,
         typer.Option(
             "--contamination",
+            metavar="FRACTION",
             help="Part of the training rows that are outliers (envelope, isolation-forest, lof) [0.05].",
         ),
     ] = None,
     nu: Annotated[
-        float | None, typer.Option("--nu", help="Part of the training rows left outside (one-class-svm) [0.07].")
+        float | None,
+        typer.Option("--nu", metavar="FRACTION", help="Part of the training rows left outside (one-class-svm) [0.07]."),
     ] = None,
     features: options.PointFeatures = None,
     columns: options.OldColumns = None,
@@ -60,7 +62,8 @@ def outliers(
         options.Missing, typer.Option("--missing", help="Fill gaps in a row, or leave it without a score (drop).")
     ] = options.Missing.zero,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="For envelope and isolation-forest [42].")
+        int | None,
+        typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="For envelope and isolation-forest [42]."),
     ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",

@@ -31,7 +31,13 @@ def pca(
     files: options.Files = None,
     components: Annotated[
         int | None,
-        typer.Option("--components", "-n", min=1, help="How many components (default: 5, or all of fewer --features)."),
+        typer.Option(
+            "--components",
+            "-n",
+            metavar="N",
+            min=1,
+            help="How many components (default: 5, or all of fewer --features).",
+        ),
     ] = None,
     features: Annotated[
         list[str] | None,

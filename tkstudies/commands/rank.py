@@ -40,7 +40,7 @@ def rank(
         ),
     ] = None,
     columns: options.OldColumns = None,
-    top: Annotated[int, typer.Option("--top", "-n", min=1, help="Candidates for each run.")] = 3,
+    top: Annotated[int, typer.Option("--top", "-n", metavar="N", min=1, help="Candidates for each run.")] = 3,
     run: Annotated[list[str] | None, typer.Option("--run", metavar="RUNS", help="Rank for these runs only.")] = None,
     golden: Annotated[
         str, typer.Option("--golden", metavar="FILE", help="Good are the runs of this certification JSON.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import options, selection
+from tkstudies.commands import completion, options, selection
 from tkstudies.commands.runreg_output import Census, Row, raw_lines, record_lines, runs_txt_lines
 from tkstudies.commands.serverfilters import ServerFilters
 from tkstudies.errors import UsageError
@@ -42,13 +42,19 @@ def runreg(
     api: Annotated[Api, typer.Option("--api", help="Which Run Registry; v3 ends with 2018.")] = Api.v4,
     reco: Annotated[
         list[str] | None,
-        typer.Option("--reco", metavar="RECO", help="online, express, prompt, rereco, rerecoul (repeatable)."),
+        typer.Option(
+            "--reco",
+            metavar="RECO",
+            autocompletion=completion.recos,
+            help="online, express, prompt, rereco, rerecoul (repeatable).",
+        ),
     ] = None,
     state: Annotated[
         list[str] | None,
         typer.Option(
             "--state",
             metavar="STATE",
+            autocompletion=completion.states,
             help="States of the rows (online: of the run), or all  [default: OPEN,SIGNOFF,COMPLETED]",
         ),
     ] = None,
@@ -70,6 +76,7 @@ def runreg(
         typer.Option(
             "--status-rule",
             metavar="RULE",
+            autocompletion=completion.status_rules,
             help="One word for many lumisections: any-good, majority, worst, fraction=X  [default: any-good]",
         ),
     ] = None,

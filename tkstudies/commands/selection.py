@@ -52,8 +52,8 @@ class RunOptions:
     """The options that select runs, in the order of the help pages; ``selects_runs`` gives them to a command."""
 
     words: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", show_default=False)] = None
-    minimum: Annotated[int | None, typer.Option("--min", min=0, help="First run number.")] = None
-    maximum: Annotated[int | None, typer.Option("--max", min=0, help="Last run number.")] = None
+    minimum: Annotated[int | None, typer.Option("--min", metavar="RUN", min=0, help="First run number.")] = None
+    maximum: Annotated[int | None, typer.Option("--max", metavar="RUN", min=0, help="Last run number.")] = None
     run: Annotated[
         list[str] | None,
         typer.Option("--run", metavar="RUNS", help="Runs and ranges: 355100,355205-355210 (repeatable)."),

@@ -51,7 +51,9 @@ def show(
         bool, typer.Option("--vertical", help="A line for each column, and the addresses of the run.")
     ] = False,
     to: Annotated[Target, typer.Option("--to", help="Plain text, or Markdown for an elog.")] = Target.text,
-    digits: Annotated[int, typer.Option("--digits", min=1, max=17, help="Significant digits of numbers.")] = 5,
+    digits: Annotated[
+        int, typer.Option("--digits", metavar="N", min=1, max=17, help="Significant digits of numbers.")
+    ] = 5,
     inputs: options.Inputs = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,

@@ -8,7 +8,7 @@ import typer
 
 from tkstudies import console, jsonl
 from tkstudies.analysis.histograms.collections import TRACKING_MAP
-from tkstudies.commands import options
+from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ def trackingmap(
         str, typer.Option("--plot", metavar="NAME", help="Name or path of another 2-D plot to compare.")
     ] = TRACKING_MAP.name,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="COLUMN", help="Add only these (repeatable, or with commas).")
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="COLUMN",
+            autocompletion=completion.map_columns,
+            help="Add only these (repeatable, or with commas).",
+        ),
     ] = None,
     periodic_phi: Annotated[
         bool, typer.Option("--periodic-phi", help="Measure angles the short way round in the entropy.")
