@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import CASSETTES, ROOT, from_lines
+from tests.conftest import CASSETTES, ROOT, from_lines, to_lines
+from tests.pipe import help_examples
 from tkstudies.records import row_key
 
 EXAMPLES = ROOT / "examples"
@@ -24,6 +25,19 @@ FILES = [
     "pca.jsonl",
     "pca.png",
 ]
+
+
+TWO_PLOTS = ("NumberOfRecHitsPerTrack_GenTk", "Chi2oNDF_GenTk")
+CERTIFICATION = ROOT / "tests/data/certification/golden_2018.json"
+BESIDE = {  # the study again in the roles that examples give it
+    "today.jsonl": "runs.jsonl",
+    "last_week.jsonl": "runs.jsonl",
+    "new.jsonl": "study.jsonl",
+    "season.jsonl": "study.jsonl",
+    "Cert_Collisions2018.json": CERTIFICATION,
+    "golden.json": CERTIFICATION,
+}
+LACKING = {"lumisections.jsonl", "compared.jsonl", "maps.jsonl", "reference.jsonl"}  # nothing off line makes them
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +139,32 @@ def test_the_short_pipe_in_the_study_folder(quickstart, shell):
     assert len(from_lines(result.stdout)) == 3
     assert "rows had no features and are left out" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def work(quickstart, tmp_path, monkeypatch):
+    """A copy of the quick start's folder, with two of its plots, and with what people have beside it."""
+    folder = shutil.copytree(quickstart, tmp_path / "work")
+    hists = [record for record in rows(folder, "hists.jsonl") if record["name"] in TWO_PLOTS]
+    (folder / "hists.jsonl").write_text(to_lines(hists))
+    for name, same_as in BESIDE.items():
+        shutil.copy(folder / same_as, folder / name)
+    (folder / "list-without-header.csv").write_text("317291,1\n317292,2\n")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_the_examples_of_the_help_run_after_the_quick_start(work, tkstudies):
+    left_out = set()
+    for path, line in help_examples.lines():
+        if help_examples.asks_a_server(line) or path.startswith("plot "):  # figures: tests/plots
+            continue
+        if lacking := LACKING.intersection(line.split()):
+            left_out |= lacking
+        else:
+            said = help_examples.run(line, tkstudies).stderr
+            assert "no column matches" not in said and "no record has" not in said, (line, said)
+    assert left_out == LACKING
 
 
 def test_real_measurements_only(tmp_path, shell):

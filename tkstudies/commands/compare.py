@@ -107,12 +107,12 @@ def compare(
     \b
     Examples:
       tkstudies compare --learn --study study.jsonl hists.jsonl -o changes.json
-      tkstudies compare --changes changes.json --reference reference.jsonl new.jsonl \\
+      tkstudies compare --changes changes.json --reference-run 317480 hists.jsonl \\
         | tkstudies filter 'z > 5'
-      tkstudies compare --changes changes.json --reference-run 317480,317527,317591 hists.jsonl
+      tkstudies compare --changes changes.json --reference reference.jsonl new.jsonl
       tkstudies compare --reference-reco prompt hists.jsonl
       tkstudies compare hists.jsonl 317512 317527
-      tkstudies merge doctor.jsonl < histograms.jsonl | tkstudies compare
+      tkstudies merge doctor.jsonl < hists.jsonl | tkstudies compare
     """
     from tkstudies.analysis.histograms.comparison import TOLERANCE
 

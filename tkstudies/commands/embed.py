@@ -53,7 +53,7 @@ def embed(
     \b
     Examples:
       tkstudies pca study.jsonl | tkstudies embed | tkstudies plot --x tsne1 --y tsne2 -o map.png
-      tkstudies embed --features 'charge.*' --perplexity 10 study.jsonl > map.jsonl
+      tkstudies embed --features 'Hits.*' --perplexity 10 study.jsonl > map.jsonl
     """
     if not 1 <= perplexity < float("inf"):
         raise UsageError(f"--perplexity {perplexity:g}: expected at least 1")

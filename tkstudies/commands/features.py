@@ -51,7 +51,7 @@ def features(
     Examples:
       tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl
       tkstudies features hists.jsonl > features.jsonl
-      tkstudies features --stats mean --stats median,skewness histograms.jsonl
+      tkstudies features --stats mean --stats median,skewness hists.jsonl
     """
     from tkstudies.analysis.histograms.features import FeatureTable
     from tkstudies.histogramrecord import HistogramRecord

@@ -50,7 +50,7 @@ def filter_records(
       tkstudies filter 'pixel = BAD or strip = BAD' 'run_number in 317434-317440' study.jsonl
       tkstudies filter 't2 > t2_limit_99 or q > q_limit_99' pca.jsonl
       tkstudies filter --invert 'bad_reason missing' -i study.jsonl | head
-      tkstudies filter --golden Cert_Collisions2018.json < lumisections.jsonl
+      tkstudies filter --golden Cert_Collisions2018.json study.jsonl
     """
     expressions, inputs = options.with_files(expressions, inputs)
     if not expressions and not golden:

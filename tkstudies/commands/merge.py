@@ -53,8 +53,8 @@ def merge(
 
     \b
     Examples:
-      tkstudies merge oms_runs.jsonl oms_fills.jsonl < runs.jsonl > study.jsonl
-      tkstudies merge --on run_number --prefix old_ last_week.jsonl < today.jsonl
+      tkstudies merge oms_runs.jsonl oms_fills.jsonl features.jsonl < runs.jsonl > joined.jsonl
+      tkstudies merge --prefix doctor_ doctor.jsonl < runs.jsonl
     """
     from tkstudies.analysis.tables.join import Join, LeftRows, load_table
 

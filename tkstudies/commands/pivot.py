@@ -45,8 +45,9 @@ def pivot(
     Examples:
       tkstudies pivot --columns reco --values pixel,strip,tracking < runs.jsonl \\
           | tkstudies filter 'express__tracking != prompt__tracking'
-      tkstudies diff last_week.jsonl < today.jsonl | tkstudies pivot --columns column --values left,right
-      tkstudies pivot --index run_number --columns reco,plot --values max_pull compare.jsonl
+      tkstudies diff doctor.jsonl < runs.jsonl | tkstudies pivot --columns column --values left,right
+      tkstudies compare hists.jsonl 317512 317527 \\
+          | tkstudies pivot --index run_number --columns reco,name --values max_pull
     """
     from tkstudies.analysis.tables.pivot import Pivot
 

@@ -30,7 +30,7 @@ def select(
 
     \b
     Examples:
-      tkstudies select run_number reco problem_names < problems.jsonl
+      tkstudies select run_number reco 'Hits.*.mean' < study.jsonl
       tkstudies select --drop '*.entries' '*.integral' features.jsonl
     """
     from tkstudies.analysis.tables.select import Selection
