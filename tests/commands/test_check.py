@@ -432,3 +432,32 @@ def test_cookies_of_another_host(tmp_path, live):
     assert identity.of_cookies(jar, "127.0.0.1").until > datetime.now(timezone.utc)
     with pytest.raises(LoginError, match=r"no cookie for oms\.cern\.ch"):
         identity.of_cookies(jar, "oms.cern.ch")
+
+
+@pytest.mark.parametrize(
+    ("ends", "is_valid"),
+    [
+        (["past"], False),
+        (["past", "past"], False),
+        (["past", "future"], True),
+        (["past", None], True),  # one of the session: nobody knows when it ends
+        ([None], True),
+        (["future"], True),
+    ],
+)
+def test_cookies_end_with_the_last_of_them(ends, is_valid):
+    from http.cookiejar import Cookie
+
+    from tkstudies.errors import LoginError
+
+    times = {"past": time.time() - 60, "future": time.time() + 60, None: None}
+    jar = [
+        Cookie(0, f"c{n}", "v", None, False, ".cern.ch", True, True, "/", True, True, times[end], False, None, None, {})
+        for n, end in enumerate(ends)
+    ]
+    if not is_valid:
+        with pytest.raises(LoginError, match=r"the cookies for oms\.cern\.ch have expired"):
+            identity.of_cookies(jar, "oms.cern.ch")
+    else:
+        until = identity.of_cookies(jar, "oms.cern.ch").until
+        assert (until is None) == (ends == [None])

@@ -211,6 +211,49 @@ def test_selections(options, holds, live, tkstudies, world):
     assert not extra & set(world.runs)
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("runs", ["--min", "327400"]),
+        ("runs", ["--max", "315270"]),
+        ("runs", ["--run", "315265"]),
+        ("runs", ["315265"]),
+        ("runs", ["--fill", "6757"]),
+        ("runs", ["--since", "2018-10-20", "--max", "327564"]),
+        ("runs", ["--until", "2018-04-28"]),
+        ("runs", ["--class", "Cosmics18", "--max", "317200"]),
+        ("runs", ["--filter", "fill_number=6757"]),
+        ("fills", ["--min", "7240"]),
+        ("fills", ["--max", "6620"]),
+        ("fills", ["--fill", "6757"]),
+        ("fills", ["6757"]),
+        ("fills", ["--since", "2018-10-20"]),
+        ("fills", ["--until", "2018-05-01"]),
+        ("fills", ["--filter", "era=2018B"]),
+        ("lumisections", ["--run", "315265"]),
+        ("lumisections", ["--fill", "6616", "--max", "315270"]),
+        ("hltpaths", ["--run", "317291"]),
+        ("hltpaths", ["--min", "317291", "--max", "317291"]),
+        ("hltpaths", ["--fill", "6757", "--path", "HLT_ZeroBias*"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_one_selection_is_enough(command, options, live, tkstudies):
+    assert rows(tkstudies("oms", command, *options))
+
+
+@pytest.mark.parametrize("command", ["runs", "fills"])
+def test_the_last_hours_alone_are_enough(command, live, tkstudies):
+    result = tkstudies("oms", command, "--last", "2h")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_a_condition_that_is_there_twice_is_one(live, tkstudies):
+    twice = ["--min", "317291", "--max", "317291", "--filter", "run_number__eq=317291"]
+    (row,) = rows(tkstudies("oms", "runs", *twice))
+    assert row["run_number"] == 317291
+
+
 def test_lumisections_of_several_runs(asked, tkstudies):
     found = rows(tkstudies("oms", "lumisections", "--run", "315265,317527", "--fields", "pileup"))
     assert {tuple(sorted(row)) for row in found} == {("lumisection_number", "pileup", "run_number")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import datetime, timezone
 
 import pytest
 import typer
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 
 from tkstudies import cli
 from tkstudies.commands import options, selection
+from tkstudies.errors import InputError, UsageError
+from tkstudies.services.runselection import Numbers, RunSelection, coarse, intersected
 
 OPTIONS = [
     "--min", "--max", "--run", "--runs-from", "--input", "--fill", "--since", "--until", "--last", "--era",
@@ -97,3 +100,93 @@ def test_an_option_that_is_none_is_noticed_at_once():
 )
 def test_whether_runs_are_named_one_by_one(given, names_each_run):
     assert selection.RunOptions(**given).names_each_run == names_each_run
+
+
+# --- values at their bounds
+
+
+def test_a_range_of_one_is_a_range():
+    assert selection.bounds(5, 5) == [(5, 5)]
+    assert selection.bounds(0, None) == [(0, 9_999_999)]
+    assert selection.bounds(None, 0) == [(0, 0)]
+    assert selection.bounds(None, None) is None
+    with pytest.raises(UsageError, match="--min 6 --max 5: the range is empty"):
+        selection.bounds(6, 5)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        (None, None, (None, None)),
+        ("2018-06-21", None, ("2018-06-21T00:00:00Z", None)),
+        (None, "2018-06-21", (None, "2018-06-21T23:59:59Z")),
+        ("2018-06-21T02:00", "2018-06-21T02:00", ("2018-06-21T02:00:00Z", "2018-06-21T02:00:00Z")),
+        (" 2018-06-21T02:00z", None, ("2018-06-21T02:00:00Z", None)),
+        ("2018-06-21T02:00+02:00", None, ("2018-06-21T00:00:00Z", None)),
+        ("2018-06-21", "2018-06-21", ("2018-06-21T00:00:00Z", "2018-06-21T23:59:59Z")),
+    ],
+)
+def test_times_of_either_bound(since, until, expected):
+    assert selection.times(since, until, None) == expected
+
+
+@pytest.mark.parametrize(("last", "ago"), [("90m", 5400), ("24h", 86400), ("7d", 604800), (" 2w ", 1209600), ("0m", 0)])
+def test_the_last_hours(last, ago):
+    since, until = selection.times(None, None, last)
+    seconds = (datetime.now(timezone.utc) - datetime.fromisoformat(since.replace("Z", "+00:00"))).total_seconds()
+    assert until is None and abs(seconds - ago) < 60
+
+
+@pytest.mark.parametrize(("since", "until"), [("2018-01-01", None), (None, "2018-01-01")])
+def test_the_last_hours_exclude_each_bound(since, until):
+    with pytest.raises(UsageError, match="exclude each other"):
+        selection.times(since, until, "2h")
+
+
+def test_numbers_at_the_ends_of_ranges():
+    numbers = Numbers([(1, 3), (9, 9)])
+    assert [number for number in range(-1, 12) if number in numbers] == [1, 2, 3, 9] == list(numbers)
+    assert len(numbers) == 4 and "2" not in numbers and 2.0 not in numbers
+    assert coarse([(1, 1), (3, 3)], 0) == [(1, 1), (3, 3)] and coarse([(1, 1), (2, 3)], 0) == [(1, 3)]
+    assert coarse([(1, 1), (3, 3)], 1) == [(1, 3)] and coarse([(1, 1), (4, 4)], 1) == [(1, 1), (4, 4)]
+    assert coarse([(1, 9), (2, 3)], 0) == [(1, 9)]
+    assert intersected([(1, 5)], [(5, 9)]) == [(5, 5)] and intersected([(1, 4)], [(5, 9)]) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "is_bounded", "is_empty", "needs_oms"),
+    [
+        ({}, False, False, False),
+        ({"runs": Numbers([(1, 2)])}, True, False, False),
+        ({"runs": Numbers([])}, True, True, False),
+        ({"fills": Numbers([(1, 2)])}, True, False, True),
+        ({"fills": Numbers([])}, True, True, True),
+        ({"since": "2018"}, True, False, True),
+        ({"until": "2018"}, True, False, True),
+        ({"min_lumisections": 5}, False, False, True),
+        ({"classes": ("Cosmics18",)}, True, False, False),
+        ({"runtype": "cosmics"}, False, False, False),
+    ],
+)
+def test_what_each_part_of_a_selection_alone_means(part, is_bounded, is_empty, needs_oms):
+    selected = RunSelection(**part)
+    assert (selected.is_bounded, selected.is_empty, selected.needs_oms) == (is_bounded, is_empty, needs_oms)
+
+
+def test_runs_come_from_records_and_lists(tmp_path, capsys):
+    records, listed, empty = (tmp_path / name for name in ("r.jsonl", "runs.txt", "e.jsonl"))
+    records.write_text('{"run_number":7}\n{"run_number":"5"}\n{"run_number":null}\n{"run_number":7.0}\n')
+    listed.write_text("  9 Express\n\n7 Prompt Collisions18\n")
+    empty.write_text("")
+    assert list(selection.RunOptions(runs_from=[str(records), str(listed)], run=["1"]).selection().runs) == [1, 5, 7, 9]
+    assert list(selection.RunOptions(inputs=[str(records)], words=["3"], minimum=5).selection().runs) == [5, 7]
+    assert list(selection.RunOptions(inputs=[str(empty)]).selection().runs) == []
+    records.write_text('{"fill_number":7}\n')
+    with pytest.raises(InputError, match="no record has run_number"):
+        selection.RunOptions(inputs=[str(records)]).selection()
+    records.write_text('{"run_number":7}\n{"run_number":0.5}\n')
+    with pytest.raises(InputError, match=r"line 2: run_number is not an integer: 0\.5"):
+        selection.RunOptions(inputs=[str(records)]).selection()
+    listed.write_text("9\nx 8\n")
+    with pytest.raises(InputError, match="line 2: expected a run number"):
+        selection.RunOptions(runs_from=[str(listed)]).selection()
