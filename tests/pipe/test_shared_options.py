@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 
 import pytest
@@ -51,6 +52,17 @@ WORDS = {
 }
 
 
+ON = {  # switches of functions that are on unless given: file, function, name
+    ("pca", "principal_components", "keep_all"),
+    ("python", "suspects", "keep_all"),
+    ("differences", "add", "wanted"),
+    ("header", "_header", "is_first_row"),
+    ("dqm", "_exclude_each_other", "needed"),
+    ("groups", "global_options", "fetches"),
+    ("texttable", "placed", "is_cut"),
+}
+
+
 def options_with_values():
     for path, leaf in LEAVES.items():
         for option in leaf.params:
@@ -62,6 +74,24 @@ def options_with_values():
 def test_a_switch_is_off_unless_given(path):
     switches = [option for option in LEAVES[path].params if getattr(option, "is_flag", False)]
     assert switches and not [option.opts for option in switches if option.default]
+
+
+def test_a_switch_of_a_function_is_off_unless_given():
+    found = set()
+    for file in (ROOT / "tkstudies").rglob("*.py"):
+        if file.parent.name == "plots":
+            continue
+        for function in ast.walk(ast.parse(file.read_text())):
+            if isinstance(function, ast.FunctionDef):
+                of = function.args
+                places = [*of.posonlyargs, *of.args]
+                given = [
+                    *zip(places[::-1], of.defaults[::-1], strict=False),
+                    *zip(of.kwonlyargs, of.kw_defaults, strict=True),
+                ]
+                on = [name.arg for name, value in given if isinstance(value, ast.Constant) and value.value is True]
+                found |= {(file.stem, function.name, name) for name in on}
+    assert found == ON
 
 
 def test_numbers_have_their_defaults_and_bounds():
