@@ -35,7 +35,11 @@ MAY_USE = {
     "study": BASE | ANALYSIS | CLIENTS | {"services.web"},
     "frontdoor": set(),
     "words": set(),
-    "commands": BASE | ANALYSIS | CLIENTS | {"services.web", "plots", "study", "texttable", "frontdoor", "words"},
+    "topics": set(),
+    "commands": BASE
+    | ANALYSIS
+    | CLIENTS
+    | {"services.web", "plots", "study", "texttable", "frontdoor", "words", "topics"},
     "cli": BASE | {"frontdoor", "commands"},
     "__main__": {"", "cli", "frontdoor"},
     "": ANALYSIS | {"study", "jsonl"},  # tkstudies/__init__.py
