@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What changed between two runs? The plots that differ most, as a table and as pages of changed.pdf.
+# What changed between two runs? The plots that differ most, as a table, and the worst as pages of changed.pdf.
 #
 #   examples/changed.sh [RUN REFERENCE_RUN [RECO]]      in the folder of the quick start: study/, or $STUDY
 set -euo pipefail
@@ -12,4 +12,4 @@ cd "${STUDY:-study}" # made by examples/quickstart.sh
 tkstudies filter "reco = $reco" hists.jsonl -o of_reco.jsonl
 tkstudies compare of_reco.jsonl "$run" "$reference" -o changed.jsonl
 tkstudies sort --by ks -r --top 8 changed.jsonl | tkstudies select name ks max_pull_corrected is_excess | tkstudies show
-tkstudies plot compare of_reco.jsonl --run "$run" --reference-run "$reference" -o changed.pdf
+tkstudies plot compare of_reco.jsonl --run "$run" --reference-run "$reference" --top 4 -o changed.pdf

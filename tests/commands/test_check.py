@@ -409,7 +409,7 @@ def test_a_terminal_shows_the_table_alone(live, shell):
     for columns in (60, 200):
         result = shell(
             f"script -qec 'stty cols {columns}; tkstudies check {names}' /dev/null < /dev/null",
-            NO_COLOR="1", TKSTUDIES_RESTHUB_URL=NOWHERE,
+            NO_COLOR="1", COLUMNS="", TKSTUDIES_RESTHUB_URL=NOWHERE,
         )  # fmt: skip
         lines = result.stdout.replace("\r", "").splitlines()
         assert [line.split()[0] for line in lines[:4]] == ["ok", "ok", "NO", "ok"]

@@ -118,12 +118,9 @@ def test_lumisections(values, expected, told, tkstudies):
     assert told in result.stderr and bool(told) == bool(result.stderr)
 
 
-def test_what_goes_wrong(tkstudies, tmp_path):
+def test_what_goes_wrong(tkstudies):
     unknown = tkstudies("count", "trakcing", input=ROWS)
     assert (unknown.stdout, unknown.exit_code) == ("", 1)
     assert unknown.stderr == "tkstudies: no record has a column trakcing; did you mean tracking?\n"
     assert "no record has a column lumi;" in tkstudies("count", "--sum", "lumi", input=ROWS).stderr
-    (tmp_path / "x.jsonl").write_text("{}\n")
-    file = tkstudies("count", tmp_path / "x.jsonl", input=ROWS)
-    assert (file.exit_code, "is a file: name it with -i" in file.stderr) == (2, True)
     assert tkstudies("count", "--each", "run", input=ROWS).exit_code == 2

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from tests.conftest import CASSETTES
 from tkstudies import frontdoor
 from tkstudies.topics import TOPICS
 from tkstudies.words import WORDS
@@ -45,15 +42,6 @@ def test_pages_over_several_commands(topic, tkstudies):
     shown = lines(tkstudies("help", topic.upper()))
     assert len(shown) > 10 and all(line.isascii() for line in shown)
     assert f"help {topic}" in tkstudies("help").stdout or topic in tkstudies("help").stdout
-
-
-def test_the_pipe_of_the_page_runs(shell, tmp_path):
-    """Word for word, on the quick start's recorded answers."""
-    commands = re.findall(r"^    (tkstudies (?:.*\\\n)*.*)$", TOPICS["pipe"], re.MULTILINE)
-    script = "set -euo pipefail\n" + "\n".join(commands)
-    result = shell(script, cwd=tmp_path, TKSTUDIES_REPLAY=str(CASSETTES))
-    assert result.returncode == 0, result.stderr
-    assert len(result.stdout.splitlines()) == 21
 
 
 @pytest.mark.parametrize("name", [*frontdoor.COMMANDS, "oms runs", "doctor problem-runs"])

@@ -274,9 +274,9 @@ def test_a_file_that_is_no_certification(tkstudies, tmp_path, content):
 
 def test_a_year_takes_seconds(tkstudies, tmp_path):
     (tmp_path / "study.jsonl").write_text(to_lines(study(2000, recos=("express",))))
-    start = time.perf_counter()
+    start = time.process_time()
     first = tkstudies("rank", "--by", "both", tmp_path / "study.jsonl")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert first.stdout == tkstudies("rank", "--by", "both", tmp_path / "study.jsonl").stdout
 
 

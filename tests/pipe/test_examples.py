@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 
@@ -11,6 +12,7 @@ import pytest
 from tests.conftest import CASSETTES, ROOT, from_lines, to_lines
 from tests.pipe import help_examples
 from tkstudies.records import row_key
+from tkstudies.topics import TOPICS
 
 EXAMPLES = ROOT / "examples"
 FILES = [
@@ -114,6 +116,15 @@ def test_questions_to_the_folder_of_the_quick_start(script, quickstart, tmp_path
     assert (tmp_path / "study" / made).stat().st_size > 500
     first = " ".join(told.split()[:4])
     assert first in " ".join((EXAMPLES / "README.md").read_text().split()) or script == "trend.sh"
+
+
+def test_the_pipe_of_the_help_page(quickstart, tmp_path, shell):
+    """Word for word; what it fetches lies in the folder of the quick start."""
+    commands = re.findall(r"^    tkstudies (?:.*\\\n)*.*$", TOPICS["pipe"], re.MULTILINE)
+    assert [command.split()[1] for command in commands] == ["runreg", "oms", "dqm", "features", "merge", "suspects"]
+    shutil.copytree(quickstart, tmp_path / "study")
+    result = shell("set -euo pipefail\n" + "\n".join(commands[3:]), cwd=tmp_path / "study")
+    assert (result.returncode, len(result.stdout.splitlines())) == (0, 21), result.stderr
 
 
 def test_what_is_still_to_certify(tmp_path, shell):

@@ -69,7 +69,7 @@ def each(found: Histograms, top: int | None, draw: Callable[[Chosen], Drawing]) 
 def difference(occupancy: Array, reference: Array) -> Array:
     """A map minus its reference [% of the reference's mean bin], after it was scaled by the most common ratio.
 
-    >>> difference(np.array([[1.0, 2.0], [3.0, 0.0]]), np.array([[2.0, 4.0], [6.0, 4.0]])).tolist()
+    >>> difference(np.array([[100.0, 200], [300, 0]]), np.array([[200.0, 400], [600, 400]])).tolist()
     [[0.0, 0.0], [0.0, -100.0]]
     """
     return 100 * (occupancy * scale_of(occupancy, reference) - reference) / reference.mean()
