@@ -301,6 +301,9 @@ class Case(NamedTuple):
     close: bool
 
 
+_MADE_AT = re.compile(rb'"made_at":"[^"]*"')  # when a model was made differs between any two runs
+
+
 class Side:
     """One of the two executables with its own folder; the two folders' names are equally long."""
 
@@ -331,7 +334,7 @@ class Side:
         parts = {"exit code": str(process.returncode).encode(), "stdout": out, "stderr": err}
         for name in self.changed():
             file = self.work / name
-            parts[name] = file.read_bytes() if file.exists() else b"(no such file)"
+            parts[name] = _MADE_AT.sub(b"", file.read_bytes()) if file.exists() else b"(no such file)"
         here = str(self.folder).encode()
         return {name: content.replace(here, b"SIDE") for name, content in parts.items()}
 

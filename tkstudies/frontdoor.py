@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "rank": "the most similar good runs: candidates for a reference",
         "diff": "where two tables differ, cell by cell",
         "plot": "a figure from records",
+        "report": "one page of a study: what to certify, what looks unusual, what is missing",
         "export": "records -> CSV or Parquet, and back",
         "help": "the words that tkstudies uses, or the help of a command",
     },

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import from_lines, rows, to_lines
+from tkstudies.provenance import digest
 
 PLOTS = {"/t/Hits": 0.02, "/t/Tracks": 0.5, "/p/adc": 0.1}
 X = np.linspace(0.1, 9.9, 50)
@@ -142,7 +143,13 @@ def test_nothing_is_learned_without_a_word_on_what_is_good(folder, tkstudies):
 
 def test_what_is_written(folder, tkstudies):
     content = json.loads((folder / "changes.json").read_text())
-    assert list(content) == ["format", "tkstudies_version", "command", "learned_from", "plots"]
+    assert list(content) == [
+        "format", "tkstudies_version", "command", "learned_from", "plots", "made_at", "inputs", "first_run", "last_run",
+    ]  # fmt: skip
+    assert content["inputs"] == [{"file": "good.jsonl", "sha256": digest("good.jsonl")}]
+    assert (content["first_run"], content["last_run"]) == tuple(
+        content["learned_from"][n] for n in ("first_run", "last_run")
+    )
     assert content["learned_from"]["files"] == ["good.jsonl"]
     assert [plot["plot"] for plot in content["plots"]] == sorted(PLOTS)
     again = from_lines(tkstudies("compare", "--learn", "-i", "good.jsonl").stdout)[0]

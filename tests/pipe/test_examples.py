@@ -170,6 +170,8 @@ def test_the_examples_of_the_help_run_after_the_quick_start(work, tkstudies):
     for _, line in help_examples.lines():
         if help_examples.asks_a_server(line) or "tkstudies plot" in line:  # figures: tests/plots
             continue
+        if "tkstudies report" in line:  # pages: tests/commands/test_report.py
+            continue
         if lacking := LACKING.intersection(line.split()):
             left_out |= lacking
         else:

@@ -24,6 +24,7 @@ MAY_USE = {
     "jsonl": {"records", "console", "errors", "settings"},
     "histogramrecord": {"jsonl", "records", "errors"},
     "texttable": {"jsonl", "records", "console"},
+    "provenance": {"records"},
     "services.web": BASE,
     "services.registry": BASE | CLIENTS | {"services.web"},
     "services.dqm": BASE | CLIENTS | {"services.web"},
@@ -32,6 +33,7 @@ MAY_USE = {
     HISTOGRAMS: BASE,
     MULTIVARIATE: BASE | {TABLES, HISTOGRAMS},
     "plots": BASE | ANALYSIS,
+    "report": BASE | ANALYSIS | {"plots", "texttable", "provenance"},
     "study": BASE | ANALYSIS | CLIENTS | {"services.web"},
     "frontdoor": set(),
     "words": set(),
@@ -39,7 +41,7 @@ MAY_USE = {
     "commands": BASE
     | ANALYSIS
     | CLIENTS
-    | {"services.web", "plots", "study", "texttable", "frontdoor", "words", "topics"},
+    | {"services.web", "plots", "study", "texttable", "report", "provenance", "frontdoor", "words", "topics"},
     "cli": BASE | {"frontdoor", "commands"},
     "__main__": {"", "cli", "frontdoor"},
     "": ANALYSIS | {"study", "jsonl"},  # tkstudies/__init__.py

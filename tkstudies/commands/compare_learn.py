@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import InputError
+from tkstudies.provenance import command_line, provenance
 from tkstudies.records import RowKey
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def learn(
             "(--study FILE names rows with labels)"
         )
     source = Source(
-        shlex.join(["tkstudies", *sys.argv[1:]]),
+        command_line(),
         list(records.sources),
         rows.text if rows else "all runs given",
         len(learner.runs),
@@ -69,7 +68,8 @@ def learn(
         seed,
     )
     changes = Changes(usual, not_learned, source)
-    jsonl.write([to_json(changes)], output)
+    files = [*records.sources, *([study] if study else [])]
+    jsonl.write([{**to_json(changes), **provenance(files, learner.runs)}], output)
     _report(changes)
     options.report_skipped(records)
 

@@ -11,6 +11,7 @@ import typer
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
+from tkstudies.provenance import provenance
 
 if TYPE_CHECKING:
     from tkstudies.analysis.multivariate.components import Model
@@ -126,7 +127,7 @@ def pca(
     table.note_mixtures()
     table.losses.tell()
     if model_file:
-        jsonl.write([analysis.to_json(model)], model_file)
+        jsonl.write([{**analysis.to_json(model), **provenance(records.sources, table.fitted_runs())}], model_file)
     if loadings_file:
         jsonl.write(analysis.loadings(model), loadings_file)
     jsonl.write_lines(table.lines(model), output)

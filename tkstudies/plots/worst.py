@@ -21,7 +21,7 @@ from tkstudies.plots.overlays import draw_page
 from tkstudies.plots.pages import Page, Pages
 
 
-class _Compared(NamedTuple):
+class Compared(NamedTuple):
     """A histogram and how far it is from its references."""
 
     item: Chosen
@@ -38,10 +38,26 @@ def worst_first(found: Histograms, changes: str, below: Below, top: int | None, 
     Raises:
         InputError: No histogram can be compared.
     """
+    pages = [
+        Page(one.item.record, partial(draw_page, one.item, found, below, look, one.note))
+        for one in compared(found, changes)
+    ]
+    return Pages(pages, "plot", top=top, losses=found.losses)
+
+
+def compared(found: Histograms, changes: str = "") -> list[Compared]:
+    """The histograms that can be compared with a reference, the worst first; what can't be is noted in the losses.
+
+    Args:
+        changes: A file of ``compare --learn``, nothing without one.
+
+    Raises:
+        InputError: No histogram can be compared.
+    """
     unusual = _unusual(changes) if changes else None
     reasons: Counter[str] = Counter()
-    compared = [one for item in found.all if (one := _compare(item, found, reasons, unusual)) is not None]
-    if not compared:
+    able = [one for item in found.all if (one := _compare(item, found, reasons, unusual)) is not None]
+    if not able:
         reason = max(reasons, key=lambda one: reasons[one])
         raise InputError(f"nothing could be compared, such as {found.all[0].called}: {reason}")
     for reason, count in reasons.items():
@@ -49,12 +65,10 @@ def worst_first(found: Histograms, changes: str, below: Below, top: int | None, 
     if unusual:
         for text in unusual.losses().texts():
             found.losses.note(text)
-    compared.sort(key=lambda one: -one.badness)
-    pages = [Page(one.item.record, partial(draw_page, one.item, found, below, look, one.note)) for one in compared]
-    return Pages(pages, "plot", top=top, losses=found.losses)
+    return sorted(able, key=lambda one: -one.badness)
 
 
-def _compare(item: Chosen, found: Histograms, reasons: Counter[str], unusual: Unusual | None) -> _Compared | None:
+def _compare(item: Chosen, found: Histograms, reasons: Counter[str], unusual: Unusual | None) -> Compared | None:
     references = found.references_of(item)
     if not references:
         reasons[found.missing_of(item)] += 1
@@ -82,7 +96,7 @@ def _compare(item: Chosen, found: Histograms, reasons: Counter[str], unusual: Un
     parts += [f"KS distance {written(median(distances))}"] if distances else []
     parts = [*([f"z {written(median(zs))}"] if zs else []), *parts]
     badness = (median(zs) if zs else -1e300) if unusual else median(pulls)
-    return _Compared(item, badness, ", ".join(parts))
+    return Compared(item, badness, ", ".join(parts))
 
 
 def _unusual(file: str) -> Unusual:

@@ -171,6 +171,12 @@ class ComponentTable:
         for problem, verb in problems:
             self.losses.note(f"{problem}: --tolerant {verb} such features")
 
+    def fitted_runs(self) -> Iterator[Any]:
+        """The run_number of each row that a model was fitted to."""
+        named = NamedColumns(("run_number",))
+        for line in compress(compress(self._beside, self.matrix.kept), self._fitted):
+            yield named.read(line)[0]
+
     def note_mixtures(self) -> None:
         """Note columns of `MIXTURES` in which the rows differ."""
         named = NamedColumns(MIXTURES)

@@ -1,0 +1,97 @@
+"""The runs to look at, one line each, and the others as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tkstudies import console
+from tkstudies.records import Record, addresses
+from tkstudies.report.folder import Folder
+from tkstudies.report.judged import Judged, Run, texts
+from tkstudies.report.parts import Block, Line, Picture, Runs, Section, Sentence
+from tkstudies.report.people import COMPONENTS, said
+from tkstudies.report.pictures import Pictures
+
+MOST = 10
+_LINKS = {"OMS": "oms_link", "Run Registry": "runregistry_link", "DQM GUI": "dqm_link"}
+
+
+def to_look_at(folder: Folder, judged: Judged, pictures: Pictures) -> Section:
+    """The runs that stand out most."""
+    return Section("runs", "Runs to look at", list(_blocks(folder, judged, pictures)))
+
+
+def others(folder: Folder, judged: Judged) -> Section:
+    """The runs of which nothing stands out."""
+    blocks: list[Block] = [Runs(f"{reco}, nothing unusual in the plots that were compared", runs)
+                           for reco, runs in judged.others.items()]  # fmt: skip
+    if not blocks:
+        blocks = [Sentence("None." if folder.has("suspects.jsonl") else "Not known: nothing is judged.")]
+    return Section("others", "The others", blocks)
+
+
+def _blocks(folder: Folder, judged: Judged, pictures: Pictures) -> Iterator[Block]:
+    if not folder.has("suspects.jsonl"):
+        yield Sentence("Not known: suspects.jsonl is not there (tkstudies suspects study.jsonl makes it).")
+        return
+    runs = judged.standing_out
+    if not runs:
+        yield Sentence("None: nothing unusual in the plots that were compared.")
+        return
+    shown = runs[:MOST]
+    order = "new ones first, then known ones, then those that people have found bad; each by how unusual it is"
+    yield Sentence(f"{len(shown)} of {console.counted(len(runs), 'run')} that stand out: {order}. People decide.")
+    pictures.prepare(shown)
+    for run in shown:
+        yield _line(run, pictures)
+    if len(runs) > MOST:
+        yield Runs("stand out too", [run.number for run in runs[MOST:]])
+
+
+def _line(run: Run, pictures: Pictures) -> Line:
+    first = run.first
+    recos = dict.fromkeys(str(row["reco"]) for row in run.rows if row.get("reco"))
+    facts = [" and ".join(recos) or "no reco", str(first.get("subsystem") or "no subsystem")]
+    findings = texts(first.get("findings"))
+    facts.append("; ".join(findings[:2]) or _flagged(first))
+    if first.get("unusual"):
+        facts.append(str(first["unusual"]))
+    if run.lumisections:
+        facts.append(f"lumisections {run.lumisections}")
+    known = run.known or ("people found it bad" if run.is_certified_bad else "")
+    facts.append(f"known: {known}" if known else "new")
+    found = addresses(run.number, first.get("reco"), first.get("dataset"))
+    links = {name: found[column] for name, column in _LINKS.items()}
+    return Line(run.number, facts, [*_inside(run, findings), *_seen(pictures.of(run))], links)
+
+
+def _flagged(row: Record) -> str:
+    return {
+        "missing": "plots are missing",
+        "comparisons": "plots differ from those of the reference",
+        "largest": "single plots differ",
+    }.get(str(row.get("flagged_by")), "the plots together differ")
+
+
+def _inside(run: Run, findings: Sequence[str]) -> Iterator[Block]:
+    if len(findings) > 2:
+        yield Sentence(f"Also: {'; '.join(findings[2:])}.")
+    for row in run.rows[:4]:
+        yield Sentence(f"People said of {row.get('reco') or 'it'}: {said(row)}{_comments(row)}.")
+    if run.first.get("low_statistics") is True:
+        yield Sentence("It is short: everything varies more, which is no fault.")
+
+
+def _comments(row: Record) -> str:
+    """Cause and comment of components that aren't good."""
+    told = []
+    for component in COMPONENTS:
+        parts = [row.get(f"{component}_cause"), row.get(f"{component}_comment")]
+        text = ", ".join(part for part in parts if isinstance(part, str) and part.strip())
+        told += [f"{component}: {text}"] if text else []
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _seen(found: Sequence[Picture | str]) -> Iterator[Block]:
+    for one in found:
+        yield one if isinstance(one, Picture) else Sentence(one, is_note=True)
