@@ -40,8 +40,10 @@ def closed_network(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def world():
-    """The simulated CMS behind all fixture servers."""
-    return World(2018)
+    """The simulated CMS behind all fixture servers, its year made: nobody's first request has to wait for that."""
+    world = World(2018)
+    world.registry_datasets()
+    return world
 
 
 @pytest.fixture(scope="session")
