@@ -13,6 +13,7 @@ from hypothesis import settings
 from typer.testing import CliRunner
 
 from tests.cern.faults import Faults
+from tests.cern.registry import Registry
 from tests.cern.server import CernServer
 from tests.cern.simulation import World
 from tkstudies.cli import app
@@ -42,7 +43,7 @@ def closed_network(monkeypatch, tmp_path_factory):
 def world():
     """The simulated CMS behind all fixture servers, its year made: nobody's first request has to wait for that."""
     world = World(2018)
-    world.registry_datasets()
+    Registry(world).prepare()
     return world
 
 

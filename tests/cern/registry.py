@@ -115,6 +115,9 @@ def columns_of(lumisections: list[dict]) -> list[str]:
     return sorted(names, key=lambda name: (len(name), name))
 
 
+_MADE = "rows of the registry"
+
+
 class Registry:
     """The service: ``handle`` takes a request below the base URL and gives the reply."""
 
@@ -132,17 +135,22 @@ class Registry:
                 request = exchange["request"]
                 self._captured[request["method"], request["path"], encode(request["body"])] = exchange
 
-    def _load(self) -> None:
+    def prepare(self) -> None:
+        """Make the rows now, for all servers of the same world: the first request would wait for them."""
         with self._lock:
             if self._datasets is None:
-                self._rows: dict[bool, list[Row]] = {False: [], True: []}
-                self._runs: dict[int, Row] = {}
-                self._datasets = {}
-                self._insert(self.world.registry_datasets())
+                made = self.world.__dict__.get(_MADE)  # by another server of the same world: it takes seconds
+                if made is None:
+                    self._rows: dict[bool, list[Row]] = {False: [], True: []}
+                    self._runs: dict[int, Row] = {}
+                    self._datasets = {}
+                    self._insert(self.world.registry_datasets())
+                    made = self.world.__dict__[_MADE] = (self._rows, self._runs, self._datasets)
+                self._rows, self._runs, self._datasets = made
 
     def add(self, datasets: list[dict]) -> None:
         """Datasets (full form) that appear from now on; one with a known (run_number, name) replaces it."""
-        self._load()
+        self.prepare()
         with self._lock:
             known = self._datasets
             fresh = {(dataset["run_number"], dataset["name"]) for dataset in datasets}
@@ -175,7 +183,7 @@ class Registry:
 
     def handle(self, request: Any) -> Reply:
         """Route one request."""
-        self._load()
+        self.prepare()
         try:
             value = self._answer(request)
         except BackendError as error:
