@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -58,6 +59,15 @@ def picobarns(value: Any, unit: Any) -> float | None:
     """
     found, factor = number(value), PICOBARNS.get(unit) if isinstance(unit, str) else None
     return None if found is None or factor is None else found * factor
+
+
+def is_named(column: str, pattern: str) -> bool:
+    """Has a column this very name, or one that matches the shell pattern?
+
+    >>> is_named("Hits.mean", "*.mean"), is_named("[x]", "[x]"), is_named("[x]", "[y]")
+    (True, True, False)
+    """
+    return column == pattern or fnmatchcase(column, pattern)
 
 
 def whole(value: Any) -> int | None:

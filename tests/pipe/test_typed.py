@@ -160,3 +160,13 @@ def test_filters_of_oms_are_expressions_too(tkstudies, live):
     assert (nothing.stdout, nothing.exit_code) == ("", 0)
     assert "--filter era in 2017A,2017B: none of" in nothing.stderr
     assert tkstudies(*selection, "--filter", "energy").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["pca -n 2", "suspects", "outliers", "embed"])
+def test_features_with_brackets_in_their_names(tkstudies, command):
+    rows = [
+        {"run_number": n, "reco": "prompt", "is_bad": False, "[x]": (n * 7) % 11 / 3, "a[0].mean": (n * 5) % 13 / 4}
+        for n in range(40)
+    ]
+    result = tkstudies(*command.split(), "--features", "[x]", "--features", "a[0].mean", input=rows)
+    assert (len(from_lines(result.stdout)), result.exit_code) == (40, 0), result.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from tkstudies.errors import InputError, UsageError
 from tkstudies.jsonl.columns import LearnedColumns, Values, row_decoder
 from tkstudies.jsonl.store import NumberStore
-from tkstudies.records import number
+from tkstudies.records import is_named, number
 
 FEATURE_TOKENS = (".rms", "mean")
 FEATURE_NAMES = ("recorded_lumi",)
@@ -34,7 +33,7 @@ def is_feature(column: str, patterns: Sequence[str] = ()) -> bool:
     (True, False, True)
     """
     if patterns:
-        return any(fnmatchcase(column, pattern) for pattern in patterns)
+        return any(is_named(column, pattern) for pattern in patterns)
     return column in FEATURE_NAMES or any(token in column for token in FEATURE_TOKENS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress, repeat
@@ -22,7 +21,7 @@ from tkstudies.errors import InputError
 from tkstudies.jsonl import Records, decode, encode, records_of
 from tkstudies.jsonl.columns import NamedColumns, Values
 from tkstudies.jsonl.store import LineStore
-from tkstudies.records import Record
+from tkstudies.records import Record, is_named
 
 COMPONENTS = 5
 """How many are made by default; fewer if fewer columns were chosen."""
@@ -121,7 +120,7 @@ class ComponentTable:
             why = self._chosen.why_nothing(self._builder.columns)
             raise InputError(f"--fit-where {' '.join(self._fit_where)}: no row to fit{why}")
         for pattern in self._patterns:
-            if not fnmatch.filter(matrix.features, pattern):
+            if not any(is_named(name, pattern) for name in matrix.features):
                 others = f"; there are {console.listed(matrix.features)}" if matrix.features else ""
                 raise InputError(f"--features {pattern}: no numbers in such a column{others}")
         if missing == "drop":

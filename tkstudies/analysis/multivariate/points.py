@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +21,7 @@ from tkstudies.errors import InputError
 from tkstudies.jsonl import NOT_STRICT, Reader, decode, encode
 from tkstudies.jsonl.columns import NamedColumns
 from tkstudies.jsonl.store import LineStore, as_float
-from tkstudies.records import Record, number
+from tkstudies.records import Record, is_named, number
 
 Array = NDArray[np.float64]
 
@@ -181,10 +180,10 @@ def _values(named: NamedColumns, line: bytes) -> Sequence[Any]:
 
 def _choose(numeric: list[str], patterns: Sequence[str]) -> list[str]:
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in numeric):
+        if not any(is_named(name, pattern) for name in numeric):
             raise InputError(f"--features {pattern}: no such numeric column; there are {', '.join(numeric) or 'none'}")
     if patterns:
-        return [name for name in numeric if any(fnmatchcase(name, pattern) for pattern in patterns)]
+        return [name for name in numeric if any(is_named(name, pattern) for pattern in patterns)]
     columns = component_columns(numeric) or [
         name for name in numeric if is_feature(name) and not tells_run_length(name)
     ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tkstudies.analysis.histograms.collections import plots
 from tkstudies.analysis.multivariate.pca import KEPT
 from tkstudies.errors import UsageError
-from tkstudies.records import KEY_COLUMNS
+from tkstudies.records import KEY_COLUMNS, is_named
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def candidates(
     never = {*KEY_COLUMNS, *KEPT, *excluded}
     possible = [column for column in columns if column not in never and not _repeats(column, never)]
     for pattern in patterns:
-        if not any(fnmatchcase(column, pattern) for column in possible):
+        if not any(is_named(column, pattern) for column in possible):
             raise UsageError(f"--features {pattern}: no numbers in such a column (labels, keys and sizes don't count)")
     usual = [column for column in possible if column.endswith(tuple(shapes))]
     if not patterns and usual:
@@ -71,7 +71,7 @@ def candidates(
     return [
         column
         for column in possible
-        if any(fnmatchcase(column, pattern) for pattern in patterns) and not _is_size(column, patterns)
+        if any(is_named(column, pattern) for pattern in patterns) and not _is_size(column, patterns)
     ]
 
 
