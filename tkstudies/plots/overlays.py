@@ -83,7 +83,8 @@ def draw_panels(items: Sequence[Chosen], found: Histograms, look: Look) -> Drawi
             beside += [reference.record for reference in drawn]
             entries |= {entry.text: entry for entry in entries_of(item, drawn, in_panels=True)}
     losses.add(others, "histogram", "not drawn: a panel shows the first of its", advice="--plot, --run, --reco choose")
-    item = panels.all[0].items[0] if panels.all[0].items else items[0]
+    _, in_the_first = panels.all[0]
+    item = in_the_first[0] if in_the_first else items[0]
     panels.finish(
         label_of(item, "x"), contents_label(item, is_share), entries=list(entries.values()) if is_share else []
     )

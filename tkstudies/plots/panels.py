@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tkstudies.console import Losses
 from tkstudies.errors import InputError, UsageError
@@ -30,13 +30,6 @@ _WIDE_OF_SEVERAL, _BESIDE = 4.2, 1.6
 _TICK_LETTERS = 8  # of the label of a tick of a horizontal axis, with the gap to the next
 
 Item = TypeVar("Item")
-
-
-class Panel(NamedTuple, Generic[Item]):
-    """Where to draw, and what: the items of one panel."""
-
-    ax: Axes
-    items: list[Item]
 
 
 class Panels(Generic[Item]):
@@ -87,13 +80,13 @@ class Panels(Generic[Item]):
         self._make_figure(shape, share, count)
         places = [(row, column) for row in self._rows for column in self._columns]
         self._places = dict(zip(places, self.axes, strict=True))
-        self.all = [Panel(ax, members.get(place, [])) for place, ax in self._places.items()]
+        self.all = [(ax, members.get(place, [])) for place, ax in self._places.items()]
         self._row_of = row_of
         self._raised: Text | None = None
         self._row_names: list[tuple[Annotation, Axes]] = []
         self._sides: dict[str, Axis | str] = {}
 
-    def __iter__(self) -> Iterator[Panel[Item]]:
+    def __iter__(self) -> Iterator[tuple[Axes, list[Item]]]:
         return iter(self.all)
 
     def panel_of(self, record: Record) -> Axes | None:
