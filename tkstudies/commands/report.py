@@ -28,7 +28,7 @@ def report(
     expert: Annotated[
         bool, typer.Option("--expert", help="Add components, T2, Q, q-values and p-values in full.")
     ] = False,
-    pictures: Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw histograms and trends.")] = True,
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Without histograms and trends: faster.")] = False,
 ) -> None:
     """Make one page of a study: what must be certified, what looks unusual, what is missing.
 
@@ -62,7 +62,7 @@ def report(
     is_html = any(not output.lower().endswith(".md") for output in outputs)
     with ExitStack() as stack:
         files = [stack.enter_context(jsonl.OutputFile(output)) for output in outputs]  # before the long work
-        page = weekly(found) if week else daily(found, with_pictures=pictures and is_html, is_expert=expert)
+        page = weekly(found) if week else daily(found, with_pictures=is_html and not no_pictures, is_expert=expert)
         sizes = []
         for output, file in zip(outputs, files, strict=True):
             text = to_markdown(page) if output.lower().endswith(".md") else to_html(page)
