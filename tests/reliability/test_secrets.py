@@ -34,7 +34,7 @@ def user(running, quick_retries, monkeypatch, tmp_path):
     """Somebody with a secret, cookies, and a key, in a folder of their own."""
     for name, value in running.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("TKSTUDIES_PATIENCE", "1")
+    monkeypatch.setenv("TKSTUDIES_PATIENCE", "10")
     monkeypatch.chdir(tmp_path)
     running.write_cookies(tmp_path / "cookies.txt")
     running.faults = None
