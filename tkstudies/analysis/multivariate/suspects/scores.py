@@ -23,7 +23,10 @@ FOLDS = 10
 EARLY, REFIT = 60, 5
 """Good runs before the first model of ``earlier``, and between two models."""
 
-MOST_FITS = 24
+OFTEN = 300
+"""Good runs up to which no fit is left out."""
+
+MOST_FITS = 20
 """Models of ``earlier`` over a long time: they come more rarely then."""
 
 
@@ -78,10 +81,10 @@ def walking_forward(runs: Rows, good: NDArray[np.bool_], seed: int) -> Iterator[
 
 
 def _blocks(good_runs: int) -> Iterator[tuple[int, int]]:
-    """Where models are fitted: after 60, 80, ... good runs, more rarely once there are many."""
+    """Where models are fitted: after 60, 65, ... good runs, more rarely once there are many."""
     first = EARLY
     while first <= good_runs:
-        step = max(REFIT, REFIT * (first // (REFIT * MOST_FITS)))
+        step = REFIT if first < OFTEN else max(REFIT, REFIT * (first // (REFIT * MOST_FITS)))
         last = first + step
         yield first, last if last <= good_runs else good_runs + 1
         first = last
