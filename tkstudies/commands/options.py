@@ -43,6 +43,13 @@ class Missing(str, Enum):
     drop = "drop"
 
 
+class Keep(str, Enum):
+    """Which columns stay beside those that a command adds."""
+
+    labels = "labels"
+    all = "all"
+
+
 Inputs = Annotated[
     list[str] | None,
     typer.Option("-i", "--input", metavar="FILE", help="Records to read; - is standard input (repeatable)."),
@@ -60,6 +67,15 @@ Cookies = Annotated[
 Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=32, help="Requests under way at once.")]
 
 
+Recos = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reco",
+        metavar="RECO",
+        autocompletion=completion.recos,
+        help="online, express, prompt, rereco, rerecoul (repeatable).",
+    ),
+]
 On = Annotated[
     list[str] | None,
     typer.Option(
@@ -84,8 +100,10 @@ def reader(
 ) -> jsonl.Reader:
     """The records that a command was given: by ``-i``, as arguments, else on standard input."""
     sources = [*(inputs or []), *(files or [])] or [jsonl.STDIN]
-    for run in runs_among(files)[0]:
-        raise UsageError(f"{run}: no such file; for rows of a run: tkstudies filter 'run_number = {run}' FILE | ...")
+    if runs := runs_among(files)[0]:
+        raise UsageError(
+            f"{runs[0]}: no such file; for rows of a run: tkstudies filter 'run_number = {runs[0]}' FILE | ..."
+        )
     return jsonl.Reader(sources, skip_bad_lines=skip_bad_lines, expected=expected)
 
 

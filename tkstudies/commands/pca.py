@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     from tkstudies.analysis.multivariate.pca import ComponentTable
 
 app = options.application()
-
-
-class Keep(str, Enum):
-    """Which columns stay beside the components."""
-
-    labels = "labels"
-    all = "all"
 
 
 @app.command()
@@ -66,7 +58,7 @@ def pca(
     tolerant: Annotated[
         bool, typer.Option("--tolerant", help="With --apply: accept missing features (filled) and extra ones (unused).")
     ] = False,
-    keep: Annotated[Keep, typer.Option("--keep", help="Columns beside the components.")] = Keep.labels,
+    keep: Annotated[options.Keep, typer.Option("--keep", help="Columns beside the components.")] = options.Keep.labels,
     loadings_file: Annotated[
         str, typer.Option("--loadings", metavar="FILE", help="Write the loading of each feature as records.")
     ] = "",
@@ -112,7 +104,7 @@ def pca(
         patterns=options.words(features),
         model=model,
         fit_where=fit_where or (),
-        keep_all=keep is Keep.all,
+        keep_all=keep is options.Keep.all,
         with_contributions=contributions,
     )
     options.require_records(records)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # typer's own copy of click, for its types only
     from typer._click.formatting import HelpFormatter
     from typer._click.shell_completion import CompletionItem
 
-_ENDINGS = (".jsonl", ".json", ".gz")  # of files: columns have none of them
 _MOST_TOLD = 5  # losses of single pictures of a batch
 _KIND_IS_NAMED = "tkstudies.plot.kind_is_named"
 
@@ -220,7 +219,7 @@ def _without_first_column(files: list[str], choices: Iterable[kinds.Choice], cho
     """The files, without a first argument that is no file but the column that the figure is about."""
     first = next((choice for choice in choices if choice.option.is_first), None)
     if first and files and chosen[first.name] == first.default and files[0] != jsonl.STDIN:
-        is_file = os.path.exists(files[0]) or {"/"} & set(files[0]) or files[0].endswith(_ENDINGS)
+        is_file = os.path.exists(files[0]) or {"/"} & set(files[0]) or files[0].endswith(options.ENDINGS)
         if not is_file:
             chosen[first.name] = files[0]
             return files[1:]

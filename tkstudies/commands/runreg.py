@@ -40,15 +40,7 @@ def runreg(
     given: selection.RunOptions,
     workspace: Annotated[Workspace, typer.Option("--workspace", help="Whose states.")] = Workspace.tracker,
     api: Annotated[Api, typer.Option("--api", help="Which Run Registry; v3 ends with 2018.")] = Api.v4,
-    reco: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reco",
-            metavar="RECO",
-            autocompletion=completion.recos,
-            help="online, express, prompt, rereco, rerecoul (repeatable).",
-        ),
-    ] = None,
+    reco: options.Recos = None,
     state: Annotated[
         list[str] | None,
         typer.Option(

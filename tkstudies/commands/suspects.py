@@ -24,13 +24,6 @@ class History(str, Enum):
     earlier = "earlier"
 
 
-class Keep(str, Enum):
-    """Which columns stay beside the result."""
-
-    labels = "labels"
-    all = "all"
-
-
 class Order(str, Enum):
     """Which row comes first."""
 
@@ -105,7 +98,7 @@ def suspects(
     ] = None,
     fdr: Annotated[bool, typer.Option("--fdr", help="Add q_value (Benjamini-Hochberg).")] = False,
     links: Annotated[bool, typer.Option("--links", help="Add addresses in OMS, Run Registry, DQM GUI.")] = False,
-    keep: Annotated[Keep, typer.Option("--keep", help="Columns beside the result.")] = Keep.labels,
+    keep: Annotated[options.Keep, typer.Option("--keep", help="Columns beside the result.")] = options.Keep.labels,
     top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help="Only so many rows.")] = None,
     order: Annotated[Order, typer.Option("--order", help="The most unusual first, or as they came.")] = Order.score,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="For what is drawn.")] = 42,
@@ -153,7 +146,7 @@ def suspects(
         records, [*(history_from or []), *(comparisons or []), known], "two inputs: name a file for one of them"
     )
     judging = options.named_reader(history_from, skip_bad_lines=skip_bad_lines)
-    shape = Shape(keep is Keep.all, top, order is Order.input, by is By.run, fdr, links, _known(known))
+    shape = Shape(keep is options.Keep.all, top, order is Order.input, by is By.run, fdr, links, _known(known))
     chosen = Options(
         tuple(good or ()),
         history is History.earlier,

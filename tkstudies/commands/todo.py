@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tkstudies import console, jsonl
-from tkstudies.commands import completion, options, selection
+from tkstudies.commands import options, selection
 from tkstudies.commands.runreg import Workspace
 from tkstudies.records import Record
 
@@ -24,15 +24,7 @@ _RECENT = "2w"
 def todo(
     given: selection.RunOptions,
     workspace: Annotated[Workspace, typer.Option("--workspace", help="Whose states.")] = Workspace.tracker,
-    reco: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reco",
-            metavar="RECO",
-            autocompletion=completion.recos,
-            help="online, express, prompt, rereco, rerecoul (repeatable).",
-        ),
-    ] = None,
+    reco: options.Recos = None,
     cookies: options.Cookies = None,
     workers: options.Workers = 4,
     output: options.Output = "-",

@@ -13,7 +13,7 @@ from tkstudies.plots.colours import Hue
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.forms import require_columns
 from tkstudies.plots.look import Look
-from tkstudies.plots.marks import mark_axis
+from tkstudies.plots.marks import Eras, Marks, mark_axis
 from tkstudies.plots.names import Name, name_points, row_name
 from tkstudies.plots.options import Option
 from tkstudies.plots.panels import Panels
@@ -34,13 +34,8 @@ def control_chart(
     ] = False,
     linear: Annotated[bool, Option("--linear", "No logarithmic axis of the score.")] = False,
     annotate: Annotated[int, Option("--annotate", "Name at most N rows above the largest limit.", "N", minimum=0)] = 10,
-    eras: Annotated[
-        str, Option("--eras", "Column of the eras that are marked (default: run_era or fill__era).", is_column=True)
-    ] = "",
-    marks: Annotated[
-        str,
-        Option("--marks", "Technical stops, calibrations: records with start_time or run_number, and name.", "FILE"),
-    ] = "",
+    eras: Eras = "",
+    marks: Marks = "",
     look: Look = Look(),
 ) -> Drawing:
     """Draw a score run by run, with its limits: the columns named like it, such as t2_limit_99.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from tkstudies import jsonl
 from tkstudies.console import Losses
 from tkstudies.errors import InputError
 from tkstudies.plots.axes import Axis, Point, days
+from tkstudies.plots.options import Option
 from tkstudies.plots.panels import Panels
 from tkstudies.plots.slots import SideBySide
 from tkstudies.plots.texts import letters_in, shown
@@ -16,6 +17,14 @@ from tkstudies.records import Record, number, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Eras = Annotated[
+    str, Option("--eras", "Column of the eras that are marked (default: run_era or fill__era).", is_column=True)
+]
+Marks = Annotated[
+    str, Option("--marks", "Technical stops, calibrations: records with start_time or run_number, and name.", "FILE")
+]
+"""Options of the figures that follow runs or time."""
 
 ERA_COLUMNS = ("run_era", "fill__era", "era")
 _BEGINNINGS = {"run_number": "last_run_number", "fill_number": "last_fill_number", "start_time": "end_time"}

@@ -12,7 +12,7 @@ from tkstudies.plots.axes import Axis, Point, columns_with_numbers, note_undrawn
 from tkstudies.plots.colours import Hue
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.look import Look
-from tkstudies.plots.marks import mark_axis
+from tkstudies.plots.marks import Eras, Marks, mark_axis
 from tkstudies.plots.options import Option
 from tkstudies.plots.palette import BLUE, RED
 from tkstudies.plots.panels import Panels
@@ -39,13 +39,8 @@ def trend(
     width: Annotated[
         str, Option("--width", "Draw each run as wide as its recorded_lumi or duration.", is_column=True)
     ] = "",
-    eras: Annotated[
-        str, Option("--eras", "Column of the eras that are marked (default: run_era or fill__era).", is_column=True)
-    ] = "",
-    marks: Annotated[
-        str,
-        Option("--marks", "Technical stops, calibrations: records with start_time or run_number, and name.", "FILE"),
-    ] = "",
+    eras: Eras = "",
+    marks: Marks = "",
     look: Look = Look(),
 ) -> Drawing:
     """Draw how one or two columns change from run to run, from fill to fill or in time.

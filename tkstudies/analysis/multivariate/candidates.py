@@ -28,9 +28,6 @@ from tkstudies.records import Record, RowKey, number, row_key, status, whole
 PILEUP_OF_FILL = "fill__peak_pileup"
 """Stands for the luminosity of the run where that is unknown: a run late in the fill has much less than the peak."""
 
-LONG_ENOUGH = 100
-"""Lumisections of a run that may be a reference: shorter ones have too few entries."""
-
 _LENGTHS = ("lumisections", "last_lumisection_number", "number_of_ls")
 _OF_RUN = ("init_lumi", "end_lumi")
 _POWER_OF_TEN = re.compile(r"10\^\{(\d{1,2})\}.*")  # 10^{34}cm^{-2}s^{-1}, for ions 10^{27}
@@ -210,8 +207,8 @@ def why_none(
 def _earliest(rows: Iterable[Record]) -> dict[tuple[Kind, bool], int]:
     earliest: dict[tuple[Kind, bool], int] = {}
     for row in rows:
-        run_number = row_key(row).run_number
-        earliest[_kind(row)] = min(run_number, earliest.get(_kind(row), run_number))
+        run_number, kind = row_key(row).run_number, _kind(row)
+        earliest[kind] = min(run_number, earliest.get(kind, run_number))
     return earliest
 
 

@@ -34,6 +34,9 @@ CONTRIBUTIONS = 5
 KEPT = tuple(dict.fromkeys([*KEYS, *LABELS, "recorded_lumi_unit"]))
 """Columns that stay beside the components unless all do."""
 
+_IS_BAD = KEPT.index("is_bad")
+_STATUSES = {name: KEPT.index(name) for name in STATUSES}
+
 MIXTURES = {
     "runtype": "run types",
     "is_heavy_ion": "proton and heavy-ion runs",
@@ -259,10 +262,10 @@ def _varying(model: Model, chunk: Array) -> NDArray[np.bool_]:
 
 
 def _is_bad(values: Values) -> bool:
-    label = values[KEPT.index("is_bad")]
+    label = values[_IS_BAD]
     if isinstance(label, bool):
         return label
-    statuses = {name: value for name in STATUSES if (value := values[KEPT.index(name)]) is not UNSET}
+    statuses = {name: value for name, place in _STATUSES.items() if (value := values[place]) is not UNSET}
     return any(statuses.values()) and bool(is_bad(statuses))
 
 

@@ -122,7 +122,7 @@ class _Runs:
         self._values = values[:, self._kept]
 
     def _numbers(self, rows: Sequence[Record]) -> Array:
-        return np.array([[_number(row.get(name)) for name in self._names] for row in rows], dtype=np.float64)
+        return np.array([[as_float(number(row.get(name))) for name in self._names] for row in rows], dtype=np.float64)
 
     def _centre(self, end: int) -> _Centre:
         return _Centre.of(self._values[max(0, end - self._last) : end])
@@ -175,8 +175,3 @@ class _Runs:
                 break
             since = end
         return row_key(self.good[since - 1]).run_number
-
-
-def _number(value: object) -> float:
-    found = number(value)
-    return np.nan if found is None else as_float(found)
