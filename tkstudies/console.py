@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tkstudies.settings import current
 
@@ -95,6 +95,26 @@ def alternatives(name: str, columns: Iterable[str]) -> str:
 
 
 @dataclass
+class _Loss:
+    """One kind of loss; without a noun it has no number."""
+
+    why: str
+    advice: str
+    number: int = 0
+    noun: str = ""
+    source: str = ""
+
+    def is_like(self, other: _Loss) -> bool:
+        return replace(self, number=0) == replace(other, number=0)
+
+    @property
+    def text(self) -> str:
+        if not self.noun:
+            return self.why
+        return f"{f'{self.source}: ' if self.source else ''}{counted(self.number, self.noun)} {self.why}"
+
+
+@dataclass
 class Losses:
     """What was dropped on the way, why and how much of it: noted by whoever does the work, told once.
 
@@ -110,31 +130,41 @@ class Losses:
     """
 
     partial: bool = False
-    _noted: list[tuple[str, str]] = field(default_factory=list)
+    _noted: list[_Loss] = field(default_factory=list)
 
     def add(
         self, number: int, noun: str, why: str, *, source: str = "", advice: str = "", partial: bool = False
     ) -> None:
         """Note that so many were dropped; none is no loss."""
         if number:
-            text = f"{f'{source}: ' if source else ''}{counted(number, noun)} {why}"
-            self.note(text, advice=advice, partial=partial)
+            self._noted.append(_Loss(why, advice, number, noun, source))
+            self.partial = self.partial or partial
 
     def note(self, text: str, *, advice: str = "", partial: bool = False) -> None:
         """Note a loss that has no number; ``advice`` names options and is told at the command line only."""
-        self._noted.append((text, f" ({advice})" if advice else ""))
+        self._noted.append(_Loss(text, advice))
         self.partial = self.partial or partial
+
+    def absorb(self, other: Losses) -> None:
+        """Take in those of another part of the same work: what was noted in both is told once, with both numbers."""
+        for loss in other._noted:
+            same = next((mine for mine in self._noted if mine.is_like(loss)), None)
+            if same:
+                same.number += loss.number
+            else:
+                self._noted.append(replace(loss))
+        self.partial = self.partial or other.partial
 
     def texts(self) -> list[str]:
         """One sentence for each loss, in the order in which they were noted."""
-        return [text for text, _ in self._noted]
+        return [loss.text for loss in self._noted]
 
     def tell(self) -> None:
         """Say them to the user of a command, and let it end with exit code 3 if something is missing."""
         current.partial = current.partial or self.partial
         noted, self._noted = self._noted, []
-        for text, advice in noted:
-            warn(text + advice)
+        for loss in noted:
+            warn(loss.text + (f" ({loss.advice})" if loss.advice else ""))
 
     def warn(self, category: type[Warning] = UserWarning, stacklevel: int = 2) -> None:
         """Warn the caller of a Python function."""
@@ -144,7 +174,29 @@ class Losses:
             warnings.warn(text, category, stacklevel=stacklevel + 1)
 
 
+@contextmanager
+def kept() -> Iterator[list[str]]:
+    """Keep what is said in here instead of saying it: for a worker, whose standard error nobody reads."""
+    global _keeping
+    before, _keeping = _keeping, []
+    try:
+        yield _keeping
+    finally:
+        _keeping = before
+
+
+def repeat(sentence: str) -> None:
+    """Say what a worker kept."""
+    _write(sentence)
+
+
+_keeping: list[str] | None = None
+
+
 def _write(text: str) -> None:
+    if _keeping is not None:
+        _keeping.append(text)
+        return
     try:
         sys.stderr.write(clean(text) + "\n")
         sys.stderr.flush()

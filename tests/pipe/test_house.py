@@ -11,7 +11,7 @@ import pytest
 import tkstudies
 
 PACKAGE = Path(tkstudies.__file__).parent
-BASE = {"jsonl", "records", "histogramrecord", "console", "errors", "settings"}
+BASE = {"jsonl", "records", "histogramrecord", "shardwise", "console", "errors", "settings"}
 TABLES, HISTOGRAMS, MULTIVARIATE = "analysis.tables", "analysis.histograms", "analysis.multivariate"
 ANALYSIS = {TABLES, HISTOGRAMS, MULTIVARIATE}
 CLIENTS = {"services.registry", "services.dqm", "services"}
@@ -25,6 +25,8 @@ MAY_USE = {
     "histogramrecord": {"jsonl", "records", "errors"},
     "texttable": {"jsonl", "records", "console"},
     "provenance": {"records"},
+    "shardwise": {"jsonl", "console"},
+    "shards": BASE | {"provenance"},
     "services.web": BASE,
     "services.registry": BASE | CLIENTS | {"services.web"},
     "services.dqm": BASE | CLIENTS | {"services.web"},
@@ -41,7 +43,7 @@ MAY_USE = {
     "commands": BASE
     | ANALYSIS
     | CLIENTS
-    | {"services.web", "plots", "study", "texttable", "report", "provenance", "frontdoor", "words", "topics"},
+    | {"services.web", "shards", "plots", "study", "texttable", "report", "provenance", "frontdoor", "words", "topics"},
     "cli": BASE | {"frontdoor", "commands"},
     "__main__": {"", "cli", "frontdoor"},
     "": ANALYSIS | {"study", "jsonl"},  # tkstudies/__init__.py

@@ -116,7 +116,10 @@ def test_files_that_cannot_be_read(tmp_path, tkstudies):
     missing = tkstudies("filter", "a exists", "-i", tmp_path / "nope.jsonl")
     assert (missing.stderr, missing.exit_code) == (f"tkstudies: {tmp_path / 'nope.jsonl'}: no such file\n", 1)
     folder = tkstudies("filter", "a exists", "-i", tmp_path)
-    assert (folder.stderr, folder.exit_code) == (f"tkstudies: {tmp_path}: is a folder, not a file of records\n", 1)
+    assert (folder.stderr, folder.exit_code) == (
+        f"tkstudies: {tmp_path}: is a folder without files that end in .jsonl or .jsonl.gz\n",
+        1,
+    )
 
 
 def test_standard_input_is_read_once():

@@ -41,6 +41,7 @@ WORDS = {
     "--by": {"suspects": "row", "rank": "conditions"},
     "--history": "all",
     "--how": "left",
+    "--jobs": "1",
     "--keep": "labels",
     "--missing": {"outliers": "zero", "embed": "zero"},
     "--order": "score",

@@ -108,7 +108,8 @@ def export(
     exported, tables = Export(defuse=defuse), Tables(choices)
     if target is Format.jsonl:
         if not jsonl.write(_rows(tables, source, drop_nulls, skip_bad_lines), output):
-            source.empty = source.sources
+            for name in source.sources:
+                source.note(name, 0, True)
         tables.losses.tell()
     elif target is Format.csv:
         jsonl.write_lines(exported.csv_lines(source), output)

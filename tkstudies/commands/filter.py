@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import console
 from tkstudies.commands import completion, options
 from tkstudies.errors import InputError, TkstudiesError, UsageError
 
@@ -31,6 +32,7 @@ def filter_records(
     invert: Annotated[bool, typer.Option("--invert", help="Keep the other records.")] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Keep the records for which all expressions hold.
@@ -56,14 +58,16 @@ def filter_records(
     if not expressions and not golden:
         raise UsageError("nothing to filter by: give an expression such as 'tracking = BAD', or --golden FILE")
     from tkstudies.analysis.tables.filter import Filter
+    from tkstudies.shards.mapping import map_files
 
     certified = options.certification(golden) if golden else None
+    make = partial(Filter, expressions, certified, invert)
     try:
-        chosen = Filter(expressions, certified, invert)
+        make()
     except UsageError as error:
         raise _mistaken(expressions) or error from None
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
-    jsonl.write_lines(chosen.lines(records), output)
+    chosen = map_files(make, records, output, jobs)
     chosen.losses().tell()
     if chosen.records:
         console.say(chosen.summary())

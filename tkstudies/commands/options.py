@@ -64,6 +64,15 @@ SkipBadLines = Annotated[
 Cookies = Annotated[
     str | None, typer.Option("--cookies", metavar="FILE", help="Log in with a cookie file made by auth-get-sso-cookie.")
 ]
+Jobs = Annotated[
+    str,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        help="Work on the files of a folder in N processes, on Dask (dask), or on its cluster (dask:ADDRESS).",
+    ),
+]
 Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=32, help="Requests under way at once.")]
 
 
@@ -120,7 +129,8 @@ def runs_among(words: list[str] | None) -> tuple[list[str], list[str]]:
 def with_files(words: list[str] | None, inputs: list[str] | None) -> tuple[list[str], list[str] | None]:
     """The words of a command that takes words, and its inputs: files at the end are inputs, as people expect.
 
-    A word is a file if it exists and looks like one: it is -, ends in .jsonl, .json or .gz, or holds a /.
+    A word is a file if it exists and looks like one: it is -, ends in .jsonl, .json or .gz, or holds a /. A folder is
+    its files.
     """
     left = list(words or [])
     files: list[str] = []
@@ -131,7 +141,7 @@ def with_files(words: list[str] | None, inputs: list[str] | None) -> tuple[list[
 
 def _is_file(word: str) -> bool:
     looks_so = word.endswith(ENDINGS) or "/" in word
-    return word == jsonl.STDIN or (looks_so and os.path.exists(word) and not os.path.isdir(word))
+    return word == jsonl.STDIN or (looks_so and os.path.exists(word))
 
 
 def named_reader(
@@ -183,7 +193,7 @@ def require_records(records: jsonl.Reader, what: str = "") -> None:
     Raises:
         InputError: There was none.
     """
-    if len(records.empty) == len(records.sources):
+    if len(records.empty) == len(records.named):
         raise InputError(f"{what}{_no_records(records)}")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from tkstudies import jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
@@ -24,6 +24,7 @@ def select(
     drop: Annotated[bool, typer.Option("--drop", help="Drop these columns and keep the others.")] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Keep the columns that match the shell patterns, in the order of the patterns.
@@ -34,13 +35,13 @@ def select(
       tkstudies select --drop '*.entries' '*.integral' features.jsonl
     """
     from tkstudies.analysis.tables.select import Selection
+    from tkstudies.shards.mapping import map_files
 
     given, inputs = options.with_files(patterns, inputs)
     wanted = options.words(given)
     if not wanted:
         raise UsageError("name columns to keep, e.g. run_number 'Hits.*'")
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
-    selection = Selection(wanted, drop)
-    jsonl.write(selection.rows(records), output)
+    selection = map_files(partial(Selection, wanted, drop), records, output, jobs)
     selection.losses().tell()
     options.report_skipped(records)

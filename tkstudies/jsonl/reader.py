@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.jsonl.codec import NOT_STRICT, BadRecord, decode, decode_strictly, encode, quoted
+from tkstudies.jsonl.folder import expanded
 from tkstudies.jsonl.output import reason
 from tkstudies.jsonl.source import (
     STDIN,
@@ -65,7 +66,7 @@ class Reader:
     """The records of one or several sources, one after the other.
 
     Args:
-        sources: File names; ``-`` is standard input, and may come once.
+        sources: File names; ``-`` is standard input, and may come once. A folder is its files (`jsonl.folder`).
         skip_bad_lines: Count malformed lines in ``skipped`` instead of failing at the first; None where the
             user has no such choice.
         expected: What a person at a terminal is told to bring, e.g. ``"run records"``.
@@ -75,14 +76,17 @@ class Reader:
         InputError: A source can't be read, or (while iterating) a line is malformed.
 
     Attributes:
+        named: What the user named. sources: The same, with the files of a folder in its place.
         skipped: Number of malformed lines that were left out.
-        empty: The sources that were read to their end and had no record.
+        empty: What of ``named`` was read to its end and had no record; of a folder none of its files.
     """
 
     def __init__(self, sources: Iterable[str], *, skip_bad_lines: bool | None = None, expected: str = "records"):
-        self.sources = list(sources)
+        self.named = list(sources)
+        self._files = {name: list(expanded([name])) for name in self.named}
+        self.sources = [file for name in self.named for file in self._files[name]]
         self.skipped = 0
-        self.empty: list[str] = []
+        self._empty: set[str] = set()
         self._skip = skip_bad_lines
         self._source, self._number = "", 0
         if self.sources.count(STDIN) > 1:
@@ -93,7 +97,11 @@ class Reader:
     @property
     def name(self) -> str:
         """All sources in a message."""
-        return " and ".join(map(shown, self.sources))
+        return " and ".join(map(shown, self.named))
+
+    @property
+    def empty(self) -> list[str]:
+        return [name for name in self.named if self._empty.issuperset(self._files[name])]
 
     def __iter__(self) -> Iterator[Record]:
         for _, record in self.rows(WholeRecords):
@@ -108,8 +116,8 @@ class Reader:
 
         A line with NaN or Infinity is rewritten with nulls.
         """
-        self.empty = []
-        self._look_ahead()
+        self._empty.clear()
+        self.look_ahead()
         for source in self.sources:
             self._source, self._number = source, 0
             with opened(source) as stream:
@@ -120,14 +128,14 @@ class Reader:
                         yield first
                         break
                     else:
-                        self.empty.append(source)
+                        self._empty.add(source)
                     yield from rows
                 except (OSError, EOFError) as error:
                     raise InputError(
                         f"{shown(source)}: can't be read after line {self._number}: {reason(error)}"
                     ) from None
 
-    def _look_ahead(self) -> None:
+    def look_ahead(self) -> None:
         """Refuse later sources that aren't JSON Lines before the records of the first one are out."""
         for source in self.sources[1:]:
             self._source, self._number = source, 1
@@ -140,6 +148,17 @@ class Reader:
     def _refuse_other_format(self, beginning: bytes) -> None:
         if found := other_format(beginning):
             raise InputError(f"{shown(self._source)} {found}")
+
+    @property
+    def skips(self) -> bool:
+        """Are malformed lines left out?"""
+        return bool(self._skip)
+
+    def note(self, source: str, skipped: int, is_empty: bool) -> None:
+        """Note what another process found in a source."""
+        self.skipped += skipped
+        if is_empty:
+            self._empty.add(source)
 
     def parsed(self, form: Form[Value]) -> Iterator[Value]:
         """Yield what the form makes of each line."""

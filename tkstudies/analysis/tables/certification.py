@@ -64,6 +64,10 @@ class Certification:
         """Runs with at least one good lumisection."""
         return frozenset(run for run, ranges in self._ranges.items() if ranges)
 
+    def content(self) -> dict[str, Ranges]:
+        """What the file says, in order."""
+        return {str(run): ranges for run, ranges in self._ranges.items()}
+
     def contains(self, run: Any, lumisection: Any = None) -> bool:
         """Is the lumisection good, or, without one, has the run a good one? What isn't a number is not good."""
         number = whole(run)

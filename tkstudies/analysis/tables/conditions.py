@@ -81,6 +81,21 @@ class Conditions:
         for word in self._words:
             word.check(columns, losses)
 
+    def noted(self) -> Any:
+        """What is known after some records, to be sent to another process."""
+        return self.reasons.noted(), [word.noted for word in self._words]
+
+    def absorb(self, noted: Any) -> None:
+        """Take what was noted of records that come after these.
+
+        Raises:
+            InputError: A word that was compared as a text is a column there.
+        """
+        reasons, words = noted
+        self.reasons.absorb(reasons)
+        for word, of_word in zip(self._words, words, strict=True):
+            word.absorb(*of_word)
+
     def _test(self, expression: Expression) -> _Test:
         tests = [self._alternative(condition) for condition in expression.alternatives]
         if len(tests) == 1:
@@ -153,6 +168,17 @@ class _Word:
                 f"{self._condition.text}: {word} is a column of this record, and records before it had none and were "
                 f"compared with the text {word}: put '{word} exists' before the expression, or quote the text"
             )
+
+    @property
+    def noted(self) -> tuple[bool, bool, bool, int]:
+        return self._is_column, self._held_as_text, self._met_text, self._numbers
+
+    def absorb(self, is_column: bool, held_as_text: bool, met_text: bool, numbers: int) -> None:
+        if is_column and not self._is_column:
+            self._become_column()
+        self._held_as_text = self._held_as_text or held_as_text
+        self._met_text = self._met_text or met_text
+        self._numbers += numbers
 
     def check(self, columns: Iterable[str], losses: console.Losses) -> None:
         if self._is_column or not self._numbers:

@@ -12,13 +12,14 @@ from tkstudies.analysis.tables.expressions import Expression
 from tkstudies.jsonl import Records, decode, records_of
 from tkstudies.jsonl.columns import NamedColumns
 from tkstudies.records import Record, whole
+from tkstudies.shardwise import Shardwise
 
 _CERTIFIED_BY = ("run_number", "lumisection_number")
 _NOT_CERTIFIED = -2
 _MOST_NAMED = 5
 
 
-class Filter:
+class Filter(Shardwise):
     """Keeps the records for which all conditions hold; a line that is kept stays as it is, byte for byte.
 
     Args:
@@ -37,7 +38,8 @@ class Filter:
         self, expressions: Iterable[Expression | str], certified: Certification | None = None, invert: bool = False
     ):
         self.records = self.kept = 0
-        self._conditions = Conditions(expressions)
+        self._given = list(expressions), certified, invert
+        self._conditions = Conditions(self._given[0])
         self._golden = _Golden(certified) if certified else None
         self._invert = invert
         tested = self._conditions.columns
@@ -46,14 +48,9 @@ class Filter:
         must_be_met += _CERTIFIED_BY[: certified is not None]
         self._unmet = {column: self._form.columns.index(column) for column in must_be_met}
         self._last = b"{}"
-        self._losses = console.Losses()
 
     def lines(self, records: Records) -> Iterator[bytes]:
-        """The lines of the records that are kept.
-
-        Raises:
-            InputError: After all of them: numbers should be compared with a word that is no column.
-        """
+        """The lines of the records that are kept."""
         failing, reasons, golden = self._conditions.failing, self._conditions.reasons, self._golden
         run, lumisection = [self._form.columns.index(key) for key in _CERTIFIED_BY] if golden else (0, 0)
         unmet, invert, line = self._unmet, self._invert, self._last
@@ -74,12 +71,37 @@ class Filter:
                     yield line
         finally:
             self._last, self._unmet = line, unmet
-            self.records, self.kept = read, kept
-        self._conditions.check(decode(line), self._losses)
+            self.records, self.kept = self.records + read, self.kept + kept
+
+    def recipe(self) -> Any:
+        _, certified, invert = self._given
+        return [[each.text for each in self._conditions.expressions], certified and certified.content(), invert]
+
+    def fresh(self) -> Filter:
+        return Filter(*self._given)
+
+    def noted(self) -> Any:
+        golden = self._golden and self._golden.noted()
+        return self.records, self.kept, self._last, set(self._unmet), self._conditions.noted(), golden
+
+    def absorb(self, noted: Any) -> None:
+        records, kept, last, unmet, conditions, golden = noted
+        if not records:
+            return
+        self.records, self.kept, self._last = self.records + records, self.kept + kept, last
+        self._unmet = {column: place for column, place in self._unmet.items() if column in unmet}
+        self._conditions.absorb(conditions)
+        if self._golden:
+            self._golden.absorb(*golden)
 
     def losses(self) -> console.Losses:
-        """After the work: columns that no record had, and what could not be compared."""
-        losses, last = self._losses, decode(self._last)
+        """After the work: columns that no record had, and what could not be compared.
+
+        Raises:
+            InputError: Numbers should be compared with a word that is no column.
+        """
+        losses, last = console.Losses(), decode(self._last)
+        self._conditions.check(last, losses)
         for column in self._unmet:
             if last and column not in last:
                 losses.note(f"no record has a value in {column}; {console.alternatives(column, last)}")
@@ -125,6 +147,14 @@ class _Golden:
             self._outside[number, whole(lumisection) or str(lumisection)] = None
         return False
 
+    def noted(self) -> Any:
+        return self.runless, self._absent, self._outside
+
+    def absorb(self, runless: int, absent: dict[int, None], outside: dict[tuple[int, Any], None]) -> None:
+        self.runless += runless
+        self._absent = dict.fromkeys([*self._absent, *absent][: _MOST_NAMED + 1])
+        self._outside = dict.fromkeys([*self._outside, *outside][: _MOST_NAMED + 1])
+
     def why_nothing(self) -> str:
         """``run 317434 isn't in it``."""
         if not self._certified.runs:
@@ -169,3 +199,4 @@ def filter_rows(
     """
     chosen = Filter(expressions, certified, invert)
     yield from map(decode, chosen.lines(records_of(records)))
+    chosen.losses()

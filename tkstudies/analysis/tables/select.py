@@ -8,10 +8,12 @@ from itertools import chain
 from typing import Any
 
 from tkstudies import console
+from tkstudies.jsonl import Records, encode
 from tkstudies.records import Record
+from tkstudies.shardwise import Shardwise
 
 
-class Selection:
+class Selection(Shardwise):
     """Keeps the columns that match patterns, in the order of the patterns.
 
     Args:
@@ -33,6 +35,23 @@ class Selection:
             if kept is None:
                 kept = self._known[columns] = self._choose(columns)
             yield {column: record[column] for column in kept}
+
+    def lines(self, records: Records) -> Iterator[bytes]:
+        return map(encode, self.rows(records))
+
+    def recipe(self) -> Any:
+        return [list(self._patterns), self._drop]
+
+    def fresh(self) -> Selection:
+        return Selection(self._patterns, self._drop)
+
+    def noted(self) -> Any:
+        return self._known, self._met
+
+    def absorb(self, noted: Any) -> None:
+        known, met = noted
+        self._known.update(known)
+        self._met |= met
 
     def _choose(self, columns: tuple[str, ...]) -> list[str]:
         names = set(columns)

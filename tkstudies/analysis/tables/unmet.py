@@ -62,6 +62,22 @@ class Reasons:
         self._met = {column: Met() for column in expression.columns}
         self._adding = [(self._columns.index(column), met.add) for column, met in self._met.items()]
 
+    def noted(self) -> tuple[bool, int, int, dict[str, Met]]:
+        """What is known so far, to be sent to another process."""
+        return self._over, self._reached, self._rows, self._met
+
+    def absorb(self, noted: tuple[bool, int, int, dict[str, Met]]) -> None:
+        """Take what was noted of other records."""
+        is_over, reached, rows, met = noted
+        self._over = self._over or is_over
+        if self._over or reached < self._reached or reached < 0:
+            return
+        if reached > self._reached:
+            self._reach(reached)
+        self._rows += rows
+        for column, other in met.items():
+            self._met[column].absorb(other)
+
     def text(self) -> str:
         """What the records have instead, and what looks like a slip; empty if some record satisfied all."""
         if self._over or self._reached < 0:
@@ -112,6 +128,18 @@ class Met:
             self._counts[value] = 1
         else:
             self._others += 1
+
+    def absorb(self, other: Met) -> None:
+        """Count those of another, which came after these."""
+        for value, count in other._counts.items():
+            if value in self._counts:
+                self._counts[value] += count
+            elif len(self._counts) < MOST_VALUES:
+                self._counts[value] = count
+            else:
+                self._others += count
+        self._others += other._others
+        self._low, self._high = min(self._low, other._low), max(self._high, other._high)
 
     @property
     def texts(self) -> list[str]:

@@ -1,0 +1,169 @@
+"""A table in a folder: what counts as one, and that many files and many processes make what one process makes."""
+
+import gzip
+import json
+
+import pytest
+
+from tests.conftest import from_lines
+
+ROWS = [
+    {"run_number": run, "reco": reco, "tracking": "BAD" if run % 7 == 0 else "GOOD", "Hits.mean": run % 11 + 0.1}
+    for run in range(320000, 320060)
+    for reco in ("express", "prompt")
+]
+
+
+def write(path, rows):
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if path.name.endswith(".gz"):
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A folder of five files, and the file that holds them all."""
+    folder = tmp_path / "table"
+    folder.mkdir()
+    for number in range(5):
+        name = f"{number}.jsonl" + ".gz" * (number == 3)
+        write(folder / name, ROWS[24 * number : 24 * number + 24])
+    (folder / "README.txt").write_text("not a table\n")
+    write(tmp_path / "whole.jsonl", ROWS)
+    return folder
+
+
+STAGES = {
+    "filter": ["filter", "Hits.mean > 4", "tracking = BAD or reco = express"],
+    "nothing": ["filter", "Hits.mean > 99"],
+    "select": ["select", "run_number", "Hits.*", "nothing.like.this"],
+}
+
+
+class TestAFolderIsItsFiles:
+    def test_in_the_order_of_their_names(self, tkstudies, table):
+        found = tkstudies("filter", "Hits.mean > 0", table)
+        assert from_lines(found.stdout) == ROWS
+        assert found.exit_code == 0
+
+    def test_without_records_of_ours(self, tkstudies, tmp_path):
+        (tmp_path / "empty").mkdir()
+        found = tkstudies("filter", "a = 1", "-i", tmp_path / "empty")
+        assert found.exit_code == 1
+        assert "empty: is a folder without files that end in .jsonl or .jsonl.gz" in found.stderr
+
+    def test_different_tables_are_refused(self, tkstudies, table):
+        write(table / "fills.jsonl", [{"fill_number": 6757, "era": "2018B"}])
+        found = tkstudies("filter", "a = 1", "-i", table)
+        assert found.exit_code == 1
+        assert "different tables, 0.jsonl and fills.jsonl (only one has run_number): name one" in found.stderr
+
+    def test_a_copy_with_other_columns_is_refused(self, tkstudies, table):
+        write(table / "labelled.jsonl", [{**row, "is_bad": False} for row in ROWS])
+        found = tkstudies("filter", "a = 1", "-i", table)
+        assert found.exit_code == 1
+        assert "0.jsonl and labelled.jsonl begin with the same row (320000 express): name one" in found.stderr
+
+    def test_the_same_file_packed_and_plain(self, tkstudies, table):
+        write(table / "3.jsonl", ROWS[72:96])
+        assert "holds both 3.jsonl and 3.jsonl.gz" in tkstudies("filter", "a = 1", "-i", table).stderr
+
+
+class TestManyProcessesMakeWhatOneMakes:
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_byte_for_byte_with_the_same_words(self, tkstudies, table, stage):
+        one = tkstudies(*STAGES[stage], "-i", table.parent / "whole.jsonl")
+        many = tkstudies(*STAGES[stage], "-i", table, "--jobs", 2)
+        assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, one.exit_code)
+
+    def test_files_for_files(self, tkstudies, table, tmp_path):
+        whole = tkstudies(*STAGES["filter"], "-i", table)
+        tkstudies(*STAGES["filter"], "-i", table, "-o", f"{tmp_path}/chosen/")
+        files = sorted((tmp_path / "chosen").glob("*.jsonl"))
+        assert [file.name for file in files] == [f"{number}.jsonl" for number in range(5)]
+        assert "".join(file.read_text() for file in files) == whole.stdout
+        assert tkstudies("filter", "Hits.mean > 0", tmp_path / "chosen").stdout == whole.stdout
+
+    def test_a_bad_line_is_told_with_its_place(self, tkstudies, table):
+        with open(table / "2.jsonl", "a") as file:
+            file.write("{broken\n")
+        found = tkstudies("filter", "Hits.mean > 4", table, "--jobs", 2)
+        assert found.exit_code == 1
+        assert f"{table}/2.jsonl, line 25: not a JSON object: '{{broken'" in found.stderr
+
+    @pytest.mark.parametrize("jobs", ["0", "many", "-1", "1.5", "300", "ddask"])
+    def test_jobs_that_mean_nothing(self, tkstudies, table, jobs):
+        found = tkstudies("filter", "a = 1", table, f"--jobs={jobs}")
+        assert found.exit_code == 2
+        assert "expected a number of processes (1 to 256), dask, or dask:ADDRESS" in found.stderr
+
+    def test_one_file_is_for_one_process(self, tkstudies, table):
+        found = tkstudies("filter", "Hits.mean > 0", "-i", table.parent / "whole.jsonl", "--jobs", 2)
+        assert from_lines(found.stdout) == ROWS
+        assert "is one file, on which one process works: tkstudies shard cuts it" in found.stderr
+
+
+class TestASecondCall:
+    """What is there and current stays; all else is made."""
+
+    @pytest.fixture
+    def call(self, tkstudies, table, tmp_path):
+        def call(*expressions):
+            return tkstudies("filter", *(expressions or ["Hits.mean > 4"]), "-i", table, "-o", f"{tmp_path}/out/")
+
+        call()
+        return call
+
+    def kept(self, found):
+        return next((line for line in found.stderr.splitlines() if "stay as they are" in line), "0").split()[0]
+
+    def test_does_nothing_twice(self, call, tmp_path):
+        before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out").glob("*.jsonl")}
+        assert self.kept(call()) == "5"
+        assert {file.name: file.stat().st_mtime_ns for file in (tmp_path / "out").glob("*.jsonl")} == before
+
+    def test_makes_what_has_changed(self, call, table, tmp_path):
+        write(table / "2.jsonl", [{**row, "Hits.mean": 99.5} for row in ROWS[48:72]])
+        assert self.kept(call()) == "4"
+        assert (tmp_path / "out" / "2.jsonl").read_text().count("99.5") == 24
+
+    def test_makes_what_is_missing_or_cut(self, call, tmp_path):
+        whole = (tmp_path / "out" / "1.jsonl").read_bytes()
+        (tmp_path / "out" / "1.jsonl").write_bytes(whole[:40])
+        (tmp_path / "out" / "0.jsonl").unlink()
+        assert self.kept(call()) == "3"
+        assert (tmp_path / "out" / "1.jsonl").read_bytes() == whole
+
+    def test_with_other_words_makes_all(self, call):
+        found = call("Hits.mean > 5")
+        assert self.kept(found) == "0"
+        assert "was made by another command line or version: all of it is made again" in found.stderr
+
+    def test_removes_what_has_no_input_any_more(self, call, table, tmp_path):
+        (table / "4.jsonl").unlink()
+        found = call()
+        assert "4.jsonl removed, as no input is behind it any more" in found.stderr
+        assert not (tmp_path / "out" / "4.jsonl").exists()
+
+    def test_of_a_stopped_one_is_known_as_unfinished(self, tkstudies, call, table, tmp_path):
+        with open(table / "2.jsonl", "a") as file:
+            file.write("{broken\n")
+        found = call()
+        assert found.exit_code == 1
+        assert "2 of 5 files are whole in" in found.stderr
+        found = tkstudies("filter", "Hits.mean > 0", tmp_path / "out")
+        assert found.exit_code == 3
+        assert "not all of its files are made yet" in found.stderr
+
+    def test_a_strange_file_is_not_part_of_it(self, tkstudies, call, tmp_path):
+        write(tmp_path / "out" / "9.jsonl", ROWS[:1])
+        found = tkstudies("filter", "Hits.mean > 0", tmp_path / "out")
+        assert found.exit_code == 1
+        assert "9.jsonl isn't in its manifest.json" in found.stderr
+
+    def test_does_not_write_over_records_of_somebody_else(self, tkstudies, table):
+        found = tkstudies("filter", "Hits.mean > 4", table, "-o", f"{table}/")
+        assert found.exit_code == 2
+        assert "holds 0.jsonl, which no command wrote as a file of this table: name a new folder" in found.stderr

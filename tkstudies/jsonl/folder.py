@@ -1,0 +1,151 @@
+"""A folder as input: the one table that its files are together, in the order of their names.
+
+Its files are those that end in ``.jsonl`` or ``.jsonl.gz``. Where tkstudies has written the folder, ``manifest.json``
+in it says which files belong to it, so that one that is missing isn't overlooked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from tkstudies import console
+from tkstudies.errors import InputError
+from tkstudies.jsonl.codec import BadRecord, decode, decode_value
+from tkstudies.jsonl.source import lines_of, opened
+from tkstudies.records import Record
+
+MANIFEST = "manifest.json"
+ENDINGS = (".jsonl", ".jsonl.gz")
+
+_KEYS = ("run_number", "reco", "lumisection_number", "fill_number", "plot")
+_OVERLAP = 0.5  # of the columns of the narrower table
+
+
+def expanded(sources: Iterable[str]) -> Iterator[str]:
+    """The sources, with the files of a folder in its place."""
+    for source in sources:
+        if os.path.isdir(source):
+            yield from files_in(source)
+        else:
+            yield source
+
+
+def files_in(folder: str) -> list[str]:
+    """The files of the table that a folder is, in the order of their names.
+
+    Raises:
+        InputError: There is none, they are different tables, or they aren't those of the manifest.
+    """
+    names = table_files(folder)
+    if not names:
+        raise InputError(f"{folder}: is a folder without files that end in .jsonl or .jsonl.gz")
+    written = read_manifest(folder)
+    if written is not None:
+        _compare(folder, names, written)
+    paths = [os.path.join(folder, name) for name in names]
+    _check_one_table(folder, paths)
+    return paths
+
+
+def table_files(folder: str) -> list[str]:
+    """The names of the files of a folder that hold records, in order; hidden ones are never whole.
+
+    Raises:
+        InputError: The folder can't be read, or holds a file twice.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(ENDINGS) and entry.is_file()]
+    except OSError as error:
+        raise InputError(f"{folder}: can't be read: {error.strerror}") from None
+    names = sorted(name for name in names if not name.startswith("."))
+    for name in names:
+        if f"{name}.gz" in names:
+            raise InputError(f"{folder}: holds both {name} and {name}.gz: remove one of them")
+    return names
+
+
+def read_manifest(folder: str) -> Record | None:
+    """What tkstudies noted when it wrote a folder; None of a folder that it hasn't written.
+
+    Raises:
+        InputError: The manifest is damaged.
+    """
+    path = os.path.join(folder, MANIFEST)
+    try:
+        with open(path, "rb") as stream:
+            found = decode_value(stream.read())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: can't be read: {error}") from None
+    files = found.get("files") if isinstance(found, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(each, dict) for each in files.values()):
+        raise InputError(f"{path}: isn't a manifest of tkstudies: remove it, or name files")
+    return found
+
+
+def _compare(folder: str, names: list[str], written: Record) -> None:
+    files = written["files"]
+    if absent := [name for name in files if name not in names]:
+        raise InputError(f"{folder}: {console.listed(absent, 3)} of its {MANIFEST} is missing: make the folder again")
+    if strange := [name for name in names if name not in files]:
+        raise InputError(
+            f"{folder}: {console.listed(strange, 3)} isn't in its {MANIFEST}: a half-done or strange file; "
+            "go on with the command that writes the folder, remove the file, or name files"
+        )
+    if written.get("complete") is not True:
+        console.left_out(
+            f"{folder}: not all of its files are made yet ({len(files):,} of {written.get('expected')}): go on with "
+            f"the command that writes it ({written.get('command', 'see its manifest')})"
+        )
+
+
+def _check_one_table(folder: str, paths: list[str]) -> None:
+    """Refuse files that can't be parts of one table: of other kinds, or with the same rows."""
+    known: tuple[str, Record] | None = None
+    begins: dict[tuple[Any, ...], str] = {}
+    for path in paths:
+        record = _first_record(path)
+        if not record:
+            continue
+        name = os.path.basename(path)
+        if known and (why := _differ(known[1], record)):
+            raise InputError(f"{folder}: its files are different tables, {known[0]} and {name} ({why}): name one")
+        known = known or (name, record)
+        key = tuple(_text(record.get(column)) for column in _KEYS)
+        if any(key):
+            if key in begins:
+                row = " ".join(text for text in key if text)
+                raise InputError(f"{folder}: {begins[key]} and {name} begin with the same row ({row}): name one")
+            begins[key] = name
+
+
+def _first_record(path: str) -> Record | None:
+    """The first record of a file; None where that isn't known before the file is read."""
+    try:
+        with opened(path) as stream:
+            if stream.peek(1)[:1] == b"[":
+                return None
+            line = next(iter(lines_of(path, stream)), b"").strip()
+        return decode(line) if line else None
+    except (OSError, EOFError, InputError, BadRecord, msgspec.DecodeError):  # told when it is read
+        return None
+
+
+def _differ(first: Record, other: Record) -> str:
+    """Why two records are of different tables; empty if they may be of one."""
+    for column in _KEYS:
+        if (column in first) is not (column in other):
+            return f"only one has {column}"
+    columns, others = first.keys() - set(_KEYS), other.keys() - set(_KEYS)
+    narrower = min(len(columns), len(others))
+    return "most of their columns differ" if len(columns & others) < _OVERLAP * narrower else ""
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,158 @@
+"""What a folder of files was made from: so that a second call does only what is missing or has changed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from glob import escape, glob
+from typing import Any
+
+import msgspec
+
+from tkstudies import __version__, jsonl
+from tkstudies.errors import InputError, OutputError, UsageError
+from tkstudies.jsonl.folder import MANIFEST, read_manifest, table_files
+from tkstudies.jsonl.output import reason
+from tkstudies.provenance import command_line, digest, stamp
+from tkstudies.records import Record
+
+_LOCK = ".lock"
+_PAUSE = 1.0  # seconds between two writings, as there may be thousands of files
+
+
+class Made(msgspec.Struct, omit_defaults=True):
+    """A file of the folder.
+
+    Attributes:
+        input: Name of what it was made from. size: Of that, in bytes. sha256: The first digits of its hash.
+        written: Size of the file itself, in bytes.
+        records: Number of its records.
+        remembered: What the work on the files behind it must know of it.
+        is_partial: Was something lost on the way? Then it is made again.
+    """
+
+    input: str
+    size: int
+    sha256: str | None
+    written: int
+    records: int
+    remembered: Any = None
+    is_partial: bool = False
+
+    def is_current(self, file: str, source: str) -> bool:
+        """Is the file still what would be made of the source now?"""
+        try:
+            sizes = os.path.getsize(file), os.path.getsize(source)
+        except OSError:
+            return False
+        return not self.is_partial and sizes == (self.written, self.size) and digest(source) == self.sha256
+
+
+class Manifest:
+    """The manifest of an output folder while it is written.
+
+    Args:
+        folder: Where. recipe: All that decides what becomes of a file, as JSON.
+        expected: The names of the files that the folder will have.
+
+    Attributes:
+        made: The files that are there, by name: first those of an earlier call with the same recipe.
+        done: Names of those that this call has made or looked at.
+        is_complete: Has it done so with all of them?
+        is_new_recipe: Was there another recipe before? Then everything is made again.
+    """
+
+    def __init__(self, folder: str, recipe: Any, expected: list[str]):
+        self.folder = folder
+        self._expected = expected
+        self._recipe = msgspec.json.decode(msgspec.json.encode(recipe))
+        self._written = 0.0
+        self.done: set[str] = set()
+        self.is_complete = False
+        before = read_manifest(folder)
+        same = before is not None and (before.get("tkstudies_version"), before.get("recipe")) == (
+            __version__,
+            self._recipe,
+        )
+        self.is_new_recipe = before is not None and not same
+        self._before = _files(before) if before else {}
+        self.made = {name: made for name, made in self._before.items() if same and name in expected}
+
+    def removed(self) -> list[str]:
+        """Remove the files of an earlier call that aren't expected any more, and what killed workers left."""
+        gone = [name for name in self._before if name not in self._expected]
+        for name in [*gone, *(name for name in self._before if name not in self.made)]:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.folder, name))
+        for left in glob(os.path.join(escape(self.folder), ".*.tmp")):
+            with suppress(OSError):
+                os.unlink(left)
+        return gone
+
+    def add(self, name: str, made: Made) -> None:
+        """Note that a file is whole."""
+        self.made[name] = made
+        self.done.add(name)
+        if time.monotonic() - self._written > _PAUSE:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is known so far."""
+        content: Record = {
+            "tkstudies_version": __version__,
+            "command": command_line(),
+            "made_at": stamp(),
+            "recipe": self._recipe,
+            "complete": self.is_complete,
+            "expected": len(self._expected),
+            "files": {name: msgspec.to_builtins(self.made[name]) for name in self._expected if name in self.made},
+        }
+        output = jsonl.OutputFile(os.path.join(self.folder, MANIFEST))
+        output.waits = False
+        with output:
+            output.stream.write(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+        self._written = time.monotonic()
+
+
+def _files(before: Record) -> dict[str, Made]:
+    try:
+        return msgspec.convert(before["files"], dict[str, Made])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{MANIFEST} of the output folder can't be read: {error}; remove it") from None
+
+
+@contextmanager
+def writing(folder: str) -> Iterator[None]:
+    """Have an output folder for oneself; it is made if it isn't there.
+
+    Raises:
+        OutputError: It can't be made or written.
+        UsageError: Another command writes it, or somebody else's records are in it.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        lock = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise OutputError(f"{folder}: can't be written: {reason(error)}") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{folder}: another command writes it: wait for its end, or name another folder") from None
+        except OSError:
+            pass  # a file system without locks
+        if read_manifest(folder) is None and (others := table_files(folder)):
+            raise UsageError(
+                f"{folder}: holds {others[0]}, which no command wrote as a file of this table: name a new folder"
+            )
+        yield
+    finally:
+        os.close(lock)
+
+
+def made_of(source: str, file: str, records: int, hashed: bool) -> Made:
+    """The entry of a file that is whole now."""
+    return Made(source, os.path.getsize(source), digest(source) if hashed else None, os.path.getsize(file), records)

@@ -1,0 +1,45 @@
+"""Files in, lines out: the work of a command on one file or many, by one process or several.
+
+The output is that of one process on the files one after the other, byte for byte: parts are put together in the order
+of the files. With an output that ends in ``/`` each file becomes a file of that folder, and a second call does only
+what is missing or has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from tkstudies import console, jsonl
+from tkstudies.shardwise import Shardwise
+
+Work = TypeVar("Work", bound=Shardwise)
+ONE = "1"
+
+
+def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jsonl.STDOUT, jobs: str = ONE) -> Work:
+    """Do the work on all files; what comes back has noted what there is to tell.
+
+    Args:
+        make: Makes the work; a function that pickle takes.
+        records: The files; what was skipped in them is noted there.
+        output: A file name, ``-``, or a folder with ``/`` at its end.
+        jobs: See `workers.workers`.
+
+    Raises:
+        UsageError: Standard input can't be shared, or has no name for a file of a folder.
+    """
+    if output.endswith("/") or jobs != ONE:
+        from tkstudies.shards.parts import to_folder, to_parts
+        from tkstudies.shards.workers import workers
+
+        with workers(jobs) as several:
+            if output.endswith("/"):
+                return to_folder(make, records, output, several)
+            if len(records.sources) > 1 and not several.shares_memory:
+                return to_parts(make, records, output, several)
+            if not several.shares_memory:
+                console.say(f"{records.name} is one file, on which one process works: tkstudies shard cuts it")
+    work = make()
+    jsonl.write_lines(work.lines(records), output)
+    return work

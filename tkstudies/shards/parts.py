@@ -1,0 +1,209 @@
+"""Files that are worked on one by one, in whatever process: to parts of an output, or to the files of a folder."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+from tkstudies import console, jsonl
+from tkstudies.errors import InputError, UsageError
+from tkstudies.settings import current
+from tkstudies.shards.jobs import Workers
+from tkstudies.shards.manifest import Made, Manifest, made_of, writing
+from tkstudies.shardwise import Mend, Shardwise
+
+Work = TypeVar("Work", bound=Shardwise)
+
+
+class Item(NamedTuple):
+    """A file to work on.
+
+    Attributes:
+        source: Its name. target: Where its lines go.
+        known: What the manifest says of the target, if it was made before.
+    """
+
+    source: str
+    target: str
+    known: Made | None = None
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class Part(NamedTuple):
+    """What became of a file.
+
+    Attributes:
+        item: The file. made: What a manifest says of it.
+        noted: What the work noted. is_kept: Was it made before, so that nothing was noted?
+        skipped: Malformed lines. is_empty: Had it no record?
+    """
+
+    item: Item
+    made: Made
+    noted: Any = None
+    is_kept: bool = True
+    skipped: int = 0
+    is_empty: bool = False
+
+
+class Task:
+    """The work on one file, in whatever process.
+
+    Args:
+        make: Makes the work; a function that pickle takes.
+        skip_bad_lines: As the user has chosen.
+        hashed: Is the hash of the input wanted?
+    """
+
+    def __init__(self, make: Callable[[], Shardwise], skip_bad_lines: bool, hashed: bool):
+        self._make, self._skip, self._hashed = pickle.dumps(make), skip_bad_lines, hashed
+
+    def __call__(self, item: Item) -> Part:
+        if item.known and item.known.is_current(item.target, item.source):
+            return Part(item, item.known)
+        work = _first(self._make).fresh()
+        records = jsonl.Reader([item.source], skip_bad_lines=self._skip)
+        before, current.partial = current.partial, False
+        try:
+            written = write_at_once(work.lines(records), item.target)
+            is_partial = bool(records.skipped) or work.is_partial or current.partial
+        finally:
+            current.partial = current.partial or before
+        made = made_of(item.source, item.target, written, self._hashed)
+        made.remembered, made.is_partial = work.remember(), is_partial
+        return Part(item, made, work.noted(), False, records.skipped, bool(records.empty))
+
+
+@lru_cache(maxsize=1)
+def _first(make: bytes) -> Shardwise:
+    """The work of which all files of a process share what is large."""
+    work: Shardwise = pickle.loads(make)()  # noqa: S301  # our own function, that this process or its parent has packed
+    return work
+
+
+def write_at_once(lines: Iterable[bytes], file: str) -> int:
+    """Write lines to a file that is there when it is whole, whatever else the command writes; their number."""
+    writer = jsonl.Writer(file)
+    writer.waits = False
+    with writer:
+        for line in lines:
+            writer.write_line(line)
+    return writer.written
+
+
+def to_parts(make: Callable[[], Work], records: jsonl.Reader, output: str, several: Workers) -> Work:
+    """Several processes, each file to a part of its own, and these in their order to the output."""
+    work = make()
+    records.look_ahead()
+    with _workspace(several, output) as folder, jsonl.Writer(output) as writer:
+        items = [Item(source, os.path.join(folder, f"{number}.jsonl")) for number, source in enumerate(records.sources)]
+        for part in _done(make, records, items, several, hashed=False):
+            mend = work.absorb(part.noted)
+            with open(part.item.target, "rb") as lines:
+                for line in lines:
+                    writer.write_line(mend(line[:-1]) if mend else line[:-1])
+            os.unlink(part.item.target)
+    return work
+
+
+def to_folder(make: Callable[[], Work], records: jsonl.Reader, output: str, several: Workers) -> Work:
+    """Each file to a file of the folder."""
+    names = _names(records.sources)
+    work = make()
+    records.look_ahead()
+    with writing(output):
+        manifest = Manifest(output, work.recipe(), names)
+        _say_removed(manifest, output)
+        items = [
+            Item(source, os.path.join(output, name), manifest.made.get(name))
+            for source, name in zip(records.sources, names, strict=True)
+        ]
+        kept = 0
+        try:
+            for name, part in zip(names, _done(make, records, items, several, hashed=True), strict=True):
+                kept += part.is_kept
+                mend = work.recall(part.made.remembered) if part.is_kept else work.absorb(part.noted)
+                if mend:
+                    part.made.written = _mended(part.item.target, mend)
+                manifest.add(name, part.made)
+            manifest.is_complete = True
+        except (KeyboardInterrupt, Exception):
+            console.warn(_unfinished(manifest, names, output))
+            raise
+        finally:
+            manifest.write()
+    if kept:
+        console.say(
+            f"{kept:,} of {console.counted(len(names), 'file')} in {output} stay as they are: neither they nor what "
+            "they come from has changed; the other numbers are about the rest"
+        )
+    return work
+
+
+def _done(
+    make: Callable[[], Shardwise], records: jsonl.Reader, items: Sequence[Item], several: Workers, *, hashed: bool
+) -> Iterator[Part]:
+    """The parts in the order of the files, with progress; the reader learns what was skipped."""
+    task = Task(make, bool(records.skips), hashed)
+    with console.progress("files", len(items)) as bar:
+        for part in several.map(task, items):
+            records.note(part.item.source, part.skipped, part.is_empty)
+            yield part
+            bar.advance()
+
+
+@contextmanager
+def _workspace(several: Workers, output: str) -> Iterator[str]:
+    """A folder for parts, where all workers can write; it goes at the end."""
+    place = several.folder or None
+    if place is None and output != jsonl.STDOUT:
+        place = os.path.dirname(os.path.abspath(output))
+    try:
+        folder = tempfile.mkdtemp(prefix=".tkstudies-", dir=place)
+    except OSError as error:
+        raise UsageError(f"{place or tempfile.gettempdir()}: no place for parts: {error.strerror}") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _names(sources: Sequence[str]) -> list[str]:
+    """The names of the files that the sources become."""
+    if jsonl.STDIN in sources:
+        raise UsageError("-o NAME/ writes a file for each input file, and standard input has no name: name a file")
+    names = [os.path.basename(source).removesuffix(".gz") for source in sources]
+    names = [name if name.endswith(".jsonl") else f"{os.path.splitext(name)[0]}.jsonl" for name in names]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InputError(f"two inputs would both become {twice}: read them one folder at a time")
+    return names
+
+
+def _say_removed(manifest: Manifest, output: str) -> None:
+    if manifest.is_new_recipe:
+        console.say(f"{output}: was made by another command line or version: all of it is made again")
+    if gone := manifest.removed():
+        console.warn(f"{output}: {console.listed(gone, 3)} removed, as no input is behind it any more")
+
+
+def _unfinished(manifest: Manifest, names: list[str], output: str) -> str:
+    return (
+        f"{len(manifest.done):,} of {console.counted(len(names), 'file')} are whole in {output}: "
+        "the same command goes on from there"
+    )
+
+
+def _mended(file: str, mend: Mend) -> int:
+    """Write the lines of a file anew; its size."""
+    with open(file, "rb") as lines:
+        write_at_once((mend(line[:-1]) for line in lines), file)
+    return os.path.getsize(file)

@@ -1,0 +1,113 @@
+"""Processes of this machine that work on the files of a table."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from tkstudies import console
+from tkstudies.errors import TkstudiesError
+from tkstudies.shards.jobs import AHEAD, Ears, Speech, remote
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+TRIES = 5
+"""So often a worker may be killed over the same item: then it's the item, or the memory, and not an accident."""
+
+
+class Processes:
+    """A pool of processes; one that is killed is replaced, and its item tried again.
+
+    They are started anew rather than forked: a fork of a process with threads may hang.
+    """
+
+    shares_memory = False
+    folder = ""
+
+    def __init__(self, number: int):
+        self._number = number
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """The results, in the order of the items."""
+        ears = Ears()
+        work = remote(task, Speech.chosen())
+        under_way: dict[int, Future[Any]] = {}
+        killed: Counter[int] = Counter()
+        for number in range(len(items)):
+            told = None
+            while told is None:
+                try:
+                    for ahead in range(number, min(number + AHEAD * self._number, len(items))):
+                        if ahead not in under_way:
+                            under_way[ahead] = self._started().submit(work, items[ahead])
+                    told = under_way[number].result()
+                except BrokenProcessPool:
+                    self._end()
+                    lost = [ahead for ahead, future in under_way.items() if not _is_done(future)]
+                    killed.update(lost)
+                    _check(killed, items)
+                    console.debug(f"a worker was killed: {console.counted(len(lost), 'item')} tried again")
+                    under_way = {ahead: future for ahead, future in under_way.items() if ahead not in lost}
+            del under_way[number]
+            yield ears.result(told)
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._number, mp_context=context, initializer=_begin)
+        return self._pool
+
+    def _end(self) -> None:
+        """Stop the workers, whatever they are at: unfinished files never count."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            processes = list((getattr(pool, "_processes", None) or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join()
+
+
+def _is_done(future: Future[Any]) -> bool:
+    """Has it a result, or an error of its own?"""
+    return future.done() and not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool)
+
+
+def _check(killed: Counter[int], items: Sequence[Any]) -> None:
+    for number, times in killed.most_common(1):
+        if times >= TRIES:
+            raise TkstudiesError(
+                f"{items[number]}: a process was killed {TRIES} times while it worked on it: too little memory? "
+                "Take fewer --jobs, or smaller files (tkstudies shard)"
+            )
+
+
+def _begin() -> None:
+    """What a worker does first: Ctrl-C is the parent's to answer, and a worker whose parent is gone stops."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_stop_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _stop_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

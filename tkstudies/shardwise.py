@@ -1,0 +1,59 @@
+"""Work that can be done file by file: on a table that is cut into shards, in several processes, on a cluster.
+
+What a command does with records is a `Shardwise`. Each file gets a fresh one, which makes lines of its records and
+notes what is to be told; what all of them noted is put together in the order of the files. So the output of many
+files is that of one that holds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tkstudies.console import Losses
+from tkstudies.jsonl import Records
+
+Mend = Callable[[bytes], bytes]
+"""What makes the line of a part what it would be in the output of all parts together."""
+
+
+class Shardwise:
+    """The work of a command on records that come in parts.
+
+    Subclasses are made by what `pickle` takes (numbers, texts, small tables): a worker makes its own.
+    """
+
+    is_partial = False
+    """Was something lost that should be in the output?"""
+
+    def recipe(self) -> Any:
+        """All that decides what becomes of a record, as JSON: with another recipe a file is made again."""
+        raise NotImplementedError
+
+    def fresh(self) -> Shardwise:
+        """One of the same settings that has seen no record; what is large and doesn't change is shared."""
+        raise NotImplementedError
+
+    def lines(self, records: Records) -> Iterator[bytes]:
+        """The lines of the output."""
+        raise NotImplementedError
+
+    def losses(self) -> Losses:
+        """What was lost on the way, after the work."""
+        raise NotImplementedError
+
+    def noted(self) -> Any:
+        """What the work on its records noted, to be sent to another process."""
+        raise NotImplementedError
+
+    def absorb(self, noted: Any) -> Mend | None:
+        """Take what the next part noted; how its lines are to be mended, if they are."""
+        raise NotImplementedError
+
+    def remember(self) -> Any:
+        """What the parts that follow must know of this one even if it isn't made again, as JSON."""
+        return None
+
+    def recall(self, remembered: Any) -> Mend | None:
+        """Take what a part remembered that was made before."""
+        return None
