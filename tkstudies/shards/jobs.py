@@ -7,11 +7,16 @@ each sentence once.
 
 from __future__ import annotations
 
+import os
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tkstudies import console
+from tkstudies.errors import TkstudiesError
 from tkstudies.settings import current
 
 Item = TypeVar("Item")
@@ -21,12 +26,16 @@ AHEAD = 2
 """So many results a worker may be ahead of the one that is waited for: more would fill the memory."""
 
 
+TRIES = 5
+"""So often a worker may be killed over the same item: then it's the item, or the memory, and not an accident."""
+
+
 class Workers(Protocol):
     """Those who work on items, several at once.
 
     Attributes:
         shares_memory: Do tasks run in this process, so that nothing need be sent?
-        folder: Where workers and this process both can write files, empty for the usual place of temporary files.
+        folder: Where all of them can write files, empty for the usual place of temporary files.
     """
 
     shares_memory: bool
@@ -52,32 +61,55 @@ class Told(NamedTuple):
     partial: bool
 
 
-class Speech(NamedTuple):
-    """How loud workers are, as the user has chosen."""
+class Surroundings(NamedTuple):
+    """What a worker must know of the process that the user has started: its options, and where file names begin."""
 
     quiet: bool
     verbose: bool
-
-    @classmethod
-    def chosen(cls) -> Speech:
-        """That of this process."""
-        return cls(current.quiet, current.verbose)
+    folder: str
 
 
-def remote(task: Callable[[Item], Result], speech: Speech) -> Callable[[Item], Told]:
+def remote(task: Callable[[Item], Result]) -> Callable[[Item], Told]:
     """The task as a worker does it: what it says is kept with its result."""
-    return partial(_told, task, speech)
+    return partial(_told, task, Surroundings(current.quiet, current.verbose, os.getcwd()))
 
 
-def _told(task: Callable[[Item], Result], speech: Speech, item: Item) -> Told:
-    before = current.quiet, current.verbose, current.partial
-    current.quiet, current.verbose, current.partial = *speech, False
-    try:
-        with console.kept() as sentences:
-            result = task(item)
+_alone = threading.Lock()  # options and the working folder are those of a process, and a worker may have threads
+
+
+def _told(task: Callable[[Item], Result], surroundings: Surroundings, item: Item) -> Told:
+    with _alone, _inside(surroundings), console.kept() as sentences:
+        result = task(item)
         return Told(result, sentences, current.partial)
+
+
+@contextmanager
+def _inside(surroundings: Surroundings) -> Iterator[None]:
+    before = current.quiet, current.verbose, current.partial
+    folder = os.getcwd()
+    current.quiet, current.verbose, current.partial = surroundings.quiet, surroundings.verbose, False
+    if surroundings.folder != folder:
+        os.chdir(surroundings.folder)
+    try:
+        yield
     finally:
         current.quiet, current.verbose, current.partial = before
+        if surroundings.folder != folder:
+            os.chdir(folder)
+
+
+def check_tries(killed: Counter[int], items: Sequence[Any]) -> None:
+    """Give up on an item over which workers are killed again and again.
+
+    Raises:
+        TkstudiesError: It has happened `TRIES` times.
+    """
+    for number, times in killed.most_common(1):
+        if times >= TRIES:
+            raise TkstudiesError(
+                f"{items[number]}: a worker was killed {TRIES} times while it worked on it: too little memory? "
+                "Take fewer --jobs, or smaller files (tkstudies shard)"
+            )
 
 
 class Ears:

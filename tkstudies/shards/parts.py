@@ -163,11 +163,9 @@ def _done(
 @contextmanager
 def _workspace(several: Workers, output: str) -> Iterator[str]:
     """A folder for parts, where all workers can write; it goes at the end."""
-    place = several.folder or None
-    if place is None and output != jsonl.STDOUT:
-        place = os.path.dirname(os.path.abspath(output))
+    place = several.folder if output == jsonl.STDOUT else os.path.dirname(os.path.abspath(output))
     try:
-        folder = tempfile.mkdtemp(prefix=".tkstudies-", dir=place)
+        folder = tempfile.mkdtemp(prefix=".tkstudies-", dir=place or None)
     except OSError as error:
         raise UsageError(f"{place or tempfile.gettempdir()}: no place for parts: {error.strerror}") from None
     try:

@@ -14,14 +14,10 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from tkstudies import console
-from tkstudies.errors import TkstudiesError
-from tkstudies.shards.jobs import AHEAD, Ears, Speech, remote
+from tkstudies.shards.jobs import AHEAD, Ears, check_tries, remote
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-TRIES = 5
-"""So often a worker may be killed over the same item: then it's the item, or the memory, and not an accident."""
 
 
 class Processes:
@@ -46,7 +42,7 @@ class Processes:
     def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """The results, in the order of the items."""
         ears = Ears()
-        work = remote(task, Speech.chosen())
+        work = remote(task)
         under_way: dict[int, Future[Any]] = {}
         killed: Counter[int] = Counter()
         for number in range(len(items)):
@@ -61,7 +57,7 @@ class Processes:
                     self._end()
                     lost = [ahead for ahead, future in under_way.items() if not _is_done(future)]
                     killed.update(lost)
-                    _check(killed, items)
+                    check_tries(killed, items)
                     console.debug(f"a worker was killed: {console.counted(len(lost), 'item')} tried again")
                     under_way = {ahead: future for ahead, future in under_way.items() if ahead not in lost}
             del under_way[number]
@@ -88,15 +84,6 @@ class Processes:
 def _is_done(future: Future[Any]) -> bool:
     """Has it a result, or an error of its own?"""
     return future.done() and not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool)
-
-
-def _check(killed: Counter[int], items: Sequence[Any]) -> None:
-    for number, times in killed.most_common(1):
-        if times >= TRIES:
-            raise TkstudiesError(
-                f"{items[number]}: a process was killed {TRIES} times while it worked on it: too little memory? "
-                "Take fewer --jobs, or smaller files (tkstudies shard)"
-            )
 
 
 def _begin() -> None:

@@ -1,0 +1,97 @@
+"""Workers: results in order, each once, whoever is killed; nothing that is said is lost; nobody is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.shards import deadly
+from tkstudies.errors import InputError, TkstudiesError
+from tkstudies.settings import current
+from tkstudies.shards.workers import workers
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def items(tmp_path):
+    return [deadly.Item(number, str(tmp_path)) for number in range(9)]
+
+
+@pytest.fixture(autouse=True)
+def settings():
+    current.reset()
+    yield
+    current.reset()
+
+
+@pytest.fixture(scope="class", params=["2", "dask"])
+def several(request):
+    with workers(request.param) as several:
+        yield several
+
+
+class TestSeveral:
+    def test_killed_ones_are_replaced(self, several, items):
+        assert list(several.map(deadly.Square(once=(2, 3, 7)), items)) == [number**2 for number in range(9)]
+
+    def test_an_error_comes_back_as_it_was(self, several, items):
+        with pytest.raises(InputError, match=r"^3.jsonl, line 7: not a JSON object$"):
+            list(several.map(deadly.fail, items))
+
+    def test_what_they_say_is_told_once(self, several, items, capsys):
+        assert list(several.map(deadly.talk, items)) == list(range(9))
+        assert capsys.readouterr().err.splitlines() == ["this is said by all", "warning: 3.jsonl: a line is lost"]
+        assert current.partial
+
+
+def test_an_item_that_kills_its_workers_is_given_up(items):
+    told = r"file 4: a worker was killed 5 times .* too little memory"
+    with workers("2") as several, pytest.raises(TkstudiesError, match=told):
+        list(several.map(deadly.Square(always=(4,)), items))
+
+
+def started(jobs, folder):
+    """A process whose workers wait, and the numbers of these."""
+    script = (
+        "import sys; from tests.shards import deadly; from tkstudies.shards.workers import workers\n"
+        "if __name__ == '__main__':\n"
+        f"    with workers({jobs!r}) as several:\n"
+        f"        list(several.map(deadly.wait, [deadly.Item(n, {str(folder)!r}) for n in range(4)]))\n"
+    )
+    file = folder / "parent.py"
+    file.write_text(script)
+    parent = subprocess.Popen([sys.executable, file], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    until(lambda: len(at_work(folder)) == 2)
+    return parent, at_work(folder)
+
+
+def at_work(folder):
+    return [int(file.name) for file in folder.iterdir() if file.name.isdigit()]
+
+
+def until(is_so, seconds=60):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.02)
+
+
+def is_alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here to look for processes")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_nobody_is_left_behind(number, tmp_path):
+    parent, children = started("2", tmp_path)
+    parent.send_signal(number)
+    parent.wait(60)
+    until(lambda: not any(map(is_alive, children)))
