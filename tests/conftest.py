@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -22,10 +23,21 @@ from tkstudies.services.web import retries
 settings.register_profile("steady", deadline=None)  # a loaded machine is slow, not wrong
 settings.load_profile("steady")
 
+# What takes most of the time of many small tests: a start of a command that compiles the whole package again, and
+# looking for garbage among the half a million objects of pytest and of the simulated year, which none of them is.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+gc.disable()  # until all tests are found
+
 ROOT = Path(__file__).parent.parent
 CASSETTES = ROOT / "cassettes"
 SERVICES = ("RUNREG", "RESTHUB", "OMS", "DQM", "DOCTOR", "CERTHELPER", "WBM", "SSO")
 NOWHERE = "http://127.0.0.1:9"  # a closed port: child processes can't reach a network either
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +54,11 @@ def closed_network(monkeypatch, tmp_path_factory):
 @pytest.fixture(scope="session")
 def world():
     """The simulated CMS behind all fixture servers, its year made: nobody's first request has to wait for that."""
+    gc.disable()
     world = World(2018)
     Registry(world).prepare()
+    gc.freeze()
+    gc.enable()
     return world
 
 

@@ -26,6 +26,7 @@ from tests.cern.filter import (
     run_test,
     sort_keys,
 )
+from tests.cern.jsonb import jsonb
 
 JSON_TYPE = "application/json; charset=utf-8"
 CAPTURED = Path(__file__).parents[1] / "data" / "runregistry-v4"
@@ -72,13 +73,6 @@ def dataset_columns(dataset: dict) -> dict:
 
 def run_columns(run: dict) -> dict:
     return {name: run[name] for name in ("run_number", "oms_attributes", "rr_attributes", "version", "deleted")}
-
-
-def jsonb(value: Any) -> Any:
-    """The same value with the keys of all objects in PostgreSQL's order: by length, then by bytes."""
-    if isinstance(value, dict):
-        return {key: jsonb(value[key]) for key in sorted(value, key=lambda key: (len(key.encode()), key))}
-    return [jsonb(item) for item in value] if isinstance(value, list) else value
 
 
 def ranges(lumisections: list[dict], leave_out: tuple[str, ...] = ()) -> list[dict]:
@@ -163,9 +157,15 @@ class Registry:
         attributes = ("dataset_attributes", "triplet_summary", "dcs_summary", "rr_ranges", "dcs_ranges",
                       "rr_attributes", "oms_attributes")  # fmt: skip
         ordered_runs: dict[int, dict] = {}
+        known: dict[int, Any] = {}  # by identity: the datasets of a run share what is said of its lumisections
+
+        def in_order(value: Any) -> Any:
+            if id(value) not in known:
+                known[id(value)] = jsonb(value)
+            return known[id(value)]
 
         def ordered(part: dict) -> dict:
-            return {key: jsonb(value) if key in attributes else value for key, value in part.items()}
+            return {key: in_order(value) if key in attributes else value for key, value in part.items()}
 
         for dataset in datasets:
             number = dataset["run_number"]

@@ -13,6 +13,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
+from tests.cern.jsonb import jsonb
 from tests.cern.simulated_histograms import DATA
 from tests.cern.simulated_runs import NO_PROMPT, SimulatedRun
 
@@ -62,13 +63,6 @@ PLACED: dict[tuple[int, str], list[Segment]] = {
     ],
     (317441, "tracker-strip"): [(1, 4, "GOOD", "", ""), (8, 10, "BAD", "x bad", "y")],
 }
-
-
-def jsonb(value: Any) -> Any:
-    """``value`` with the key order of PostgreSQL's jsonb: by length, then alphabetically."""
-    if isinstance(value, dict):
-        return {key: jsonb(value[key]) for key in sorted(value, key=lambda key: (len(key), key))}
-    return [jsonb(item) for item in value] if isinstance(value, list) else value
 
 
 def summary(segments: list[Segment], count: int) -> dict[str, Any]:
@@ -339,7 +333,10 @@ class Registry:
             total = sum(last - first + 1 for first, last in true)
             numbers[bit] = {"NULL": 0, "TRUE": total, "EMPTY": 0, "FALSE": count - total}
             where[bit] = {"NULL": [], "TRUE": true, "EMPTY": [], "FALSE": complement(true, count)}
-        lumis = [self._lumi(run, number) for number in range(1, count + 1)]
+        if run in self._seeded_runs:
+            lumis = [self._lumi(run, number) for number in range(1, count + 1)]
+        else:
+            lumis = [self._lumi(run, 1)] * count  # the same in all of them
         return {
             "dcs_summary": jsonb(numbers),
             "dcs_ranges": jsonb(where),
