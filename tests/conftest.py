@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import settings
 from typer.testing import CliRunner
 
@@ -28,6 +30,7 @@ settings.load_profile("steady")
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.disable()  # until all tests are found
+typer.testing._get_command = cache(typer.testing._get_command)  # the command line is made once, not for each command
 
 ROOT = Path(__file__).parent.parent
 CASSETTES = ROOT / "cassettes"
