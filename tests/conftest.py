@@ -34,7 +34,7 @@ typer.testing._get_command = cache(typer.testing._get_command)  # the command li
 
 ROOT = Path(__file__).parent.parent
 CASSETTES = ROOT / "cassettes"
-SERVICES = ("RUNREG", "RESTHUB", "OMS", "DQM", "DOCTOR", "CERTHELPER", "WBM", "SSO")
+SERVICES = ("RUNREG", "RESTHUB", "OMS", "DQM", "DOCTOR", "CERTHELPER", "WBM", "DIALS", "SSO")
 NOWHERE = "http://127.0.0.1:9"  # a closed port: child processes can't reach a network either
 
 
@@ -52,6 +52,7 @@ def closed_network(monkeypatch, tmp_path_factory):
     for service in SERVICES:
         monkeypatch.setenv(f"TKSTUDIES_{service}_URL", NOWHERE)
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "nothing"))
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ It shares no code with the package under test: what both get wrong in the same w
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
 import json
 import re
@@ -42,9 +41,8 @@ from tests.cern.faults import KINDS, Faults, Reply, spoil
 from tests.cern.oms import Oms
 from tests.cern.registry import Registry
 from tests.cern.resthub import RestHub
+from tests.cern.sso import AUDIENCES, CLIENT_ID, CLIENT_SECRET, REALM, Sso
 
-CLIENT_ID, CLIENT_SECRET = "tkstudies-test", "not-a-real-secret"
-AUDIENCES = {"oms": "cmsoms-prod", "runregistry": "cmsrunregistry-sso-proxy"}
 ENVIRONMENT = {
     "TKSTUDIES_RUNREG_URL": "/runregistry",
     "TKSTUDIES_RESTHUB_URL": "/resthub",
@@ -53,7 +51,7 @@ ENVIRONMENT = {
     "TKSTUDIES_DOCTOR_URL": "/doctor",
     "TKSTUDIES_CERTHELPER_URL": "/certhelper",
     "TKSTUDIES_WBM_URL": "/wbm",
-    "TKSTUDIES_SSO_URL": "/sso/token",
+    "TKSTUDIES_SSO_URL": f"/sso{REALM}/api-access/token",
 }
 LOGIN_PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>CERN Single Sign-On</title></head><body>\n"
@@ -185,7 +183,6 @@ class CernServer:
         self.log: list[LogEntry] = []
         self.errors: list[str] = []
         self.connections = self.open_connections = self.peak_connections = 0
-        self.tokens_issued = 0
         self.on_request: Callable[[str, str], None] | None = None
         self.rewrite: Callable[[str, Request, Reply], Reply] | None = None  # answers that are about to be sent
         self.registry, self.resthub, self.oms, self.dqm = (Registry(world), RestHub(world), Oms(world), DqmGui(world))
@@ -197,7 +194,7 @@ class CernServer:
             "doctor": self._doctor,
             "certhelper": self._certhelper,
             "wbm": self._wbm,
-            "sso": self._sso,
+            "sso": lambda request: self.sso.handle(request),
         }
         self._tokens: dict[str, tuple[str, float]] = {}
         self._session_id = secrets.token_hex(16)
@@ -206,6 +203,7 @@ class CernServer:
         self._stop = threading.Event()
         self._tcp = _TcpServer(self, port)
         self.url = f"http://127.0.0.1:{self._tcp.server_address[1]}"
+        self.sso = Sso(self.url, self._tokens, token_lifetime)
         self.env = {name: self.url + path for name, path in ENVIRONMENT.items()}
         self.env |= {"SSO_CLIENT_ID": CLIENT_ID, "SSO_CLIENT_SECRET": CLIENT_SECRET}
         self._thread = threading.Thread(target=self._tcp.serve_forever, args=(0.05,), daemon=True)
@@ -270,7 +268,8 @@ class CernServer:
 
     def expire_tokens(self) -> None:
         """Let every token handed out so far expire, and every cookie."""
-        self._tokens = {token: (audience, 0.0) for token, (audience, _) in self._tokens.items()}
+        for token, (audience, _) in list(self._tokens.items()):
+            self._tokens[token] = (audience, 0.0)
         self._session_id = secrets.token_hex(16)
 
     def requests_to(self, service: str) -> list[LogEntry]:
@@ -394,7 +393,7 @@ class CernServer:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         audience, expiry = self._tokens.get(token, (None, 0.0))
         if audience == AUDIENCES[service]:
-            return None if expiry > time.time() else self._expired()
+            return None if expiry > self.sso.clock() else self._expired()
         if self._cookie(request, "mod_auth_openidc_session"):
             return None
         return self._to_login(service, request)
@@ -416,29 +415,6 @@ class CernServer:
         else:
             location = f"{self.url}/login/auth/realms/cern?redirect_uri={quote(request.base_url + request.path, '')}"
         return Reply(302, b"", "text/html; charset=utf-8", (("Location", location),))
-
-    def _sso(self, request: Request) -> Reply:
-        if request.path != "/token" or request.method != "POST":
-            return _oauth_error(404, "not_found", "Unknown resource")
-        scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-        try:
-            credentials = base64.b64decode(encoded).decode() if scheme.lower() == "basic" else ""
-        except ValueError:
-            credentials = ""
-        if credentials != f"{CLIENT_ID}:{CLIENT_SECRET}":
-            return _oauth_error(401, "unauthorized_client", "Invalid client or Invalid client credentials")
-        form = dict(parse_qsl(request.body.decode()))
-        if form.get("grant_type") != "client_credentials":
-            return _oauth_error(400, "unsupported_grant_type", "Unsupported grant_type")
-        if form.get("audience") not in AUDIENCES.values():
-            return _oauth_error(400, "invalid_request", "Audience not found")
-        expiry = time.time() + self.token_lifetime
-        claims = {"aud": form["audience"], "exp": int(expiry), "azp": CLIENT_ID, "jti": secrets.token_hex(8)}
-        token = ".".join([_base64url({"alg": "RS256", "typ": "JWT"}), _base64url(claims), secrets.token_urlsafe(24)])
-        self._tokens[token] = (form["audience"], expiry)
-        self.tokens_issued += 1
-        answer = {"access_token": token, "expires_in": int(self.token_lifetime), "token_type": "Bearer"}
-        return _json(answer)
 
     # the small services
 
@@ -489,14 +465,6 @@ def _is_later_page(service: str, request: Request) -> bool:
 
 def _json(value: Any) -> Reply:
     return Reply(200, json.dumps(value).encode())
-
-
-def _oauth_error(status: int, error: str, description: str) -> Reply:
-    return Reply(status, json.dumps({"error": error, "error_description": description}).encode())
-
-
-def _base64url(value: dict) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -175,7 +175,7 @@ TOKENS = {
 @pytest.mark.parametrize("kind", TOKENS)
 @pytest.mark.parametrize("command", ["oms runs --run 317291", "check --service oms"])
 def test_tokens(user, tkstudies, monkeypatch, kind, command):
-    monkeypatch.setattr("tkstudies.services.web.tokens._DELAYS", (0.01, None))
+    monkeypatch.setattr("tkstudies.services.web.sso._DELAYS", (0.01, None))
     body = json.dumps(TOKENS[kind]).encode()
     user.rewrite = lambda service, _, reply: Reply(200, body) if service == "sso" else reply
     result = hostile.check(lambda: tkstudies(*command.split()), kind)

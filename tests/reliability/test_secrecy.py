@@ -69,7 +69,7 @@ def test_it_uses_no_netrc_and_no_proxy(user, tkstudies, monkeypatch, tmp_path):
     "code", [str.encode, lambda text: base64.b64encode(text.encode()), lambda text: text.encode().hex().encode()]
 )
 def test_an_echoed_secret_is_hidden_however_it_is_written(user, tkstudies, monkeypatch, tmp_path, status, code):
-    monkeypatch.setattr("tkstudies.services.web.tokens._DELAYS", (None,))
+    monkeypatch.setattr("tkstudies.services.web.sso._DELAYS", (None,))
     basic = f"{CLIENT_ID}:{CLIENT_SECRET}"
 
     def echo(service, request, reply):
@@ -112,7 +112,7 @@ def test_a_token_endpoint_with_a_secret_in_its_query_is_shown_without(user, tkst
 )
 def test_secrets_in_urls_are_not_shown(tkstudies, monkeypatch, quick_retries, service, command, url):
     monkeypatch.setenv("TKSTUDIES_PATIENCE", "0.2")
-    monkeypatch.setattr("tkstudies.services.web.tokens._DELAYS", (None,))
+    monkeypatch.setattr("tkstudies.services.web.sso._DELAYS", (None,))
     monkeypatch.setenv("SSO_CLIENT_ID", CLIENT_ID)
     monkeypatch.setenv("SSO_CLIENT_SECRET", CLIENT_SECRET)
     monkeypatch.setenv("TKSTUDIES_OMS_URL", "http://127.0.0.1:9")

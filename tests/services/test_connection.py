@@ -11,7 +11,7 @@ import pytest
 from tests.cern.faults import Faults
 from tests.cern.server import CernServer
 from tkstudies.errors import LoginError, ServiceError, Unreachable
-from tkstudies.services.web import concurrency, connection, endpoints
+from tkstudies.services.web import concurrency, endpoints, sso
 from tkstudies.services.web.connection import Connection, finish
 from tkstudies.settings import current
 
@@ -238,10 +238,10 @@ def test_secrets_are_only_sent_over_https(monkeypatch, serve):
 def test_where_a_secret_may_go(url, is_allowed, monkeypatch):
     monkeypatch.setenv("TKSTUDIES_SSO_URL", url)
     if is_allowed:
-        assert connection._tokens()._endpoint == url
+        assert sso.endpoint() == url
     else:
         with pytest.raises(ServiceError, match="TKSTUDIES_SSO_URL must be https"):
-            connection._tokens()
+            sso.endpoint()
 
 
 # --- many at once

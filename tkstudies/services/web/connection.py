@@ -18,7 +18,7 @@ from requests.adapters import BaseAdapter
 
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError, Unreachable
-from tkstudies.services.web import answers, identity, login, retries, secrecy, transport
+from tkstudies.services.web import answers, identity, login, logins, retries, secrecy, tokens, transport
 from tkstudies.services.web.cassettes import Recorder, ReplayAdapter
 from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.services.web.identity import Identity
@@ -89,8 +89,7 @@ class Connection:
         elif self.service.certificate and secure:
             self._session.cert = login.require_certificate()
         elif self.service.audience and private:
-            tokens = _tokens()
-            self._tokens = tokens if tokens.available() else None
+            self._tokens = _tokens(self.service)
         if current.record:
             self._recorder = _recorder(current.record)
 
@@ -105,8 +104,7 @@ class Connection:
         if self._session.cert:
             return identity.of_certificate(self._session.cert)
         if self._tokens:
-            self._tokens.get(self.service.audience)
-            return identity.of_token(self._tokens.expires_in(self.service.audience))
+            return self._tokens.get().identity
         return None
 
     def close(self) -> None:
@@ -183,7 +181,7 @@ class Connection:
                 self._wait_or_give_up(request, failure, tries)
 
     def _try(self, request: PreparedRequest, parse: Parser[Result], refusal: Refusal | None) -> Result:
-        token = self._tokens.get(self.service.audience) if self._tokens else ""
+        token = self._tokens.get().text if self._tokens else ""
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
         if self._cookies is not None:
@@ -193,8 +191,7 @@ class Connection:
         if demand := answers.login_demand(response):
             kind = "login"
             if self._tokens and token:
-                is_first = self._tokens.discard(self.service.audience, token)
-                kind = "token" if is_first else "old token"
+                kind = self._tokens.refuse(token)
             raise Failure(kind, demand)
         if response.status_code != 200:
             raise self._bad_status(request, response, refusal)
@@ -280,16 +277,19 @@ class Connection:
     def _final_error(self, request: PreparedRequest, failure: Failure, tries: int) -> ServiceError:
         service, url = self.service, _short(request.url)
         if failure.kind in retries.LOGIN_KINDS:
-            advice = service.advice
-            if self._cookies_file:
-                advice = f"the cookies of {self._cookies_file} are not accepted: they may have expired, make new ones"
-            told = f"not logged in to {service.title}: {url} {failure.reason}. {advice}"
+            told = f"not logged in to {service.title}: {url} {failure.reason}. {self._advice()}"
             return LoginError(told.rstrip(". "))
         tried = f"given up after {console.counted(tries, 'try') if tries == 1 else f'{tries} tries'}"
         told = f"{service.title} {failure.reason}: {request.method} {url}, {tried}"
         if failure.kind == "unreachable":
             return Unreachable(f"{told}. {service.route}, or set {service.variable}")
         return ServiceError(told)
+
+    def _advice(self) -> str:
+        """What to do when the service doesn't know us."""
+        if self._cookies_file:
+            return f"the cookies of {self._cookies_file} are not accepted: they may have expired, make new ones"
+        return (self._tokens and self._tokens.advice()) or self.service.advice
 
 
 def _short(url: str | None) -> str:
@@ -320,12 +320,10 @@ def _recorder(folder: Path) -> Recorder:
     return _made_once(("record", folder), lambda: Recorder(folder, command))
 
 
-def _tokens() -> Tokens:
-    endpoint = SSO.base_url()
-    parts = urlsplit(endpoint)
-    if parts.scheme != "https" and parts.hostname not in transport.LOOPBACK:
-        raise ServiceError(f"{SSO.variable} must be https: a secret isn't sent in the clear")
-    return _made_once(("tokens", endpoint, os.environ.get("SSO_CLIENT_ID")), lambda: Tokens(endpoint))
+def _tokens(service: Service) -> Tokens | None:
+    way = (os.environ.get(name) for name in (SSO.variable, "SSO_CLIENT_ID", service.token_variable or "-"))
+    is_kept = bool(service.login) and logins.exists(service)
+    return _made_once(("tokens", service.audience, is_kept, *way), lambda: tokens.of(service))
 
 
 def finish() -> None:

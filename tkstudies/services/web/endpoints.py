@@ -28,6 +28,9 @@ class Service:
         variable: The environment variable that moves it elsewhere.
         default: Its base URL, without a slash at the end.
         audience: Application name for SSO tokens; empty if the service takes none.
+        login: What ``tkstudies login`` calls it; empty if one can't log in to it by browser.
+        client: The public application by which people do that.
+        token_variable: Environment variable with a ready token.
         certificate: Does it ask for a grid certificate?
         advice: What to do when it doesn't know us.
         route: What to do when it can't be reached.
@@ -38,6 +41,9 @@ class Service:
     variable: str
     default: str
     audience: str = ""
+    login: str = ""
+    client: str = ""
+    token_variable: str = ""
     certificate: bool = False
     advice: str = SSO_ADVICE
     route: str = "check the network"
@@ -68,12 +74,34 @@ class Service:
 _COOKIES = "log in in a browser and save the pages, or pass --cookies FILE (auth-get-sso-cookie -u {} -o FILE)"
 
 RUNREG = Service(
-    "Run Registry", "TKSTUDIES_RUNREG_URL", "https://cmsrunregistry.web.cern.ch/api", "cmsrunregistry-sso-proxy"
+    "Run Registry",
+    "TKSTUDIES_RUNREG_URL",
+    "https://cmsrunregistry.web.cern.ch/api",
+    "cmsrunregistry-sso-proxy",
+    advice=f"{SSO_ADVICE} (no login by browser is known for the Run Registry)",
 )
 RESTHUB = Service(
     "Run Registry v3", "TKSTUDIES_RESTHUB_URL", "http://vocms00170:2113", advice="", route=_TUNNEL, patience=900.0
 )
-OMS = Service("OMS", "TKSTUDIES_OMS_URL", "https://cmsoms.cern.ch/agg/api/v1", "cmsoms-prod")
+OMS = Service(
+    "OMS",
+    "TKSTUDIES_OMS_URL",
+    "https://cmsoms.cern.ch/agg/api/v1",
+    "cmsoms-prod",
+    login="oms",
+    client="cmsoms-prod-public",
+    token_variable="TKSTUDIES_OMS_TOKEN",  # noqa: S106 (a name)
+    advice=f"run tkstudies login, or {SSO_ADVICE}",
+)
+DIALS = Service(
+    "DIALS",
+    "TKSTUDIES_DIALS_URL",
+    "https://cmsdials-api.web.cern.ch/api/v1",
+    "cms-dials-prod-confidential-app",
+    login="dials",
+    client="cms-dials-prod-public-app",
+    advice="run tkstudies login dials",
+)
 _CERTIFICATE = "the grid certificate isn't accepted: renew it, or run voms-proxy-init"
 DQM = Service("DQM GUI", "TKSTUDIES_DQM_URL", "https://cmsweb.cern.ch/dqm", certificate=True, advice=_CERTIFICATE)
 DOCTOR = Service(
@@ -92,3 +120,6 @@ WBM = Service(
     route=_TUNNEL,
 )
 SSO = Service("CERN SSO", "TKSTUDIES_SSO_URL", "https://auth.cern.ch/auth/realms/cern/api-access/token")
+
+LOGINS = {service.login: service for service in (OMS, DIALS)}
+"""The services that one can log in to by browser."""

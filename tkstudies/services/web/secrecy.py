@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterator
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from requests import PreparedRequest, Response
 
 _HIDDEN = "***"
 _SHORTEST = 8  # letters of a secret: what is shorter may be any word
+
+_SECRET_FIELDS = ("device_code", "code_verifier", "refresh_token", "subject_token", "token")  # of forms
 
 
 def without_query(url: str) -> str:
@@ -46,7 +48,9 @@ def _written(request: PreparedRequest) -> Iterator[str]:
     """The secrets of a request, in the ways in which they may be written."""
     sent = _text(request.headers.get("Authorization", "")).rpartition(" ")[2]
     cookies = _text(request.headers.get("Cookie", "")).split("; ")
+    forms = parse_qsl(_text(request.body)) if isinstance(request.body, str | bytes) else []
     plain = [sent, os.environ.get("SSO_CLIENT_SECRET", ""), *(cookie.partition("=")[2] for cookie in cookies)]
+    plain += [value for name, value in forms if name in _SECRET_FIELDS]
     for secret in dict.fromkeys(plain):
         if len(secret) >= _SHORTEST:
             yield secret
