@@ -30,6 +30,11 @@ def say(text: str) -> None:
         _write(text)
 
 
+def ask(text: str) -> None:
+    """What the person has to do before the command can go on: said with ``--quiet``, too."""
+    _write(text)
+
+
 def say_memory(size: float) -> None:
     """How much memory the next step needs [bytes], where that is more than 1 GB: a shared machine may not have it."""
     if size > 1e9:

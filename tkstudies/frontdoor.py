@@ -12,6 +12,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "doctor": "TkDQMDoctor runs, problem runs, problems and reference runs",
         "todo": "what is still to certify: open rows, complete or not, with reference or not",
         "wbm": "run summaries of WBM, the predecessor of OMS",
+        "login": "log in by browser, to OMS or DIALS; no application of your own is needed",
+        "logout": "forget that login, here and at CERN",
         "check": "is this machine ready: each service reachable, and we logged in",
     },
     "Shape": {

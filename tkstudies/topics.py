@@ -26,20 +26,32 @@ The pipe
 
 LOGIN = """\
 Logging in ('tkstudies check' says what works on this machine, and as whom)
+  OMS            in this order:
+                 - TKSTUDIES_OMS_TOKEN=TOKEN, one that you have (20 minutes):
+                   auth-get-user-token -c cmsoms-prod-public -a cmsoms-prod -x
+                 - tkstudies login: opens no browser itself, but shows an address
+                   to open in any; with two-factor login, too. It is kept in
+                   $XDG_STATE_HOME/tkstudies (~/.local/state/tkstudies), readable
+                   for you only, and renewed while you work. On AFS keep it below
+                   ~/private: export XDG_STATE_HOME=~/private/state.
+                   'tkstudies logout' forgets it.
+                 - an application, as for the Run Registry
+                 - --cookies FILE instead of all these
+  Run Registry   an application registered at
+                 application-portal.web.cern.ch: SSO_CLIENT_ID and
+                 SSO_CLIENT_SECRET in the environment or in a .env file of
+                 yours; or --cookies FILE. No login by browser is known.
+  DIALS          tkstudies login dials; no command uses it yet.
   DQM GUI        a grid certificate: $X509_USER_PROXY; usercert.pem and a
                  userkey.pem without password in $CERN_CERTIFICATE_PATH,
                  ~/private or ~/.globus; or the proxy of voms-proxy-init.
-  OMS, Run       an application registered at
-  Registry       application-portal.web.cern.ch: SSO_CLIENT_ID and
-                 SSO_CLIENT_SECRET in the environment or in a .env file of
-                 yours; or --cookies FILE.
   TkDQMDoctor    --cookies FILE or TKSTUDIES_COOKIES=FILE, made on lxplus by
                  auth-get-sso-cookie -u https://tkdqmdoctor.web.cern.ch -o FILE;
                  or a page saved in a browser: --from FILE.
   Run Registry   inside CERN only: ssh -D 1080 USER@lxplus.cern.ch, and
   v3, WBM        ALL_PROXY=socks5h://localhost:1080, after
                  pip install 'tkstudies[socks]'.
-  Secrets are never shown, logged or recorded.
+  Secrets are never shown, logged or recorded. A replay needs no login.
 """
 
 RECORDS = """\

@@ -176,7 +176,6 @@ class Sso:
         is_early = now - device["polled"] < device["interval"] - 0.05
         device["polled"] = now
         if is_early:
-            device["interval"] += 5
             return oauth_error(400, "slow_down", "Slow down")
         device["polls"] += 1
         if self.approves_after is not None and device["polls"] > self.approves_after:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = options.application()
 
-_HEADINGS = ("ok", "service", "reachable", "logged in as", "valid until (UTC)", "what to do")
+_HEADINGS = ("ok", "service", "reachable", "logged in as", "by", "valid until (UTC)", "what to do")
 
 
 @app.command()
@@ -46,6 +46,8 @@ def check(
     On a terminal: a table, ok or NO first. In a pipe or file: one record for each
     service, and the table on standard error. runreg, oms and dqm are needed, or
     else those that --service names: if one can't be used, the exit code is 1.
+    As whom we are logged in, by which way (login, ready token, client secret,
+    certificate, cookie file) and until when; 'tkstudies help login' has the ways.
 
     \b
     Examples:
@@ -64,6 +66,10 @@ def check(
         jsonl.write(map(_record, found), output)
         for line in _table(found) if not current.quiet else ():
             console.say(line.decode())
+    for remark in health.remarks(found):
+        console.say(remark)
+    if exposed := health.exposed():
+        console.warn(exposed)
     missing = [one.title for one in found if one.needed and one.ok is False]
     if missing:
         jsonl.publish()  # they are what was asked for
@@ -92,6 +98,7 @@ def _row(one: Health) -> Record:
         "service": one.title if one.needed else f"{one.title} (optional)",
         "reachable": answers[one.reachable],
         "logged in as": one.logged_in_as,
+        "by": one.logged_in_by,
         "valid until (UTC)": f"{one.valid_until:%Y-%m-%d %H:%M}" if one.valid_until else None,
         "what to do": one.advice or None,
     }

@@ -70,6 +70,14 @@ def services() -> Iterable[str]:
 
 
 @known
+def logins() -> Iterable[str]:
+    """Services that one can log in to by browser."""
+    from tkstudies.services.web.endpoints import LOGINS
+
+    return LOGINS
+
+
+@known
 def collections() -> Iterable[str]:
     """Collections of plots."""
     from tkstudies.analysis.histograms.collections import COLLECTIONS

@@ -20,6 +20,7 @@ from tkstudies.records import split_numbers as split_numbers
 if TYPE_CHECKING:
     from tkstudies.analysis.tables.certification import Certification
     from tkstudies.analysis.tables.conditions import Conditions
+    from tkstudies.services.web.endpoints import Service
 
 
 def application(**settings: Any) -> typer.Typer:
@@ -74,6 +75,9 @@ Jobs = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=32, help="Requests under way at once.")]
+LoginService = Annotated[
+    str, typer.Argument(metavar="[oms|dials]", autocompletion=completion.logins, show_default=False)
+]
 
 
 Recos = Annotated[
@@ -243,3 +247,20 @@ def known_words(values: list[str] | None, known: tuple[str, ...], option: str) -
         if word.lower() not in spelling:
             raise UsageError(f"{option} {word!r}: known are {console.listed(known)}")
     return tuple(dict.fromkeys(spelling[word.lower()] for word in given))
+
+
+def login_services(name: str) -> list[Service]:
+    """The service that one wants to log in to by browser, all that there are for none.
+
+    Raises:
+        UsageError: One can't log in to it so.
+    """
+    from tkstudies.services.web.endpoints import LOGINS
+
+    if not name:
+        return list(LOGINS.values())
+    if name.lower() not in LOGINS:
+        raise UsageError(
+            f"{name!r}: known are {console.listed(LOGINS)} ('tkstudies help login' has the other services)"
+        )
+    return [LOGINS[name.lower()]]

@@ -12,7 +12,7 @@ from tkstudies.errors import LoginError, ServiceError, TkstudiesError
 from tkstudies.services import doctor, oms, wbm
 from tkstudies.services.dqm import gui
 from tkstudies.services.registry import v3, v4
-from tkstudies.services.web import endpoints
+from tkstudies.services.web import endpoints, identity, logins
 from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.settings import current
@@ -53,7 +53,8 @@ class Health(NamedTuple):
         title, url: What messages call it, and where it is (empty if the environment says nothing usable).
         needed: Is it an error when it can't be used?
         reachable: Did it answer?
-        logged_in_as: Certificate, application or cookie file; None if it asks for none of them, or without one.
+        logged_in_as: Whom it knows us as; None if it asks for no login, or without one.
+        logged_in_by: In which way: certificate, login (by browser), ready token, client secret, cookie file.
         valid_until: When that ends.
         ok: Can it be used?
         advice: What is wrong, and what to do about it; empty if nothing is.
@@ -65,6 +66,7 @@ class Health(NamedTuple):
     needed: bool
     reachable: bool | None = None
     logged_in_as: str | None = None
+    logged_in_by: str | None = None
     valid_until: datetime | None = None
     ok: bool | None = None
     advice: str = ""
@@ -88,6 +90,35 @@ def examine(names: Iterable[str] = (), *, cookies: str | None = None, seconds: f
         for examination in examinations:
             examination.join(max(0.0, deadline - time.monotonic()))
     return [examination.health() for examination in examinations]
+
+
+def remarks(found: Iterable[Health]) -> list[str]:
+    """What there is to know of logins by browser that are kept, beyond how it is with each service."""
+    kept = [service for service in endpoints.LOGINS.values() if logins.exists(service)]
+    if current.replay or not kept:
+        return []
+    texts = [_unused(service) for service in kept if service is endpoints.DIALS]
+    if any(one.service == "runreg" and one.ok for one in found):
+        texts.append(
+            f"{endpoints.RUNREG.title}: no login by browser is known for it; "
+            "it takes the application of SSO_CLIENT_ID and SSO_CLIENT_SECRET, or cookies"
+        )
+    return texts
+
+
+def exposed() -> str:
+    """A warning if others may be able to read a login that is kept; empty otherwise."""
+    is_kept = current.replay is None and any(map(logins.exists, endpoints.LOGINS.values()))
+    return logins.exposed() if is_kept else ""
+
+
+def _unused(service: Service) -> str:
+    try:
+        login = logins.read(service)
+    except LoginError as error:
+        return f"{service.title}: {error}"
+    name, until = identity.of_token(login.token, "login").name, identity.at(login.ends)
+    return f"{service.title}: logged in as {name} by login until {until:%Y-%m-%d %H:%M} UTC (no command uses it yet)"
 
 
 class _Examination(threading.Thread):
@@ -117,9 +148,8 @@ class _Examination(threading.Thread):
             self._doing = f"reading credentials for {found.title}"
             with Connection(self._probe.service, cookies=self._cookies, patience=self._seconds) as connection:
                 self._doing = f"fetching a token from {SSO.title}"
-                identity = connection.identity()
-                if identity:
-                    found = found._replace(logged_in_as=identity.name, valid_until=identity.until)
+                if us := connection.identity():
+                    found = found._replace(logged_in_as=us.name, logged_in_by=us.way, valid_until=us.until)
                 self._doing = f"asking {found.url}"
                 try:
                     self._probe.ask(connection)
@@ -128,7 +158,7 @@ class _Examination(threading.Thread):
             return found._replace(ok=True)
         except TkstudiesError as error:
             if isinstance(error, LoginError):
-                found = found._replace(logged_in_as=None, valid_until=None)
+                found = found._replace(logged_in_as=None, logged_in_by=None, valid_until=None)
             return found._replace(ok=False, advice=str(error))
 
     def health(self) -> Health:

@@ -78,7 +78,7 @@ def log_in(service: Service, invite: Callable[[Invitation], None]) -> Kept:
         LoginError: Denied, too late, or no usable answer.
         OutputError: The login can't be kept.
     """
-    logins.prepare()
+    logins.prepare(service)
     realm = sso.realm()
     verifier = secrets.token_urlsafe(48)
     try:

@@ -78,7 +78,7 @@ RUNREG = Service(
     "TKSTUDIES_RUNREG_URL",
     "https://cmsrunregistry.web.cern.ch/api",
     "cmsrunregistry-sso-proxy",
-    advice=f"{SSO_ADVICE} (no login by browser is known for the Run Registry)",
+    advice=f"{SSO_ADVICE}; no login by browser is known for it",
 )
 RESTHUB = Service(
     "Run Registry v3", "TKSTUDIES_RESTHUB_URL", "http://vocms00170:2113", advice="", route=_TUNNEL, patience=900.0

@@ -115,34 +115,40 @@ def read(service: Service) -> Kept:
         Ended: There is none, or it can't be used.
     """
     file = file_of(service)
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    again = f"tkstudies login {service.login} makes a new one"
+    again = f"tkstudies login {service.login}"
     try:
-        with os.fdopen(os.open(file, flags), "rb") as stream:
-            found = os.fstat(stream.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise Ended(f"{file} is no file: not used, remove it; {again}")
-            if found.st_uid != os.getuid():
-                raise Ended(f"{file} belongs to another user: not used, remove it; {again}")
-            if found.st_mode & 0o077:
-                raise Ended(
-                    f"{file} may be read or written by others: not used; {again} (chmod 600 keeps it, "
-                    "if nobody else can have read it)"
-                )
-            content = stream.read(_LARGEST + 1)
+        number = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise Ended(f"not logged in to {service.title} any more: tkstudies login {service.login}") from None
+        raise Ended(f"not logged in to {service.title} any more: {again}") from None
     except OSError as error:
-        if os.path.islink(file):
-            raise Ended(f"{file} is a link: not used; {again}") from None
-        raise Ended(f"{file} can't be read: {error.strerror}; {again}") from None
+        why = "is a link: not used" if os.path.islink(file) else f"can't be read: {error.strerror}"
+        raise Ended(f"{file} {why}; {again} makes a new one") from None
+    try:
+        if why := _unsafe(os.fstat(number)):
+            raise Ended(f"{file} {why}: not used; {again} makes a new one")
+        content = os.read(number, _LARGEST)
+    except OSError as error:
+        raise Ended(f"{file} can't be read: {error.strerror}; {again} makes a new one") from None
+    finally:
+        os.close(number)
     try:
         kept = msgspec.json.decode(content, type=Kept)
     except (ValueError, RecursionError):
         kept = None
-    if kept is None or not _is_sound(kept) or len(content) > _LARGEST:
-        raise Ended(f"{file} is not what tkstudies login writes: not used; {again}")
+    if kept is None or not _is_sound(kept):
+        raise Ended(f"{file} is not what tkstudies login writes: not used; {again} makes a new one")
     return kept
+
+
+def _unsafe(found: os.stat_result) -> str:
+    """Why a file isn't used; empty if it may be."""
+    if not stat.S_ISREG(found.st_mode):
+        return "is no file (remove it)"
+    if found.st_uid != os.getuid():
+        return "belongs to another user (remove it)"
+    if found.st_mode & 0o077:
+        return "may be read or written by others (chmod 600 keeps it, if nobody else can have read it)"
+    return ""
 
 
 def _is_sound(kept: Kept) -> bool:
@@ -150,11 +156,11 @@ def _is_sound(kept: Kept) -> bool:
     return bool(kept.token and _PRINTABLE.fullmatch(kept.token + kept.refresh)) and all(map(math.isfinite, numbers))
 
 
-def prepare() -> None:
-    """Make the folder, ours alone, or find that logins can't be kept there.
+def prepare(service: Service) -> None:
+    """Make the folder, ours alone, or find that the login can't be kept there.
 
     Raises:
-        OutputError: They can't.
+        OutputError: It can't.
     """
     where = folder()
     try:
@@ -170,6 +176,8 @@ def prepare() -> None:
         if stat.S_IMODE(found.st_mode) != 0o700:
             os.chmod(where, 0o700)
         tempfile.TemporaryFile(dir=where).close()
+        if os.path.isdir(file_of(service)) and not os.path.islink(file_of(service)):
+            raise OutputError(f"{file_of(service)} is a folder: remove it")
     except OSError as error:
         raise _unwritable(where, error) from None
 
