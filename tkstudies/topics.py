@@ -26,21 +26,20 @@ The pipe
 
 LOGIN = """\
 Logging in ('tkstudies check' says what works on this machine, and as whom)
-  OMS            in this order:
-                 - TKSTUDIES_OMS_TOKEN=TOKEN, one that you have (20 minutes):
+  OMS            the first of these that is there:
+                 - tkstudies login: shows an address, to agree in any browser,
+                   with two-factor login, too. Kept for you alone in
+                   $XDG_STATE_HOME/tkstudies (else ~/.local/state/tkstudies) and
+                   renewed while you work, until 'tkstudies logout'. On AFS:
+                   export XDG_STATE_HOME=~/private/state
+                 - an application, as for the Run Registry.
+                 Before both: a token of 20 minutes that you have already, as
                    auth-get-user-token -c cmsoms-prod-public -a cmsoms-prod -x
-                 - tkstudies login: opens no browser itself, but shows an address
-                   to open in any; with two-factor login, too. It is kept in
-                   $XDG_STATE_HOME/tkstudies (~/.local/state/tkstudies), readable
-                   for you only, and renewed while you work. On AFS keep it below
-                   ~/private: export XDG_STATE_HOME=~/private/state.
-                   'tkstudies logout' forgets it.
-                 - an application, as for the Run Registry
-                 - --cookies FILE instead of all these
+                 makes it, in TKSTUDIES_OMS_TOKEN; or --cookies FILE.
   Run Registry   an application registered at
                  application-portal.web.cern.ch: SSO_CLIENT_ID and
                  SSO_CLIENT_SECRET in the environment or in a .env file of
-                 yours; or --cookies FILE. No login by browser is known.
+                 yours; or --cookies FILE. It knows no login by browser.
   DIALS          tkstudies login dials; no command uses it yet.
   DQM GUI        a grid certificate: $X509_USER_PROXY; usercert.pem and a
                  userkey.pem without password in $CERN_CERTIFICATE_PATH,
