@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.cern.faults import Reply
+from tests.cern.faults import Faults, Reply
 from tests.cern.server import LOGIN_PAGE
 from tests.conftest import CASSETTES, from_lines, rows
 from tests.logins.conftest import answers, application, changed
@@ -106,7 +106,10 @@ def test_a_device_answer_that_is_none(user, tkstudies, kept, body):
     "address",
     [
         "https://evil.example.org/device",
-        "https://127.0.0.1/device",
+        "https://auth.cern.ch.example.org/device",
+        "https://auth.cern.ch:8443/device",
+        "http://auth.cern.ch/device",
+        "http://[::ffff:7f00:1]/device",
         "{}@evil.example.org/device",
         "https://evil@{host}/device",
         "{}\\@evil.example.org/",
@@ -129,6 +132,13 @@ def test_an_address_of_somebody_else_is_not_shown(user, tkstudies, address):
     assert "device_code" not in user.sso.calls
 
 
+@pytest.mark.parametrize("host", ["https://auth.cern.ch", "https://AUTH.cern.ch:443", "http://localhost:8080"])
+def test_behind_a_tunnel_the_address_is_the_real_one(user, tkstudies, host):
+    """The realm is asked on loopback, and names itself as it is known."""
+    answers(user, DEVICE, changed(verification_uri_complete=f"{host}/device?user_code=ABCD-EFGH"))
+    assert tkstudies("login").stderr.startswith(f"open in a browser: {host}/device?user_code=ABCD-EFGH\n")
+
+
 @pytest.mark.parametrize("code", ["\x1b[31mABCD", "type your password", "A" * 100, ""])
 def test_a_code_that_is_none_is_not_shown(user, tkstudies, code):
     answers(user, DEVICE, changed(verification_uri_complete=None, user_code=code))
@@ -144,6 +154,37 @@ def test_polls_that_fail_are_repeated_some_times(user, tkstudies, reply, times, 
     result = tkstudies("login")
     assert result.exit_code == code, result.stderr
     assert code == 0 or "no login to OMS" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["reset", "429", "500", "503", "login_page", "html_error"])
+def test_faults_that_pass_are_not_noticed(user, tkstudies, kind):
+    user.faults = Faults([kind], 1.0, services=["sso"], max_repeat=2, retry_after=0)
+    assert tkstudies("login").exit_code == 0
+    user.faults = None
+    assert tkstudies(*OMS).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["truncated", "bad_json", "empty", "wrong_type", "login_redirect"])
+def test_faults_that_stay_are_told(user, tkstudies, kept, kind):
+    user.faults = Faults([kind], 1.0, services=["sso"], max_repeat=10**9)
+    result = tkstudies("login")
+    assert (result.exit_code, kept.exists(), len(result.stderr.splitlines())) == (1, False, 1)
+    assert result.stderr.startswith("tkstudies: no login to OMS: ")
+
+
+def test_who_stops_waiting_leaves_nothing(user, tkstudies, kept, clock, monkeypatch):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(clock, "sleep", stop)
+    result = tkstudies("login")
+    assert result.exit_code == 130 and not kept.exists() and "interrupted" in result.stderr
+
+
+def test_a_token_that_goes_before_the_login_is_told(user, tkstudies, monkeypatch):
+    monkeypatch.setenv("TKSTUDIES_OMS_TOKEN", "x.y.z")
+    assert "TKSTUDIES_OMS_TOKEN is set, and used in the place of this login" in tkstudies("login").stderr
+    assert "TKSTUDIES" not in tkstudies("login", "dials").stderr
 
 
 @pytest.mark.parametrize(
@@ -349,6 +390,7 @@ def test_check_says_as_whom_and_by_which_way(user, tkstudies, monkeypatch, clock
     assert [found["oms"][name] for name in ("ok", "logged_in_as", "logged_in_by")] == [True, "jdoe", "login"]
     assert found["oms"]["valid_until"] > by_secret["valid_until"], "the login lives longer than a token"
     assert found["runreg"]["logged_in_by"] == "client secret"
+    assert "  jdoe (login)  " in result.stderr and "  application tkstudies-test (client secret)  " in result.stderr
     assert "Run Registry: no login by browser is known for it" in result.stderr
     monkeypatch.setenv("TKSTUDIES_OMS_TOKEN", user.sso.token_for("cmsoms-prod", preferred_username="asmith"))
     by_token = from_lines(tkstudies("check", "--service", "oms").stdout)[0]

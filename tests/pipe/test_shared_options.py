@@ -234,6 +234,8 @@ def test_a_cookie_file_that_is_missing_is_named(arguments, live, tkstudies):
         ("dqm --collection ", ["tracking", "pixel", "strip", "all", "cosmics"]),
         ("compare --reference-reco pr", ["prompt"]),
         ("check --service d", ["dqm", "doctor"]),
+        ("login ", ["oms", "dials"]),
+        ("logout d", ["dials"]),
         ("features --stats mean,sk", ["mean,skewness"]),
         ("label --only is_ba", ["is_bad"]),
         ("outliers --method i", ["isolation-forest"]),

@@ -163,7 +163,7 @@ def test_a_listing_that_brings_nothing_new_ends(lied_to, tkstudies):
 def test_a_token_endpoint_that_lies(lied_to, tkstudies, monkeypatch, name):
     if hostile.SIZE <= 1 and name not in ("a body without end", "slow headers", "a gzip bomb", "to itself"):
         pytest.skip("with TKSTUDIES_TEST_SIZE above 1")
-    monkeypatch.setattr("tkstudies.services.web.tokens._SECONDS", 0.4)
+    monkeypatch.setattr("tkstudies.services.web.sso._SECONDS", 0.4)
     monkeypatch.setattr("tkstudies.services.web.sso._DELAYS", (0.01, None))
     monkeypatch.setenv("SSO_CLIENT_ID", "tkstudies-test")
     monkeypatch.setenv("SSO_CLIENT_SECRET", "not-a-real-secret")

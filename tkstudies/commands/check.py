@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = options.application()
 
-_HEADINGS = ("ok", "service", "reachable", "logged in as", "by", "valid until (UTC)", "what to do")
+_HEADINGS = ("ok", "service", "reachable", "logged in as", "valid until (UTC)", "what to do")
 
 
 @app.command()
@@ -97,11 +97,16 @@ def _row(one: Health) -> Record:
         "ok": {True: "ok", False: "NO", None: None}[one.ok],
         "service": one.title if one.needed else f"{one.title} (optional)",
         "reachable": answers[one.reachable],
-        "logged in as": one.logged_in_as,
-        "by": one.logged_in_by,
+        "logged in as": _us(one),
         "valid until (UTC)": f"{one.valid_until:%Y-%m-%d %H:%M}" if one.valid_until else None,
         "what to do": one.advice or None,
     }
+
+
+def _us(one: Health) -> str | None:
+    """Whom the service knows, and by which way."""
+    is_said = one.logged_in_by in (None, one.logged_in_as)
+    return one.logged_in_as if is_said else f"{one.logged_in_as} ({one.logged_in_by})"
 
 
 def _style(column: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from tkstudies import console
@@ -47,6 +48,8 @@ def login(service: options.LoginService = "oms") -> None:
         f"logged in to {one.title} as {name} until {identity.at(kept.ends):%Y-%m-%d %H:%M} UTC{renewed}"
         f" (kept in {logins.file_of(one)})"
     )
+    if os.environ.get(one.token_variable or "-"):
+        console.warn(f"{one.token_variable} is set, and used in the place of this login: unset it")
 
 
 def _invite(invitation: Invitation) -> None:

@@ -21,7 +21,7 @@ import msgspec
 from tkstudies import console
 from tkstudies.errors import LoginError, OutputError, ServiceError
 from tkstudies.services.web import logins, sso, transport
-from tkstudies.services.web.endpoints import Service
+from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.services.web.logins import Ended, Kept
 
 SECONDS = 300.0  # patience with the person
@@ -143,20 +143,28 @@ def _invitation(what: str, code: _Code, realm: str, seconds: float) -> Invitatio
 
 
 def _is_of(realm: str, url: str) -> bool:
-    """Is it an address of the host of the realm, by https (or on loopback)?
+    """Is it an address of the login host: that of the realm or CERN's own (which may be asked through a tunnel)?
 
-    >>> _is_of("https://sso.org/realm", "https://sso.org/device?code=1"), _is_of("https://sso.org", "https://sso.org:1/")
-    (True, False)
-    >>> [_is_of("https://sso.org", url) for url in ("http://sso.org/", "https://sso.org@evil.org/", "javascript:1")]
+    By https, or on loopback if the realm is there.
+
+    >>> [_is_of("https://sso.org/a", url) for url in ("https://sso.org/b?c", "https://SSO.org:443/", SSO.default)]
+    [True, True, True]
+    >>> [_is_of("https://sso.org", url) for url in ("http://sso.org/", "https://me@sso.org/", "https://sso.org:1/")]
     [False, False, False]
     """
+    if not _ADDRESS.fullmatch(url):
+        return False
     try:
-        ours, theirs = urlsplit(realm), urlsplit(url)
-        is_there = (theirs.scheme, theirs.netloc.lower()) == (ours.scheme, ours.netloc.lower())
+        address, *hosts = map(urlsplit, (url, realm, SSO.default))
+        known = [(host.scheme, host.hostname, host.port or 443) for host in hosts]
+        place = (address.scheme, address.hostname, address.port or 443)
     except ValueError:
         return False
-    is_private = theirs.scheme == "https" or theirs.hostname in transport.LOOPBACK
-    return bool(_ADDRESS.fullmatch(url)) and is_there and is_private
+    if "@" in address.netloc:
+        return False
+    if known[0][1] in transport.LOOPBACK and address.hostname in transport.LOOPBACK:
+        return address.scheme in ("http", "https")
+    return address.scheme == "https" and place in known
 
 
 def _exchanged(service: Service, realm: str, subject: str) -> sso.Grant:

@@ -117,7 +117,7 @@ def post(
     deadline = time.monotonic() + _SECONDS
     no_answer = LoginError(f"{what}: {shown} didn't answer within {_SECONDS:.0f} s")
     for delay in (*_DELAYS[: tries - 1], None):
-        console.debug(f"{what.removeprefix('no ')}: POST {shown}")
+        console.debug(f"{SSO.title}: POST {shown}")
         try:
             with transport.until(deadline):
                 return _ask(url, form, read, auth)
