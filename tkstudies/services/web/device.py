@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import re
 import secrets
 import time
@@ -25,7 +24,8 @@ from tkstudies.services.web.endpoints import SSO, Service
 from tkstudies.services.web.logins import Ended, Kept
 
 SECONDS = 300.0  # patience with the person
-_LEAST_PAUSE = 1.0  # [s] between polls, whatever the server says
+_USUAL_PAUSE = 5.0  # [s] between polls if the server says nothing (RFC 8628, 3.2)
+_LEAST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # [s], whatever the server says
 _SLOWER = 5.0  # [s] that "slow_down" adds (RFC 8628, 3.5)
 _MOST_FAILURES = 5  # polls without a usable answer, one after the other
 _OPENID = "/protocol/openid-connect"
@@ -103,11 +103,11 @@ def _approved(service: Service, realm: str, verifier: str, invite: Callable[[Inv
     asked = {"client_id": service.client, "code_challenge": challenge, "code_challenge_method": "S256"}
     start = time.monotonic()
     code = sso.post(what, f"{realm}{_OPENID}/auth/device", asked, _read_code)
-    seconds = min(SECONDS, code.expires_in) if math.isfinite(code.expires_in) else SECONDS
+    seconds = min(max(code.expires_in, 0.0), SECONDS)
     invite(_invitation(what, code, realm, seconds))
     form = {"grant_type": _DEVICE, "client_id": service.client, "device_code": code.device_code}
     form["code_verifier"] = verifier
-    pause = max(5.0 if code.interval is None else code.interval, _LEAST_PAUSE)  # 5 s: RFC 8628, 3.2
+    pause = min(max(_USUAL_PAUSE if code.interval is None else code.interval, _LEAST_PAUSE), _LONGEST_PAUSE)
     failures = 0
     while time.monotonic() + pause <= start + seconds:
         time.sleep(pause)
