@@ -6,7 +6,7 @@ WORDS: dict[str, str] = {
     "cassette": "A file of recorded answers of the servers (YAML or JSON, as vcrpy writes them).",
     "certified": "Judged good or bad by shifters and experts, as the Run Registry keeps it. While rda_state is OPEN "
     "the judgement isn't made.",
-    "collection": "A named list of plots that dqm fetches together: tracking, pixel, strip, all, cosmics.",
+    "collection": "A named list of plots that dqm fetches together: tracking, pixel, strip, all, cosmics, modules.",
     "column": "A key of the records, looked at over all rows. 'tkstudies columns' lists those that the tool makes.",
     "commissioning": "A run taken to set up the detector, not for physics; all rows of such a run count as "
     "commissioning.",

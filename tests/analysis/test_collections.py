@@ -1,11 +1,13 @@
 import pytest
 
+from tests.cern.simulated_modules import module_plots
 from tkstudies.analysis.histograms.collections import (
     COLLECTIONS,
     TRACKING_MAP,
     feature_name,
     feature_order,
     is_per_lumisection,
+    members,
     plots,
     to_offline,
     to_online,
@@ -24,6 +26,10 @@ def test_the_quick_collections_have_77_plots():
 def test_features_are_unique():
     everything = [*plots("all"), *plots("cosmics")]
     assert len({plot.feature for plot in everything}) == len({plot.name for plot in everything}) == 81
+    modules = {plot.feature: plot.offline for plot in plots("modules")}
+    assert len(modules) == len(set(modules.values())) == len(plots("modules")) == 77
+    shared = modules.keys() & {plot.feature for plot in everything}
+    assert {feature: modules[feature] for feature in shared} == {"deadRoc": "/PixelPhase1/deadRocTotal"}
     assert list(feature_order())[:3] == ["Tracks", "Hits", "TrackPt"]
 
 
@@ -41,7 +47,7 @@ def test_cosmics_plots_have_no_track_selection():
 
 
 def test_an_unknown_collection_is_a_usage_error():
-    with pytest.raises(UsageError, match="tracking, pixel, strip, all, cosmics"):
+    with pytest.raises(UsageError, match="tracking, pixel, strip, all, cosmics, modules"):
         plots("muons")
 
 
@@ -53,6 +59,10 @@ def test_an_unknown_collection_is_a_usage_error():
         ("NumberOfTracks_GenTk", "Tracks"),
         (f"{TRACKS}/generalTracks/GeneralProperties/NumberOfTracks_GenTk", "NumberOfTracks_GenTk"),
         (TRACKING_MAP.online, "TrackEtaPhi_ImpactPoint_GenTk"),
+        ("/PixelPhase1/Tracks/PXForward/residual_x_PXDisk_+3", "residual.x.PXDisk_+3"),
+        ("/SiStrip/MechanicalView/TEC/PLUS/wheel_9/HitResiduals_TEC__wheel__9", "residual.TEC.PLUS.wheel_9"),
+        ("HitResiduals_TIB__Layer__1", "residual.TIB.layer_1"),
+        ("HitResiduals_TEC__wheel__9", "HitResiduals_TEC__wheel__9"),  # of either side
         ("/Some/Folder/a plot+1", "a plot+1"),
         ("own", "own"),
     ],
@@ -61,13 +71,22 @@ def test_feature_name(plot, feature):
     assert feature_name(plot) == feature
 
 
-@pytest.mark.parametrize("plot", [*plots("all"), *plots("cosmics"), TRACKING_MAP], ids=lambda plot: plot.name)
+@pytest.mark.parametrize(
+    "plot", [*plots("all"), *plots("cosmics"), TRACKING_MAP, *plots("modules")], ids=lambda plot: plot.feature
+)
 def test_table_paths_translate_both_ways(plot):
     assert to_online(plot.offline) == plot.online
     assert to_offline(plot.offline) == plot.offline
     if plot.online:
         assert to_offline(plot.online) == plot.offline
         assert to_online(plot.online) == plot.online
+
+
+def test_the_plots_of_modules_are_those_that_the_server_has():
+    for service in ("offline", "online"):
+        assert {getattr(plot, service) for plot in plots("modules")} - {None} == set(module_plots(service))
+    assert members("modules", is_cosmics=True) == members("modules", is_cosmics=False) == plots("modules")
+    assert not {plot.offline for plot in plots("modules")} & {plot.offline for plot in plots("tracking")}
 
 
 def test_paths_outside_the_table():

@@ -107,7 +107,7 @@ _TRACKING = {
 _OTHERS = (
     ("lumiblock", Shape("Lumisection", 40, 0, 800, 400, 230, "profile", pileup=1.0, pixel_off=-1.0)),
     ("eventrate", Shape("BX", 66, 0, 3564, 1780, 1000, "flat")),
-    ("deadRoc", Shape("", 10, 0, 10, 4.5, 2.9, "flat", per_event=0.01, hole=0.2)),
+    ("deadRoc", Shape("Subdetector", 6, 0, 6, 3, 1.7, "flat")),  # made in simulated_modules
     ("digis", Shape("digis", 50, 0, 300, 38, 30, pileup=0.9, pixel_off=-1.0, noise=0.01)),
     ("adc", Shape("adc readout", 50, 0, 256, 102, 45, "normal", 50, charge=-1.0, noise=0.006)),
     ("charge", Shape("Charge (e)", 50, 0, 80000, 24000, 9500, per_event=40, charge=-1.0, ageing=-0.01)),
@@ -256,9 +256,6 @@ class Damage:
     apostrophe: bool = False  # a title with an apostrophe, sent as a double quote
 
 
-DEAD_ROC_LABELS = ["BPix1", "BPix2", "BPix3", "BPix4", "FPix-3", "FPix-2", "FPix-1", "FPix+1", "FPix+2", "FPix+3"]
-
-
 def histogram_text(plot: Plot, now: Conditions, rng: Random, damage: Damage | None = None) -> str:
     """The jsonfairy answer for a one-dimensional plot (``TH1`` or ``TProfile``)."""
     shape, damage = plot.shape, damage or Damage()
@@ -285,13 +282,12 @@ def histogram_text(plot: Plot, now: Conditions, rng: Random, damage: Damage | No
         errors[len(errors) // 2] = "nan"
         errors[0] = "inf"
     title = plot.name + ('"s distribution' if damage.apostrophe else "")
-    labels = DEAD_ROC_LABELS if plot.feature == "deadRoc" else None
     overflow = _poisson(rng, min(entries * 1e-5, 25))
     return (
         f'{{"hist":{{"type":"{kind}","title":"{title}","stats":{{"name":"{plot.name}",'
         f'"entries":{entries + overflow:f},"mean":{{"X":{_stat(mean, rms / root)}}},'
         f'"rms":{{"X":{_stat(rms, rms / root / math.sqrt(2))}}},"underflow":0,"overflow":{overflow}}},'
-        f"{_axis('xaxis', shape.axis, shape.bins, shape.low, shape.high, labels)},"
+        f"{_axis('xaxis', shape.axis, shape.bins, shape.low, shape.high)},"
         f'"values":{{"min":{min(contents):.11g},"max":{max(contents):.11g}}},'
         f'"bins":{{"integral":{sum(contents):.11g},"width":{(shape.high - shape.low) / shape.bins:.6g},'
         f'"content":[{",".join(f"{c:.11g}" for c in contents)}],"error":[{",".join(errors)}]}}{extra}}} }}'

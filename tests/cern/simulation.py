@@ -24,6 +24,7 @@ from tests.cern.simulated_histograms import (
     quick_plots,
     real_map_text,
 )
+from tests.cern.simulated_modules import module_plots
 from tests.cern.simulated_oms import OmsRecords
 from tests.cern.simulated_registry import Registry
 from tests.cern.simulated_resthub import Table, resthub_tables
@@ -229,6 +230,8 @@ class World:
             return map_text(now, rng)
         if path == OCCUPANCY_PATH:
             return occupancy_text(now, rng)
+        if path in module_plots(service):
+            return module_plots(service)[path](now, rng)
         plot = self._paths[service, record.is_cosmics].get(path)
         if plot is None or not self._has_plot(record, dataset, plot):
             return None
@@ -264,9 +267,11 @@ class World:
             return [{"obj": name, "path": f"{folder}/{name}", "value": value} for name, value in values.items()]
         record = self.runs[run]
         paths = [
-            p for p, plot in self._paths[service, record.is_cosmics].items() if self._has_plot(record, dataset, plot)
+            p
+            for p, plot in self._paths[service, record.is_cosmics].items()
+            if self._has_plot(record, dataset, plot) and p not in module_plots(service)
         ]
-        paths.append(OCCUPANCY_PATH)
+        paths += [*module_plots(service), OCCUPANCY_PATH]
         if not record.is_cosmics:
             paths.append(MAP_ONLINE_PATH if service == "online" else MAP_PATH)
         paths.append(f"/{PROVENANCE}/runIsComplete")

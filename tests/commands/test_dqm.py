@@ -156,6 +156,22 @@ def test_cosmics_runs_have_the_detector_plots_and_others_no_cosmics_plots(live, 
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "0 plots fetched\n")
 
 
+def test_modules_from_the_server_to_columns(live, tkstudies):
+    arguments = ("dqm", "--collection", "modules", "--collection", "pixel", "--run", 317291, "--reco", "express")
+    result, requests = asked(live, lambda: tkstudies(*arguments), "jsonfairy")
+    assert result.exit_code == 0, result.stderr
+    wanted = dict.fromkeys(plot.offline for plot in (*plots("modules"), *plots("pixel")))
+    assert len(requests) == len(wanted) == 77 + len(plots("pixel")) - 1  # the dead chips are in both
+    modules = [record for record in from_lines(result.stdout) if record["plot"] in list(wanted)[:77]]
+    assert [record["plot"] for record in modules] == list(wanted)[:77]
+    (row,) = from_lines(tkstudies("features", input=modules).stdout)
+    assert {"deadROC_BPix_L1", "BadStrips_TIB_L2", "size.map.PXRing_2.filled", "residual.TEC.PLUS.wheel_9.rms"} < set(
+        row
+    )
+    online = tkstudies("dqm", "--online", "--collection", "modules", "--run", 317291)
+    assert {key[2] for key in keys(online.stdout)} == {plot.online for plot in plots("modules")} - {None}
+
+
 def test_online_takes_each_run_once_with_online_paths(live, tkstudies):
     table = [*rows(317291, 317292), *rows(317291, 317292, reco="prompt")]
     result, requests = asked(

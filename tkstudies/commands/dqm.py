@@ -45,7 +45,7 @@ def dqm(
             "--collection",
             metavar="NAME",
             autocompletion=completion.collections,
-            help="tracking, pixel, strip, all, cosmics (repeatable).",
+            help="tracking, pixel, strip, all (these three), cosmics, modules (repeatable).",
         ),
     ] = None,
     tracking_map: Annotated[bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")] = False,
@@ -88,10 +88,13 @@ def dqm(
     Each pair is taken once. Cosmics runs get the cosmics plots in place of the
     tracking ones; what isn't defined for a run is not asked for. What the server
     doesn't have is counted, and is an error (exit code 3) only with --strict.
+    modules are 77 plots of single layers, wheels and modules: bad components of the
+    strips, dead and inefficient ROCs, maps of the pixel modules, residuals.
 
     \b
     Examples:
       tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl
+      tkstudies dqm --collection modules runs.jsonl | tkstudies features > modules.jsonl
       tkstudies dqm --run 321012 --reco express --tracking-map
       tkstudies dqm --datasets runs.txt
       tkstudies dqm --run 321012 --reco prompt --ls /Tracking/TrackParameters

@@ -44,8 +44,12 @@ def features(
     Columns are FEATURE.mean, .rms, .entries, .integral; the plots of the quick
     collections have short feature names (Hits.Pixel), others use their own. Plots
     against lumisections also give .level and .spread, mean and rms of their filled
-    bins: what was measured, while .mean and .rms say how long the run was. A folder
-    is one of the older crawler, with files such as 321012_express.json, or holds such.
+    bins: what was measured, while .mean and .rms say how long the run was. Maps of
+    pixel modules have these, too, and .filled, the modules with anything in them.
+    Dead and inefficient ROCs and bad components of the strips give a column for each
+    part of the detector, as in HDQM (deadROC_BPix_L1, BadStripsFraction_TIB, in %).
+    A folder is one of the older crawler, with files such as 321012_express.json, or
+    holds such.
 
     \b
     Examples:

@@ -3,6 +3,9 @@
 The table is `quick_collections.jsonl` beside this module: 77 plots of proton-proton collisions, one a line.
 Cosmics runs have none of the tracking ones; theirs are made here. Online paths have no ``generalTracks/`` and
 no ``highPurityTracks/pt_1/`` part, and some plots exist offline only.
+
+What single layers, wheels and modules show is the collection ``modules``, in `modules.jsonl`; its paths are those of
+HDQM (Historic DQM) and of the layouts of the shifts.
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ from typing import NamedTuple
 
 from tkstudies.errors import UsageError
 
-COLLECTIONS = ("tracking", "pixel", "strip", "all", "cosmics")
+COLLECTIONS = ("tracking", "pixel", "strip", "all", "cosmics", "modules")
 
-_TABLE = Path(__file__).with_name("quick_collections.jsonl")
+_QUICK, _MODULES = "quick_collections.jsonl", "modules.jsonl"
 _TRACKS = "/Tracking/TrackParameters/"
 _PER_LUMISECTION = re.compile(
     r"lumi[_ -]?(?:block|flag|section|seg)|LSanalysis|(?:per|vs)_?(?:LS|lumi)(?![a-z])", re.IGNORECASE
 )
+_MAP = re.compile(r"_per_Signed(?:Module|Ladder|Blade|Disk)")
 _OFFLINE_PARTS = ("/generalTracks/", "/highPurityTracks/pt_1/")
 
 
@@ -59,7 +63,7 @@ COSMICS = (
 
 
 def plots(collection: str) -> list[Plot]:
-    """The plots of a collection in the order of the table; ``all`` is tracking, pixel and strip.
+    """The plots of a collection in the order of its table; ``all`` is tracking, pixel and strip.
 
     Raises:
         UsageError: No such collection.
@@ -72,7 +76,9 @@ def plots(collection: str) -> list[Plot]:
         raise UsageError(f"no collection {collection!r}; there are {', '.join(COLLECTIONS)}")
     if collection == "cosmics":
         return list(COSMICS)
-    return [plot for plot in _table() if collection in ("all", plot.collection)]
+    if collection == "modules":
+        return list(_table(_MODULES))
+    return [plot for plot in _table(_QUICK) if collection in ("all", plot.collection)]
 
 
 def feature_name(plot: str) -> str:
@@ -107,6 +113,16 @@ def is_per_lumisection(plot: str) -> bool:
     return _PER_LUMISECTION.search(plot) is not None
 
 
+def is_map(plot: str) -> bool:
+    """Does the plot, a path or a name, show a number of each module or readout chip of the pixel detector?
+
+    Example:
+        >>> is_map("/PixelPhase1/Tracks/PXBarrel/size_per_SignedModule_per_SignedLadder_PXLayer_1"), is_map("/a/size")
+        (True, False)
+    """
+    return _MAP.search(plot) is not None
+
+
 def tells_run_length(column: str) -> bool:
     """Is the column the mean or rms in x of a plot against lumisections?
 
@@ -120,7 +136,7 @@ def tells_run_length(column: str) -> bool:
 @lru_cache(maxsize=1)
 def feature_order() -> dict[str, int]:
     """The place of each feature of the tables, for columns in a stable order."""
-    return {plot.feature: place for place, plot in enumerate(_known_plots())}
+    return {feature: place for place, feature in enumerate(dict.fromkeys(plot.feature for plot in _known_plots()))}
 
 
 def to_online(path: str) -> str | None:
@@ -155,19 +171,24 @@ def to_offline(path: str) -> str | None:
     return None if is_ambiguous else path
 
 
-@lru_cache(maxsize=1)
-def _table() -> tuple[Plot, ...]:
-    with _TABLE.open(encoding="utf-8") as lines:
-        return tuple(Plot(**json.loads(line)) for line in lines)
+@lru_cache
+def _table(name: str) -> tuple[Plot, ...]:
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    return tuple(Plot(**json.loads(line)) for line in lines)
 
 
 def _known_plots() -> Iterable[Plot]:
-    return (*_table(), *COSMICS, TRACKING_MAP)
+    return (*_table(_QUICK), *COSMICS, TRACKING_MAP, *_table(_MODULES))
 
 
 @lru_cache(maxsize=1)
 def _by_path_or_name() -> dict[str, Plot]:
-    return {key: plot for plot in _known_plots() for key in (plot.name, plot.offline, plot.online) if key is not None}
+    """Plots by their paths, and by those names that are of one plot only."""
+    paths = {path: plot for plot in _known_plots() for path in (plot.offline, plot.online) if path is not None}
+    named: dict[str, dict[str, Plot]] = {}
+    for plot in _known_plots():
+        named.setdefault(plot.name, {})[plot.offline] = plot
+    return {name: plot for name, plots in named.items() if len(plots) == 1 for plot in plots.values()} | paths
 
 
 def members(collection: str, is_cosmics: bool) -> list[Plot]:

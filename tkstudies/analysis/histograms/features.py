@@ -16,16 +16,19 @@ axis of one bin has neither and gives None.
 ``level`` and ``spread`` are the mean and the rms of the contents of the filled bins: of a plot against lumisections
 they say what was measured, while its mean and rms in x say how long the run was. The bins of a profile count as often
 as they have entries; as the server doesn't send these, they are taken as the inverse square of the bin's error (of
-means of one spread), or as equal where the errors aren't those of means.
+means of one spread), or as equal where the errors aren't those of means. Of a map they are mean and rms over the
+modules, and ``filled`` is the number of modules (bins) with anything in them. A few histograms have a bin for each part
+of the detector, and give columns for these (see `parts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from tkstudies.analysis.histograms.collections import feature_name, feature_order, is_per_lumisection
+from tkstudies.analysis.histograms.collections import feature_name, feature_order, is_map, is_per_lumisection
+from tkstudies.analysis.histograms.parts import Part, parts_of, values_of_parts
 from tkstudies.analysis.histograms.shapes import COMPUTABLE, QUANTILES, Shape
 from tkstudies.console import Losses
 from tkstudies.errors import UsageError
@@ -37,6 +40,9 @@ Value = int | float | None
 DEFAULT_STATISTICS = ("mean", "rms", "entries", "integral")
 PER_LUMISECTION_STATISTICS = ("level", "spread")
 """What plots against lumisections get besides, unless statistics are chosen."""
+
+MAP_STATISTICS = (*PER_LUMISECTION_STATISTICS, "filled")
+"""The same of maps of modules."""
 
 SERVER_STATISTICS = {
     "mean": "stats.mean.X.value",
@@ -50,7 +56,7 @@ SERVER_STATISTICS = {
 }
 """The server's own numbers and where in ``hist`` they are; the others are computed from the bins."""
 
-STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *QUANTILES, *PER_LUMISECTION_STATISTICS)
+STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *QUANTILES, *MAP_STATISTICS)
 """All statistics by name; ``kurtosis`` is the excess, 0 for a normal distribution."""
 
 
@@ -121,13 +127,13 @@ class FeatureTable:
     """Histogram records -> one wide row per (run_number, reco), in the order of first appearance.
 
     Histograms of lumisections give one row each. Columns are run_number, reco, lumisection_number if the
-    records have it, then for each feature ``<feature>.<statistic>`` and, on request, the
+    records have it, then for each feature ``<feature>.<statistic>``, the columns of its parts and, on request, the
     contents ``<feature>_<bin>``. A row has the features of its own histograms, in the order of the
     collections table, then others in the order in which the whole input brought them up.
 
     Args:
-        names: Statistics, of `STATISTICS`; by default `DEFAULT_STATISTICS`, and of plots against lumisections also
-            `PER_LUMISECTION_STATISTICS`.
+        names: Statistics, of `STATISTICS`; by default `DEFAULT_STATISTICS`, of plots against lumisections also
+            `PER_LUMISECTION_STATISTICS`, of maps `MAP_STATISTICS`, and the parts of the detector that a plot tells of.
         content: Whether to add the bin contents.
         feature_names: Feature by plot path or name, before the table's.
 
@@ -152,13 +158,11 @@ class FeatureTable:
         self.names = check_statistics(DEFAULT_STATISTICS if names is None else names)
         self.content = content
         self.duplicates = 0
-        self._statistics = _Statistics(self.names)
-        more = PER_LUMISECTION_STATISTICS if names is None else ()
-        self._per_lumisection = _Statistics((*self.names, *more))
+        self._are_chosen = names is not None
         self._own_names = dict(feature_names or {})
         self._features: dict[str, tuple[str, _Statistics]] = {}  # by plot, grows as plots are met
         self._of_feature: dict[str, _Statistics] = {}
-        self._empty: dict[str, int] = {}  # histograms without numbers, by what they are
+        self._lost: dict[str, tuple[int, str, bool]] = {}  # histograms by what they lack: count, the first, is it all
         self._order = dict(feature_order())
         self._rows: dict[RowKey, dict[str, tuple[Value, ...] | None]] = {}
 
@@ -182,7 +186,10 @@ class FeatureTable:
         elif row.get(feature) is not None:
             self.duplicates += 1
         else:
-            row[feature] = (*statistics(hist), *(contents(hist) if self.content else ()))
+            values = statistics(hist)
+            if statistics.parts:
+                values += self._of_parts(statistics.parts, record, hist)
+            row[feature] = (*values, *contents(hist)) if self.content else values
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows so far."""
@@ -193,25 +200,31 @@ class FeatureTable:
         """Histograms that were dropped."""
         losses = Losses()
         losses.add(self.duplicates, "histogram", "dropped: same run, reco and plot as before")
-        for why, count in self._empty.items():
-            losses.add(count, "histogram", why, partial=True)
+        for why, (count, first, is_all) in self._lost.items():
+            losses.add(count, "histogram", f"{why} (the first: {first})", partial=is_all)
         return losses
 
     def _note_empty(self, record: HistogramRecord, hist: Hist) -> None:
         what = "with neither stats nor bins"
         if hist.root_class is not None:
             what = f"of JSROOT ({hist.root_class:.40}, as jsrootfairy answers) and not of jsonfairy"
-        for why in self._empty:
-            if why.startswith(what):
-                self._empty[why] += 1
-                return
-        self._empty[f"{what}, so without numbers (the first: run {record.run_number}, {record.label:.120})"] = 1
+        self._note(f"{what}, so without numbers", record, is_all=True)
+
+    def _of_parts(self, parts: Sequence[Part], record: HistogramRecord, hist: Hist) -> tuple[Value, ...]:
+        found = values_of_parts(hist, parts)
+        if found is None:
+            self._note(f"whose bins aren't the known ones, so without {parts[0].column} and the like", record)
+        return tuple(found or [None] * len(parts))
+
+    def _note(self, why: str, record: HistogramRecord, is_all: bool = False) -> None:
+        count, first, _ = self._lost.get(why, (0, f"run {record.run_number}, {record.label:.120}", is_all))
+        self._lost[why] = count + 1, first, is_all
 
     def _row(self, key: RowKey) -> dict[str, Any]:
         row = key.columns()
         features = self._rows[key]
         for feature in sorted(features, key=self._order.__getitem__):
-            columns = [f"{feature}.{name}" for name in self._of_feature[feature].names]
+            columns = self._of_feature[feature].columns(feature)
             values = features[feature] or (None,) * len(columns)
             row.update(zip(columns, values, strict=False))
             row.update((f"{feature}_{i}", content) for i, content in enumerate(values[len(columns) :]))
@@ -220,20 +233,30 @@ class FeatureTable:
     def _learn(self, plot: str) -> tuple[str, _Statistics]:
         own_name = self._own_names.get(plot) or self._own_names.get(plot.rpartition("/")[2])
         feature = own_name or feature_name(plot)
-        own = self._per_lumisection if is_per_lumisection(plot) else self._statistics
-        statistics = self._of_feature.setdefault(feature, own)
+        statistics = self._of_feature.setdefault(feature, self._statistics_of(plot))
         self._features[plot] = feature, statistics
         self._order.setdefault(feature, len(self._order))
         return feature, statistics
+
+    def _statistics_of(self, plot: str) -> _Statistics:
+        if self._are_chosen:
+            return _Statistics(self.names)
+        more = MAP_STATISTICS if is_map(plot) else PER_LUMISECTION_STATISTICS if is_per_lumisection(plot) else ()
+        return _Statistics((*self.names, *more), parts_of(plot))
 
 
 class _Statistics:
     """The named statistics of a histogram, as a tuple; the bins are looked at only where one needs them."""
 
-    def __init__(self, names: Collection[str]):
+    def __init__(self, names: Collection[str], parts: Sequence[Part] = ()):
         self._getters = [_getter(name) if name in SERVER_STATISTICS else None for name in names]
         self.names = tuple(names)
+        self.parts = parts
         self._needs_bins = None in self._getters
+
+    def columns(self, feature: str) -> list[str]:
+        """What the statistics of a feature are called, and the parts of its plot."""
+        return [*(f"{feature}.{name}" for name in self.names), *(part.column for part in self.parts)]
 
     def __call__(self, hist: Hist) -> tuple[Value, ...]:
         if not self._needs_bins:
@@ -287,8 +310,9 @@ def feature_rows(
 
     Args:
         records: As ``tkstudies dqm`` writes them.
-        statistics: Of `STATISTICS`; units are those of the axes. By default `DEFAULT_STATISTICS`, and of plots against
-            lumisections also ``level`` and ``spread``, in the unit of their contents.
+        statistics: Of `STATISTICS`; units are those of the axes. By default `DEFAULT_STATISTICS`, of plots against
+            lumisections and maps also ``level`` and ``spread``, in the unit of their contents, and the parts of the
+            detector that a plot tells of.
         content: Whether to add the bin contents.
         feature_names: Feature by plot path or name, before those of the quick collections.
 

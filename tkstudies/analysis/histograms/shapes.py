@@ -42,7 +42,7 @@ class Shape:
             return None
 
     def _computed(self, name: str) -> float | None:
-        if name in ("level", "spread"):
+        if name in ("level", "spread", "filled"):
             return self._of_contents(name)
         if name == "integral":
             contents = contents_of(self._hist)
@@ -65,7 +65,7 @@ class Shape:
         return _Projection(weights, edges_of(self._hist, "y", len(weights)))
 
     def _of_contents(self, name: str) -> float | None:
-        """Mean or standard deviation of the contents of the filled bins."""
+        """Mean or standard deviation of the contents of the filled bins, or their number."""
         hist = self._hist
         contents = _flat(member(hist.bins.content)) if hist.bins else []
         errors = _flat(member(hist.bins.error)) if hist.bins and hist.is_profile else []
@@ -73,6 +73,8 @@ class Shape:
             errors = [None] * len(contents)
         pairs = zip(contents, errors, strict=True)
         filled = [(value, error) for value, error in pairs if value is not None and (value or error)]
+        if name == "filled":
+            return len(filled) if contents else None
         if not filled:
             return None
         values = [float(value) for value, _ in filled]
