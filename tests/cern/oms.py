@@ -12,7 +12,7 @@ from typing import Any
 from tests.cern.faults import Reply
 
 JSON_API = "application/vnd.api+json;charset=UTF-8"
-RESOURCES = ("runs", "fills", "lumisections", "hltpathinfo", "hltpathrates", "eras")
+RESOURCES = ("runs", "fills", "lumisections", "hltpathinfo", "hltpathrates", "daqreadouts", "eras")
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100_000
 COMPARE = {"EQ": operator.eq, "NEQ": operator.ne, "LT": operator.lt, "GT": operator.gt,
            "LE": operator.le, "GE": operator.ge}  # fmt: skip

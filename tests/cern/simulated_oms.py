@@ -13,6 +13,11 @@ from tests.cern.simulated_histograms import DATA
 from tests.cern.simulated_runs import SECONDS_PER_LUMISECTION, SimulatedRun
 
 HLT_PATHS = (("HLT_ZeroBias_v6", 28.0), ("HLT_IsoMu24_v13", 230.0), ("HLT_PFJet500_v18", 11.0))
+FEDS = {
+    "bpix-": range(1200, 1228), "bpix+": range(1228, 1256), "fpix-": range(1296, 1310), "fpix+": range(1310, 1324),
+    "tec-": range(260, 356), "tec+": range(164, 260), "tibtid": range(50, 164), "tob": range(356, 490),
+    "eb+": range(628, 646), "dt": range(770, 775),
+}  # fmt: skip
 LUMI_UNITS = ("delivered_lumi", "recorded_lumi", "init_lumi", "end_lumi")
 
 
@@ -225,6 +230,33 @@ class OmsRecords:
                 }
                 yield _row("hltpathrates", f"{run}_{path}_{number}", attributes, {"rate": "Hz"})
 
+    def _daq_readouts(self, run: int) -> Iterator[dict[str, Any]]:
+        """The FEDs of each partition; runs without fill have none, every 17th lacks TOB, every 13th has BPIX+ twice."""
+        record = self._simulated[run]
+        if record.fill is None:
+            return
+        kind = record.fate.kind
+        for partition, feds in FEDS.items():
+            rng = Random(f"{self._seed}/feds/{run}/{partition}")
+            out = {rng.choice(feds)} if rng.random() < 0.05 else set()
+            if kind == "off" or (kind == "pixel_excluded" and "pix" in partition):
+                out = set(feds)
+            elif kind == "hole" and partition == "tob":
+                out |= set(rng.sample(feds, 12))
+            parts = [feds]
+            if run % 17 == 0 and partition == "tob":
+                parts = []
+            elif run % 13 == 0 and partition == "bpix+":
+                parts = [feds[:14], feds[14:]]
+            for number, part in enumerate(parts):
+                attributes = {
+                    "run_number": run,
+                    "partition": partition,
+                    "feds_included": [fed for fed in part if fed not in out],
+                    "feds_excluded": sorted(out & set(part)),
+                }
+                yield _row("daqreadouts", f"{run}_{partition}_{number}", attributes, {})
+
     def _eras(self) -> Iterator[dict[str, Any]]:
         eras: dict[str, list[SimulatedRun]] = {}
         for run in self._simulated.values():
@@ -256,9 +288,12 @@ class OmsRecords:
         ]
         if resource == "runs":
             return wanted
-        make = {"lumisections": self._lumisections, "hltpathinfo": self._hlt_paths, "hltpathrates": self._hlt_rates}[
-            resource
-        ]
+        make = {
+            "lumisections": self._lumisections,
+            "hltpathinfo": self._hlt_paths,
+            "hltpathrates": self._hlt_rates,
+            "daqreadouts": self._daq_readouts,
+        }[resource]
         numbers = [row["attributes"]["run_number"] for row in wanted]
         return [row for number in numbers if number in self._simulated for row in make(number)]
 

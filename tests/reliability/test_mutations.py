@@ -25,6 +25,7 @@ COMMANDS = {
     "oms era": "oms runs --era 2018B --fields recorded_lumi",
     "oms fills": "oms fills --min 6615 --max 6617 --split-filling-scheme",
     "oms lumisections": "oms lumisections --run 317291",
+    "oms detector": "oms detector --run 317291",
     "oms paths": "oms hltpaths --run 317291",
     "oms rates": "oms hltrates --run 317291",
     "oms eras": "oms get eras",

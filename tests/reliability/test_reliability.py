@@ -40,6 +40,7 @@ CASES = {
     "v3": Case("resthub", "Run Registry v3", ("runreg --api v3 --min 317280 --max 317400 --add-lumis",), True),
     "oms runs": Case("oms", "OMS", ("oms runs --min 316900 --max 317400",), True, True),
     "oms fills": Case("oms", "OMS", ("oms fills --min 6700 --max 6900",), True, True),
+    "oms detector": Case("oms", "OMS", ("oms detector --run 317327-317338",), True, True),
     "oms lumisections": Case("oms", "OMS", ("oms lumisections --run 317327-317338",), True, True),
     "dqm": Case("dqm", "DQM GUI", ("dqm --collection tracking --run 317291 --reco express",)),
     "dqm folders": Case("dqm", "DQM GUI", ("dqm --check-complete --ls /Tracking --run 317291,317297 --reco express",)),

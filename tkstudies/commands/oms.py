@@ -142,6 +142,47 @@ def lumisections(
 
 
 @app.command()
+@selection.selects_runs(*selection.BY_TIME)
+def detector(
+    given: selection.RunOptions,
+    sequence: Sequence = "GLOBAL-RUN",
+    cookies: options.Cookies = None,
+    workers: options.Workers = 4,
+    output: options.Output = "-",
+) -> None:
+    """Fetch one row per run: FEDs in the data taking, parts of the lumisections with each DCS bit.
+
+    \b
+    tob_feds_fraction is the part of the FEDs of TOB that were read out (bpixm, bpixp, fpixm,
+    fpixp, tibtid, tob, tecm, tecp); a FED that one of several readouts excludes is out.
+    tob_ready_fraction is the part of the run's lumisections with this bit; so for
+    physics_flag, cms_active, beam1_present, beam1_stable and the like. What OMS has no
+    rows for is null, and told.
+
+    \b
+    Examples:
+      tkstudies oms detector --min 317500 --max 317600 > detector.jsonl
+      tkstudies oms detector -i runs.jsonl | tkstudies filter 'tob_feds_fraction < 1'
+    """
+    from tkstudies.console import Losses
+    from tkstudies.services import oms, omsdetector
+
+    selected = given.selection(cookies)
+    if not selected.is_bounded:
+        raise UsageError("select runs: --min, --max, --run, --runs-from, -i, --fill, --since, --until, --last or --era")
+    losses = Losses()
+    found = omsdetector.rows(
+        selected,
+        oms.Wanted(workers=workers, cookies=cookies),
+        sequence=None if sequence == "all" else sequence,
+        expected=selected.runs if given.lists_runs else None,
+        losses=losses,
+    )
+    write_all(found, output, "run", "OMS")
+    losses.tell()
+
+
+@app.command()
 @selection.selects_runs(*selection.BY_NUMBER)
 def hltpaths(
     given: selection.RunOptions,

@@ -85,6 +85,13 @@ class RunOptions:
         """Are there lists of runs only, rather than ranges or fills in which runs have to be looked for?"""
         return self.minimum is None and self.maximum is None and not self.fill
 
+    @property
+    def lists_runs(self) -> bool:
+        """Are runs listed one by one or in files, and chosen by nothing else?"""
+        chosen = (self.fill, self.since, self.until, self.last, self.era)
+        listed = (self.words, self.run, self.runs_from, self.inputs)
+        return self.names_each_run and not any(chosen) and any(listed)
+
     def selection(self, cookies: str | None = None) -> RunSelection:
         """The runs that fulfil all options given; lists of runs from different options add up.
 

@@ -31,14 +31,16 @@ OPERATORS = {
     "contains": "CT", "neq": "NEQ", "le": "LE", "ge": "GE", "ct": "CT",
 }  # fmt: skip
 # Unwanted run (or fill) numbers between two wanted ones that cost less than one more request
-_GAPS = {"runs": 200, "fills": 100, "lumisections": 2}
+_GAPS = {"runs": 200, "fills": 100, "lumisections": 2, "daqreadouts": 20}
 # Attributes that rows are sorted by, and that tell them apart
 _KEYS = {"runs": ("run_number",), "fills": ("fill_number",), "lumisections": ("run_number", "lumisection_number")}
 # Attributes that tell rows apart, of resources that are left in OMS's own order
 _NAMES = {
     "hltpathinfo": ("run_number", "path_name"),
     "hltpathrates": ("run_number", "path_name", "last_lumisection_number"),
+    "daqreadouts": ("run_number", "partition"),
 }
+_TEXTS = ("path_name", "partition")
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,19 @@ def _rates(connection: Connection, groups: list[list[Filter]], wanted: Wanted) -
     groups = [[*group, ("last_lumisection_number", "GT", "0")] for group in groups]
     by_lumisection = {"group[granularity]": "lumisection"}
     return _listed(connection, "hltpathrates", groups, wanted, extra=by_lumisection)
+
+
+def daq_readouts(runs: Numbers, wanted: Wanted | None = None) -> Iterator[Record]:
+    """Yield which FEDs the DAQ read out in these runs (resource daqreadouts), by run and partition."""
+    sorted_ = replace(wanted or Wanted(), sort=("run_number", "partition"))
+    groups = _groups("run_number", runs, _GAPS["daqreadouts"])
+    return _rows("daqreadouts", groups, sorted_, lambda record: whole(record["run_number"]) in runs)
+
+
+def attributes(name: str, access: Wanted | None = None) -> list[str]:
+    """The attributes of a resource; none if OMS doesn't list them. ``access`` is for the login."""
+    with _connection(access or Wanted()) as connection:
+        return _attributes(connection, name)
 
 
 def resource(name: str, wanted: Wanted | None = None) -> Iterator[Record]:
@@ -366,9 +381,9 @@ def _page(answer: Any, name: str) -> paging.Page:
 
 def _check_key(key: str, value: Any, path: str) -> None:
     """What tells rows apart must be there and fit."""
-    if key == "path_name" and not isinstance(value, str):
+    if key in _TEXTS and not isinstance(value, str):
         raise answers.odd(path, f"expected a text, got {type(value).__name__}")
-    if key != "path_name" and whole(value) is None:
+    if key not in _TEXTS and whole(value) is None:
         raise answers.odd(path, f"expected a whole number, got {value!r:.40}")
 
 
@@ -394,15 +409,21 @@ def _check_attributes(connection: Connection, name: str, wanted: Wanted) -> None
     used = [*(attribute for attribute, _, _ in wanted.filters), *wanted.fields, *(s.lstrip("-") for s in wanted.sort)]
     if not used:
         return
-    try:
-        fields = connection.get_json(
-            f"/{quote(name)}/meta", expect=lambda answer: dict(answer["meta"]["fields"]), refusal=_refusal
-        )
-    except LoginError:
-        raise
-    except ServiceError:
+    fields = _attributes(connection, name)
+    if not fields:
         console.debug(f"OMS doesn't list the attributes of {name}: they are not checked")
         return
     unknown = [attribute for attribute in used if attribute not in fields]
     if unknown:
         raise UsageError(f"OMS {name} have no attribute {', '.join(unknown)}: known are {', '.join(sorted(fields))}")
+
+
+def _attributes(connection: Connection, name: str) -> list[str]:
+    """The attributes of a resource; none if OMS doesn't list them."""
+    path = f"/{quote(name)}/meta"
+    try:
+        return list(connection.get_json(path, expect=lambda answer: dict(answer["meta"]["fields"]), refusal=_refusal))
+    except LoginError:
+        raise
+    except ServiceError:
+        return []
