@@ -166,6 +166,9 @@ def test_pages_that_go_on_repeating_rows(faulty, tkstudies, name):
     faulty.faults = Faults("repeated_rows", 1.0, services=[case.prefix], max_repeat=10**9)
     result = tkstudies(*case.commands[0].split())
     kept, all_lines = (text.splitlines() for text in (result.stdout, undisturbed(case.commands[0], faulty, tkstudies)))
+    if name == "oms detector":  # whose rows are made of many
+        assert result.exit_code == 3 and "lumisections never came" in result.stderr
+        return
     assert len(kept) == len(set(kept)) and set(kept) <= set(all_lines)
     if len(kept) == len(all_lines):  # shifted by the same rows throughout, and the last page had room for them
         assert (result.exit_code, kept) == (0, all_lines)

@@ -87,10 +87,12 @@ class RunOptions:
 
     @property
     def lists_runs(self) -> bool:
-        """Are runs listed one by one or in files, and chosen by nothing else?"""
+        """Are runs listed one by one or in files, rather than chosen by ranges or in other ways?"""
         chosen = (self.fill, self.since, self.until, self.last, self.era)
-        listed = (self.words, self.run, self.runs_from, self.inputs)
-        return self.names_each_run and not any(chosen) and any(listed)
+        runs, files = options.runs_among(self.words)
+        typed = [*(self.run or []), *runs]
+        is_listed = typed or files or self.runs_from or self.inputs
+        return self.names_each_run and bool(is_listed) and not any(chosen) and not any("-" in runs for runs in typed)
 
     def selection(self, cookies: str | None = None) -> RunSelection:
         """The runs that fulfil all options given; lists of runs from different options add up.
