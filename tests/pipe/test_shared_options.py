@@ -231,7 +231,7 @@ def test_a_cookie_file_that_is_missing_is_named(arguments, live, tkstudies):
         ("runreg --type co", ["collisions", "cosmics"]),
         ("todo --reco p", ["prompt"]),
         ("dqm --reco o", ["online"]),
-        ("dqm --collection ", ["tracking", "pixel", "strip", "all", "cosmics"]),
+        ("dqm --collection ", ["tracking", "pixel", "strip", "all", "cosmics", "modules"]),
         ("compare --reference-reco pr", ["prompt"]),
         ("check --service d", ["dqm", "doctor"]),
         ("login ", ["oms", "dials"]),

@@ -91,7 +91,7 @@ class TestManyProcessesMakeWhatOneMakes:
             file.write("{broken\n")
         found = tkstudies("filter", "Hits.mean > 4", table, "--jobs", 2)
         assert found.exit_code == 1
-        assert f"{table}/2.jsonl, line 25: not a JSON object: '{{broken'" in found.stderr
+        assert f"{table}/2.jsonl, line 25: not a JSON object: {{broken" in found.stderr
 
     @pytest.mark.parametrize("jobs", ["0", "many", "-1", "1.5", "300", "ddask"])
     def test_jobs_that_mean_nothing(self, tkstudies, table, jobs):
