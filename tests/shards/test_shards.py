@@ -155,7 +155,7 @@ class TestASecondCall:
         assert "2 of 5 files are whole in" in found.stderr
         found = tkstudies("filter", "Hits.mean > 0", tmp_path / "out")
         assert found.exit_code == 3
-        assert "not all of its files are made yet" in found.stderr
+        assert "not all of its files are made yet (5 of 5): go on with the command that writes it" in found.stderr
 
     def test_a_strange_file_is_not_part_of_it(self, tkstudies, call, tmp_path):
         write(tmp_path / "out" / "9.jsonl", ROWS[:1])

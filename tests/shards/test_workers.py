@@ -1,5 +1,6 @@
 """Workers: results in order, each once, whoever is killed; nothing that is said is lost; nobody is left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -95,3 +96,38 @@ def test_nobody_is_left_behind(number, tmp_path):
     parent.send_signal(number)
     parent.wait(60)
     until(lambda: not any(map(is_alive, children)))
+
+
+CHOOSE = ["tkstudies", "filter", "Hits.mean > 0", "table", "slow.jsonl", "--jobs", "2", "-o", "chosen/"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A folder of four files, and one that never ends."""
+    (tmp_path / "table").mkdir()
+    for number in range(4):
+        rows = ({"run_number": 100 * number + run, "Hits.mean": run + 0.5} for run in range(50))
+        (tmp_path / "table" / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.mkfifo(tmp_path / "slow.jsonl")
+    return tmp_path
+
+
+def test_ctrl_c_leaves_whole_files_and_says_how_to_go_on(table):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = subprocess.Popen(CHOOSE, cwd=table, env={**os.environ, "PATH": path}, stderr=subprocess.PIPE, text=True)
+    until(lambda: len(list(table.glob("chosen/*.jsonl"))) == 4)
+    command.send_signal(signal.SIGINT)
+    said = command.communicate(timeout=60)[1].splitlines()
+    assert command.returncode == 130
+    assert said[0].endswith("of 5 files are whole in chosen/: the same command goes on from there")
+    assert said[1:] == ["tkstudies: interrupted"]
+    for file in table.glob("table/*.jsonl"):
+        assert (table / "chosen" / file.name).read_text() == file.read_text()
+    assert not list(table.glob("chosen/.*.tmp"))
+
+
+def test_a_full_disk_is_told(table, shell):
+    done = shell("ulimit -f 1; tkstudies filter 'Hits.mean > 0' table --jobs 2 -o chosen/", cwd=table)
+    assert done.returncode == 1
+    assert "chosen/0.jsonl: can't be written: File too large" in done.stderr
+    assert not list(table.glob("chosen/*.jsonl"))

@@ -133,8 +133,8 @@ def runs_among(words: list[str] | None) -> tuple[list[str], list[str]]:
 def with_files(words: list[str] | None, inputs: list[str] | None) -> tuple[list[str], list[str] | None]:
     """The words of a command that takes words, and its inputs: files at the end are inputs, as people expect.
 
-    A word is a file if it exists and looks like one: it is -, ends in .jsonl, .json or .gz, or holds a /. A folder is
-    its files.
+    A word is a file if it exists and looks like one: it is -, ends in .jsonl, .json or .gz, holds a /, or is a folder
+    with such files.
     """
     left = list(words or [])
     files: list[str] = []
@@ -144,8 +144,9 @@ def with_files(words: list[str] | None, inputs: list[str] | None) -> tuple[list[
 
 
 def _is_file(word: str) -> bool:
-    looks_so = word.endswith(ENDINGS) or "/" in word
-    return word == jsonl.STDIN or (looks_so and os.path.exists(word))
+    if os.path.isdir(word):
+        return "/" in word or jsonl.is_table(word)
+    return word == jsonl.STDIN or ((word.endswith(ENDINGS) or "/" in word) and os.path.exists(word))
 
 
 def named_reader(

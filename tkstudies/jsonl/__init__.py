@@ -4,6 +4,7 @@ A stream of records is JSON Lines or one JSON array of objects, plain or gzip. R
 """
 
 from tkstudies.jsonl.codec import NOT_STRICT, BadRecord, decode, decode_strictly, decode_value, encode, finite, quoted
+from tkstudies.jsonl.folder import is_table
 from tkstudies.jsonl.output import STDOUT, OutputFile, publish, together
 from tkstudies.jsonl.reader import Form, Given, Reader, Records, WholeRecords, read, records_of
 from tkstudies.jsonl.source import (
@@ -39,6 +40,7 @@ __all__ = [
     "decode_value",
     "encode",
     "finite",
+    "is_table",
     "is_utf16",
     "opened",
     "other_format",

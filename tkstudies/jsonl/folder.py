@@ -45,7 +45,7 @@ def files_in(folder: str) -> list[str]:
         raise InputError(f"{folder}: is a folder without files that end in .jsonl or .jsonl.gz")
     written = read_manifest(folder)
     if written is not None:
-        _compare(folder, names, written)
+        names = _whole(folder, names, written)
     paths = [os.path.join(folder, name) for name in names]
     _check_one_table(folder, paths)
     return paths
@@ -69,6 +69,14 @@ def table_files(folder: str) -> list[str]:
     return names
 
 
+def is_table(folder: str) -> bool:
+    """Does a folder hold files of records?"""
+    try:
+        return bool(table_files(folder))
+    except InputError:
+        return True
+
+
 def read_manifest(folder: str) -> Record | None:
     """What tkstudies noted when it wrote a folder; None of a folder that it hasn't written.
 
@@ -89,20 +97,22 @@ def read_manifest(folder: str) -> Record | None:
     return found
 
 
-def _compare(folder: str, names: list[str], written: Record) -> None:
+def _whole(folder: str, names: list[str], written: Record) -> list[str]:
+    """Those of the files that are whole, by the manifest."""
     files = written["files"]
     if absent := [name for name in files if name not in names]:
         raise InputError(f"{folder}: {console.listed(absent, 3)} of its {MANIFEST} is missing: make the folder again")
-    if strange := [name for name in names if name not in files]:
-        raise InputError(
-            f"{folder}: {console.listed(strange, 3)} isn't in its {MANIFEST}: a half-done or strange file; "
-            "go on with the command that writes the folder, remove the file, or name files"
-        )
     if written.get("complete") is not True:
         console.left_out(
             f"{folder}: not all of its files are made yet ({len(files):,} of {written.get('expected')}): go on with "
             f"the command that writes it ({written.get('command', 'see its manifest')})"
         )
+    elif strange := [name for name in names if name not in files]:
+        raise InputError(
+            f"{folder}: {console.listed(strange, 3)} isn't in its {MANIFEST}: remove it if it doesn't belong there, "
+            "or name files"
+        )
+    return [name for name in names if name in files]
 
 
 def _check_one_table(folder: str, paths: list[str]) -> None:

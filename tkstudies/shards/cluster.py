@@ -111,9 +111,11 @@ class _Dask:
     def _result(self, future: Future) -> Any:
         from concurrent.futures import CancelledError
 
+        from distributed.comm.core import CommClosedError
+
         try:
             return future.result()
-        except CancelledError:  # also that of Dask, when its scheduler is gone
+        except (CancelledError, CommClosedError):
             raise SchedulerGone(self._gone()) from None
 
     def _check_scheduler(self) -> None:
@@ -161,8 +163,9 @@ def _cores() -> int:
 
 def _silence() -> None:
     """What Dask says to programmers isn't for users: what goes wrong is told by us."""
-    for name in ("distributed", "tornado", "asyncio", "bokeh"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio", "bokeh"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _wait_for_workers(client: Client, address: str) -> None:

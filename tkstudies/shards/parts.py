@@ -163,7 +163,8 @@ def _done(
 @contextmanager
 def _workspace(several: Workers, output: str) -> Iterator[str]:
     """A folder for parts, where all workers can write; it goes at the end."""
-    place = several.folder if output == jsonl.STDOUT else os.path.dirname(os.path.abspath(output))
+    is_file = output != jsonl.STDOUT and (os.path.isfile(output) or not os.path.exists(output))
+    place = os.path.dirname(os.path.abspath(output)) if is_file else several.folder
     try:
         folder = tempfile.mkdtemp(prefix=".tkstudies-", dir=place or None)
     except OSError as error:
