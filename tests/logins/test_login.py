@@ -57,7 +57,7 @@ def test_a_denial(user, tkstudies, kept):
     user.sso.denies = True
     result = tkstudies("login")
     assert result.exit_code == 1 and not kept.exists()
-    assert "no login to OMS: it was denied in the browser; tkstudies login starts again" in result.stderr
+    assert "no login to OMS: it was denied in the browser; tkstudies login oms starts again" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,9 @@ def _approved(service: Service, realm: str, verifier: str, invite: Callable[[Inv
         except sso.Refused as refused:
             failures = 0
             if refused.code == "access_denied":
-                raise LoginError(f"{what}: it was denied in the browser; tkstudies login starts again") from None
+                raise LoginError(
+                    f"{what}: it was denied in the browser; tkstudies login {service.login} starts again"
+                ) from None
             if refused.code == "expired_token":
                 break
             if refused.code not in ("authorization_pending", "slow_down"):
