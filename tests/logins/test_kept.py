@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
+import random
 import threading
 
 import pytest
@@ -244,6 +247,19 @@ def test_a_file_that_is_not_used_is_told_in_a_line(login, tkstudies, kept, monke
     assert f"{kept} is not what" in tkstudies("check", "--service", "oms").stderr
     application(login, monkeypatch)
     assert f"warning: {kept} is not what" in works(tkstudies(*OMS))
+
+
+def test_a_file_of_any_bytes(login, kept):
+    """What can be read is sound: nothing else comes out of it than a login or a refusal in words."""
+    draw, whole = random.Random(5), kept.read_bytes()
+    for _ in range(500):
+        start, end = sorted(draw.choices(range(len(whole) + 1), k=2))
+        kept.write_bytes(
+            whole[:start] + draw.choice([b"", draw.randbytes(3), b"\\u0000", b"1e999", b'",']) + whole[end:]
+        )
+        with contextlib.suppress(logins.Ended):
+            found = logins.read(endpoints.OMS)
+            assert f"{found.token}{found.refresh}".isprintable() and math.isfinite(found.renewed + found.ends)
 
 
 def test_a_file_of_somebody_else(login, tkstudies, kept, monkeypatch):

@@ -98,7 +98,7 @@ def log_in(service: Service, invite: Callable[[Invitation], None]) -> Kept:
 
 def _approved(service: Service, realm: str, verifier: str, invite: Callable[[Invitation], None]) -> sso.Grant:
     """The token of the public client, once the person has agreed."""
-    what = f"no login to {service.title}"
+    what, again = f"no login to {service.title}", f"tkstudies login {service.login} starts again"
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     asked = {"client_id": service.client, "code_challenge": challenge, "code_challenge_method": "S256"}
     start = time.monotonic()
@@ -116,9 +116,7 @@ def _approved(service: Service, realm: str, verifier: str, invite: Callable[[Inv
         except sso.Refused as refused:
             failures = 0
             if refused.code == "access_denied":
-                raise LoginError(
-                    f"{what}: it was denied in the browser; tkstudies login {service.login} starts again"
-                ) from None
+                raise LoginError(f"{what}: it was denied in the browser; {again}") from None
             if refused.code == "expired_token":
                 break
             if refused.code not in ("authorization_pending", "slow_down"):
@@ -129,9 +127,7 @@ def _approved(service: Service, realm: str, verifier: str, invite: Callable[[Inv
             if failures >= _MOST_FAILURES:
                 raise
     minutes = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
-    raise LoginError(
-        f"{what}: nobody agreed in the browser within {minutes}; tkstudies login {service.login} starts again"
-    )
+    raise LoginError(f"{what}: nobody agreed in the browser within {minutes}; {again}")
 
 
 def _invitation(what: str, code: _Code, realm: str, seconds: float) -> Invitation:
