@@ -82,14 +82,11 @@ class Manifest:
         self.made = {name: made for name, made in self._before.items() if same and name in expected}
 
     def removed(self) -> list[str]:
-        """Remove the files of an earlier call that aren't expected any more, and what killed workers left."""
+        """Remove the files of an earlier call that aren't expected any more."""
         gone = [name for name in self._before if name not in self._expected]
         for name in [*gone, *(name for name in self._before if name not in self.made)]:
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.folder, name))
-        for left in glob(os.path.join(escape(self.folder), ".*.tmp")):
-            with suppress(OSError):
-                os.unlink(left)
         return gone
 
     def add(self, name: str, made: Made) -> None:
@@ -150,6 +147,9 @@ def writing(folder: str) -> Iterator[None]:
             )
         yield
     finally:
+        for left in glob(os.path.join(escape(folder), ".*.tmp")):  # of workers that were killed
+            with suppress(OSError):
+                os.unlink(left)
         os.close(lock)
 
 

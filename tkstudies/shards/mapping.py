@@ -29,13 +29,18 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
     Raises:
         UsageError: Standard input can't be shared, or has no name for a file of a folder.
     """
-    if output.endswith("/") or jobs != ONE:
-        from tkstudies.shards.parts import to_folder, to_parts
+    if output.endswith("/"):
+        from tkstudies.shards.manifest import writing
+        from tkstudies.shards.parts import to_folder
+        from tkstudies.shards.workers import workers
+
+        with writing(output), workers(jobs) as several:
+            return to_folder(make, records, output, several)
+    if jobs != ONE:
+        from tkstudies.shards.parts import to_parts
         from tkstudies.shards.workers import workers
 
         with workers(jobs) as several:
-            if output.endswith("/"):
-                return to_folder(make, records, output, several)
             if len(records.sources) > 1 and not several.shares_memory:
                 return to_parts(make, records, output, several)
             if not several.shares_memory:

@@ -15,7 +15,7 @@ from tkstudies import console, jsonl
 from tkstudies.errors import InputError, UsageError
 from tkstudies.settings import current
 from tkstudies.shards.jobs import Workers
-from tkstudies.shards.manifest import Made, Manifest, made_of, writing
+from tkstudies.shards.manifest import Made, Manifest, made_of
 from tkstudies.shardwise import Mend, Shardwise
 
 Work = TypeVar("Work", bound=Shardwise)
@@ -119,27 +119,26 @@ def to_folder(make: Callable[[], Work], records: jsonl.Reader, output: str, seve
     names = _names(records.sources)
     work = make()
     records.look_ahead()
-    with writing(output):
-        manifest = Manifest(output, work.recipe(), names)
-        _say_removed(manifest, output)
-        items = [
-            Item(source, os.path.join(output, name), manifest.made.get(name))
-            for source, name in zip(records.sources, names, strict=True)
-        ]
-        kept = 0
-        try:
-            for name, part in zip(names, _done(make, records, items, several, hashed=True), strict=True):
-                kept += part.is_kept
-                mend = work.recall(part.made.remembered) if part.is_kept else work.absorb(part.noted)
-                if mend:
-                    part.made.written = _mended(part.item.target, mend)
-                manifest.add(name, part.made)
-            manifest.is_complete = True
-        except (KeyboardInterrupt, Exception):
-            console.warn(_unfinished(manifest, names, output))
-            raise
-        finally:
-            manifest.write()
+    manifest = Manifest(output, work.recipe(), names)
+    _say_removed(manifest, output)
+    items = [
+        Item(source, os.path.join(output, name), manifest.made.get(name))
+        for source, name in zip(records.sources, names, strict=True)
+    ]
+    kept = 0
+    try:
+        for name, part in zip(names, _done(make, records, items, several, hashed=True), strict=True):
+            kept += part.is_kept
+            mend = work.recall(part.made.remembered) if part.is_kept else work.absorb(part.noted)
+            if mend:
+                part.made.written = _mended(part.item.target, mend)
+            manifest.add(name, part.made)
+        manifest.is_complete = True
+    except (KeyboardInterrupt, Exception):
+        console.warn(_unfinished(manifest, names, output))
+        raise
+    finally:
+        manifest.write()
     if kept:
         console.say(
             f"{kept:,} of {console.counted(len(names), 'file')} in {output} stay as they are: neither they nor what "
