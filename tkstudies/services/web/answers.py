@@ -53,6 +53,10 @@ def _pieces(response: Response) -> Iterator[bytes]:
     if "," in response.headers.get("Content-Encoding", ""):
         raise Unusable("sent something that is packed several times")
     most = settings.megabytes("TKSTUDIES_MAX_ANSWER", 256)
+    announced = getattr(response.raw, "length_remaining", None)
+    if isinstance(announced, int) and announced <= most and "Content-Encoding" not in response.headers:
+        yield response.raw.read()  # never more than was announced
+        return
     size = 0
     response.raw.decode_content = True
     while piece := response.raw.read1(1 << 16):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +31,9 @@ from tkstudies.settings import current, positive
 Result = TypeVar("Result")
 Parser = Callable[[Response], Result]
 Refusal = Callable[[Response], str | None]
+
+_PLAIN_PATH = re.compile(r"(?!.*/\.)(?:[\w~./-]|%[0-9A-F]{2})+", re.ASCII)
+"""A path as quote writes it, without dots to be resolved: requests would leave it as it is."""
 
 _RETRIED = (429, 500, 502, 503, 504)
 
@@ -167,11 +172,7 @@ class Connection:
             Unreachable: Nobody listens there.
             ServiceError: No usable answer within the service's patience.
         """
-        request = PreparedRequest()
-        headers = dict(self._session.headers)
-        if content_type:
-            headers["Content-Type"] = content_type
-        request.prepare(method=method, url=self.base + path, headers=headers, params=params or {}, data=body)
+        request = self._prepared(method, path, params, body, content_type)
         tries = Tries(self._policy, self._patience)
         while True:
             try:
@@ -179,6 +180,26 @@ class Connection:
                     return self._try(request, parse, refusal)
             except Failure as failure:
                 self._wait_or_give_up(request, failure, tries)
+
+    def _prepared(
+        self, method: str, path: str, params: dict[str, Any] | None, body: bytes | None, content_type: str
+    ) -> PreparedRequest:
+        """A request; the usual ones, which are many, are copies of one that requests has prepared."""
+        if method == "GET" and not params and body is None and _PLAIN_PATH.fullmatch(path):
+            request = self._blank.copy()
+            request.url = f"{(self._blank.url or '')[:-1]}{path}"
+            return request
+        request = PreparedRequest()
+        headers = {**self._session.headers, **({"Content-Type": content_type} if content_type else {})}
+        request.prepare(method=method, url=self.base + path, headers=headers, params=params or {}, data=body)
+        return request
+
+    @cached_property
+    def _blank(self) -> PreparedRequest:
+        request = PreparedRequest()
+        request.prepare(method="GET", url=self.base + "/", headers=dict(self._session.headers))
+        vars(request)["_cookies"] = None  # a jar would be copied with every request
+        return request
 
     def _try(self, request: PreparedRequest, parse: Parser[Result], refusal: Refusal | None) -> Result:
         token = self._tokens.get().text if self._tokens else ""
@@ -247,10 +268,11 @@ class Connection:
             raise ServiceError(f"{self.service.title}: {cause_of(error)} ({_short(request.url)})") from None
         if self._recorder:
             self._recorder.add(request, response, self.base, self.service.default)
-        console.debug(
-            f"{request.method} {request.url} -> {response.status_code}, "
-            f"{len(response.content):,} bytes, {time.monotonic() - start:.3f} s"
-        )
+        if current.verbose:
+            console.debug(
+                f"{request.method} {request.url} -> {response.status_code}, "
+                f"{len(response.content):,} bytes, {time.monotonic() - start:.3f} s"
+            )
         return response
 
     def _no_secure_connection(self, request: PreparedRequest, error: Exception) -> Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from requests import PreparedRequest, Response
@@ -31,34 +31,41 @@ def without_query(url: str) -> str:
 
 def hide(request: PreparedRequest, response: Response) -> None:
     """Remove what we log in with from an answer that repeats it: answers are quoted and recorded."""
+    secrets = _secrets(request)
+    if not secrets:
+        return
     content, headers, reason = response.content, response.headers, response.reason
-    for secret in _written(request):
-        hidden = secret.encode("utf-8", "surrogateescape")
-        if hidden in content:
-            content = content.replace(hidden, _HIDDEN.encode())
-        for name, value in headers.items():
-            if secret in value:
-                headers[name] = value.replace(secret, _HIDDEN)
-        if isinstance(reason, str):
-            reason = reason.replace(secret, _HIDDEN)
-    response._content, response.reason = content, reason
+    said = "\n".join([*headers.values(), reason if isinstance(reason, str) else ""])
+    for secret in secrets:
+        for written in _written(secret):
+            hidden = written.encode("utf-8", "surrogateescape")
+            if hidden in content:
+                response._content = content = content.replace(hidden, _HIDDEN.encode())
+            if written not in said:
+                continue
+            for name, value in headers.items():
+                if written in value:
+                    headers[name] = value.replace(written, _HIDDEN)
+            if isinstance(reason, str):
+                response.reason = reason = reason.replace(written, _HIDDEN)
 
 
-def _written(request: PreparedRequest) -> Iterator[str]:
-    """The secrets of a request, in the ways in which they may be written."""
+def _secrets(request: PreparedRequest) -> list[str]:
+    """What a request logs in with."""
     sent = _text(request.headers.get("Authorization", "")).rpartition(" ")[2]
     cookies = _text(request.headers.get("Cookie", "")).split("; ")
     forms = parse_qsl(_text(request.body)) if isinstance(request.body, str | bytes) else []
     plain = [sent, os.environ.get("SSO_CLIENT_SECRET", ""), *(cookie.partition("=")[2] for cookie in cookies)]
     plain += [value for name, value in forms if name in _SECRET_FIELDS]
-    for secret in dict.fromkeys(plain):
-        if len(secret) >= _SHORTEST:
-            yield secret
-            encoded = secret.encode("utf-8", "surrogateescape")
-            for code in (base64.b64encode, base64.urlsafe_b64encode):
-                yield code(encoded).decode().rstrip("=")
-            yield quote(secret, safe="")
-            yield encoded.hex()
+    return [secret for secret in dict.fromkeys(plain) if len(secret) >= _SHORTEST]
+
+
+@lru_cache(maxsize=64)
+def _written(secret: str) -> tuple[str, ...]:
+    """The ways in which a secret may be written."""
+    encoded = secret.encode("utf-8", "surrogateescape")
+    in_base64 = (code(encoded).decode().rstrip("=") for code in (base64.b64encode, base64.urlsafe_b64encode))
+    return tuple(dict.fromkeys([secret, *in_base64, quote(secret, safe=""), encoded.hex()]))
 
 
 def _text(value: str | bytes) -> str:

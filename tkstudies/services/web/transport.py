@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.cookies import RequestsCookieJar
-from requests.utils import get_environ_proxies
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers, get_environ_proxies
 
 from tkstudies import __version__
 from tkstudies.services.web import login
@@ -57,10 +58,26 @@ class _NoCookies(RequestsCookieJar):
         pass
 
 
+class _Response(requests.Response):
+    def __init__(self) -> None:
+        vars(self).update(_EMPTY, history=[])
+
+
+_EMPTY = {name: value for name, value in vars(requests.Response()).items() if name != "cookies"}
+
+
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """None: requests would look at the place, whatever it is, and read a body of any size."""
         return None
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """The answer; without looking at hooks, redirects and cookies where there are none."""
+        if not isinstance(self.cookies, _NoCookies):
+            return super().send(request, **options)
+        options.pop("allow_redirects", None)
+        options = {"verify": self.verify, "cert": self.cert, "proxies": self.proxies, **options}
+        return self.get_adapter(request.url or "").send(request, **options)
 
 
 def session(base: str, workers: int = 1, replay: BaseAdapter | None = None) -> requests.Session:
@@ -105,7 +122,8 @@ class _Reader(io.RawIOBase):
         if left <= 0:
             raise TooSlow
         longest = min(self._silence, left)
-        self._connection.settimeout(None if longest == inf else longest)
+        if longest != (self._connection.gettimeout() or inf):  # setting it lets another thread in
+            self._connection.settimeout(None if longest == inf else longest)
         try:
             count = self._below.readinto(buffer)
         except TimeoutError:
@@ -144,18 +162,50 @@ class _PooledAdapter(HTTPAdapter):
 
     def __init__(self, workers: int, secure: bool):
         self._context = login.trusted_authorities() if secure else None
+        self._pools: dict[tuple[Any, ...], Any] = {}
+        self._checked: dict[Any, tuple[Any, Any]] = {}
         super().__init__(pool_connections=2, pool_maxsize=workers, pool_block=True)
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         """The response without its own jar of cookies, which nobody asks for and which stumbles over odd ones."""
-        original = resp._original_response
-        with suppress(AttributeError):  # of vcrpy, whose responses are made up
-            resp._original_response = None
-        try:
-            return super().build_response(req, resp)
-        finally:
-            with suppress(AttributeError):
-                resp._original_response = original
+        response = _Response()
+        response.status_code, response.reason = resp.status, resp.reason
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.url = req.url or ""
+        response.raw, response.request, response.connection = resp, req, self
+        return response
+
+    # What follows is the same for all requests of a session, and requests finds it out anew for each.
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """The pool of connections to the host of a request."""
+        if proxies:
+            return super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+        key = (*_host_and_target(request)[0], verify, cert)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
+            self._pools[key] = pool
+        return pool
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Let the connections of a pool check the server's certificate, and show ours."""
+        if self._checked.get(conn) != (verify, cert):
+            super().cert_verify(conn, url, verify, cert)
+            self._checked[conn] = verify, cert
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """What is written behind GET."""
+        return super().request_url(request, proxies) if proxies else _host_and_target(request)[1]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._pools.clear()
+        self._checked.clear()
+        super().close()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
@@ -165,3 +215,13 @@ class _PooledAdapter(HTTPAdapter):
         is_new = proxy not in self.proxy_manager
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
         return _timed(manager) if is_new else manager
+
+
+def _host_and_target(request: requests.PreparedRequest) -> tuple[tuple[str, str], str]:
+    """Scheme and host of a request, and the path with the query.
+
+    >>> _host_and_target(requests.Request("GET", "https://host:1/a/b?c=d").prepare())
+    (('https:', 'host:1'), '/a/b?c=d')
+    """
+    scheme, _, host, target = (request.url or "").partition("#")[0].split("/", 3)
+    return (scheme, host), "/" + target
