@@ -129,6 +129,14 @@ def tkstudies():
 
 
 @pytest.fixture
+def new_command_line():
+    """The command line made anew, for a test that adds to it."""
+    typer.testing._get_command.cache_clear()
+    yield
+    typer.testing._get_command.cache_clear()
+
+
+@pytest.fixture
 def shell(tmp_path):
     """Run a bash script as a real process in an empty folder; .stdout, .stderr, .returncode."""
 

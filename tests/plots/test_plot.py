@@ -259,7 +259,7 @@ def test_drawing_leaves_the_settings_of_others_alone(tmp_path, shell):
 
 
 @pytest.fixture
-def box_kind(monkeypatch, tmp_path):
+def box_kind(monkeypatch, tmp_path, new_command_line):
     """A kind of plot as somebody adds it: one file with a function, one line in the table."""
     (tmp_path / "boxes.py").write_text(BOXES)
     monkeypatch.syspath_prepend(tmp_path)
