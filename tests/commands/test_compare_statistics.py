@@ -28,7 +28,8 @@ def weighted(content, error, of=th1):
 
 def shares(pairs, *tests):
     """How often each test holds for the comparisons of some pairs."""
-    return np.mean([[test(compare(*pair)) for test in tests] for pair in pairs], axis=0)
+    results = [compare(*pair) for pair in pairs]
+    return np.mean([[test(result) for test in tests] for result in results], axis=0)
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -25,10 +25,13 @@ def reference_join(left, right, *, on=None, how="left", prefix="", many=False):
     left_columns = {column for row in left for column in row}
     valued = [{column for row in side for column in row if row[column] is not None} for side in (left, right)]
     keys = on or next(keys for keys in KEYS if all(side.issuperset(keys) for side in valued))
+    by_key = {}
+    for match in right:
+        by_key.setdefault(tuple(match.get(name) for name in keys), []).append(match)
     joined = []
     for row in left:
-        key = [row.get(name) for name in keys]
-        matches = [r for r in right if None not in key and [r.get(name) for name in keys] == key]
+        key = tuple(row.get(name) for name in keys)
+        matches = by_key.get(key, []) if None not in key else []
         if not matches:
             joined += [row] if how == "left" else []
         for match in matches if many else matches[:1]:

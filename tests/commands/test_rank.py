@@ -43,7 +43,7 @@ def expected_ranks(rows, columns, top):
     distinct = {}
     for row in rows:
         distinct.setdefault((row["run_number"], row["reco"]), row)
-    records = []
+    records, spreads_of = [], {}
     for row in distinct.values():
         good = [
             other
@@ -52,7 +52,10 @@ def expected_ranks(rows, columns, top):
             and is_of_the_same_kind(other, row)
             and (other["is_bad"] is False or (other["is_bad"] is None and (other["tracking"] or "").upper() == "GOOD"))
         ]
-        spreads = [expected_spread(good, column) for column in columns]
+        of_good = tuple(id(other) for other in good)
+        if of_good not in spreads_of:
+            spreads_of[of_good] = [expected_spread(good, column) for column in columns]
+        spreads = spreads_of[of_good]
         found = []
         for other in good:
             if other["run_number"] >= row["run_number"]:
