@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tests.cern.faults import Reply
+from tests.cern.simulated_summaries import scalar, summary
 
 HTML = "text/html;charset=utf-8"
 SESSION_SECONDS = 15 * 60
@@ -34,6 +35,7 @@ class DqmGui:
 
     def __init__(self, world: Any) -> None:
         self.world = world
+        self.digits: int | None = None  # of the entries in listings, all by default; 6 as the real server has them
         self._lock = threading.Lock()
         self._samples: dict[str, list[dict]] = {}
         self._sessions: dict[str, _Session] = {}
@@ -57,8 +59,7 @@ class DqmGui:
                 return self._answer_samples(service, request)
             if rest.startswith("data/json/archive/"):
                 run, dataset, path = _address(rest.removeprefix("data/json/archive/"))
-                contents = self.world.dqm_folder(service, run, dataset, path)
-                return Reply(200, json.dumps({"contents": contents}).encode())
+                return Reply(200, self._listing(service, run, dataset, path).encode())
             if rest.startswith("session/"):
                 return self._session(service, rest, request.query)
         except (ValueError, re.error) as error:
@@ -82,6 +83,19 @@ class DqmGui:
         found = [item for item in self.samples(service) if run.search(item["run"]) and match.search(item["dataset"])]
         groups = [{"type": f"{service}_data", "items": found}] if found else []
         return Reply(200, json.dumps({"samples": groups}).encode())
+
+    def _listing(self, service: str, run: int, dataset: str, folder: str) -> str:
+        """What a folder holds: streamers first, then objects with what the index knows of them, then its folders."""
+        contents = self.world.dqm_folder(service, run, dataset, folder)
+        found = ['{ "streamerinfo":"" }\n'] if self.world.dqm_knows(service, run, dataset) else []
+        for item in contents:
+            if "value" in item:
+                found.append(scalar(item["obj"], item["path"], item["value"]))
+            elif "obj" in item:
+                text = self.world.dqm_text(service, run, dataset, "/" + item["path"])
+                found.append(summary(item["obj"], item["path"], text, self.digits))
+        found += [f'{{ "subdir": {json.dumps(item["subdir"])} }}\n' for item in contents if "subdir" in item]
+        return f'{{"contents": [{", ".join(found)}]}}'
 
     # the walk through the web page
 

@@ -211,14 +211,15 @@ class World:
             return not (run.era == "2018A" and run.number % 29 == 0 and "tobTec" in plot.name)
         return Random(f"{self.seed}/missing/{run.number}/{dataset}/{plot.name}").random() > 0.01
 
-    def _knows(self, service: str, run: int, dataset: str) -> bool:
+    def dqm_knows(self, service: str, run: int, dataset: str) -> bool:
+        """Does the GUI have this dataset of the run?"""
         if service == "online":
             return dataset == ONLINE_DATASET and self._is_online(run)
         return dataset in self.dqm_datasets(run)
 
     def dqm_text(self, service: str, run: int, dataset: str, path: str) -> str | None:
         """The text of the jsonfairy answer, None if there is no such histogram."""
-        if not self._knows(service, run, dataset):
+        if not self.dqm_knows(service, run, dataset):
             return None
         if (service, run, path) == ("online", 321012, MAP_ONLINE_PATH):
             return real_map_text()
@@ -258,7 +259,7 @@ class World:
 
     def dqm_folder(self, service: str, run: int, dataset: str, folder: str) -> list[dict[str, Any]]:
         """What a folder holds, as the GUI lists it; [] for what does not exist."""
-        if not self._knows(service, run, dataset):
+        if not self.dqm_knows(service, run, dataset):
             return []
         folder = folder.strip("/")
         if folder == PROVENANCE:

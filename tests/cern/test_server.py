@@ -662,6 +662,45 @@ def test_folders(server):
     assert "value" in next(entry for entry in contents if entry.get("obj") == "runIsComplete")
 
 
+def _summaries(server, folder, run=317291):
+    base = f"{server.env['TKSTUDIES_DQM_URL']}/offline/data/json/archive/{run}/StreamExpress/Run2018B-Express-v1/DQMIO"
+    contents = fetch(f"{base}/{folder}").json["contents"]
+    return contents, {entry["obj"]: entry for entry in contents if "obj" in entry}
+
+
+def test_listing_with_statistics(server):
+    """The members are those of objectToJSON in the server's source."""
+    folder = "Tracking/TrackParameters/highPurityTracks/pt_1/HitProperties"
+    contents, objects = _summaries(server, folder)
+    assert contents[0] == {"streamerinfo": ""}
+    assert contents[-2:] == [{"subdir": "Pixel"}, {"subdir": "Strip"}]
+    hits = objects["NumberOfRecHitsPerTrack_GenTk"]
+    assert list(hits) == ["obj", "path", "properties", "tag", "qresults", "nentries", "stats", "rootobj"]
+    assert hits["path"] == f"{folder}/{hits['obj']}"
+    assert (hits["properties"]["kind"], hits["properties"]["type"]) == ("ROOT", "TH1F")
+    assert set(hits["properties"]["report"]) == {"alarm", "error", "warn", "other"}
+    assert {"status", "result", "name", "algorithm", "message"} == hits["qresults"][0].keys()
+    assert {axis: list(numbers) for axis, numbers in hits["stats"].items()} == {
+        axis: ["nbins", "mean", "rms", "min", "max"] for axis in "xyz"
+    }
+    assert [hits["stats"]["x"][name] for name in ("nbins", "min", "max")] == [40, -0.5, 39.5]
+    _, scalars = _summaries(server, "Info/ProvInfo")
+    assert scalars["runIsComplete"]["value"] == "1"
+    assert scalars["runIsComplete"]["properties"]["kind"] == "SCALAR"
+
+
+def test_listing_of_what_is_not_finite(server):
+    run = next(run for run in sorted(server.world.runs) if run > 317291 and run % 11 == 0)
+    _, objects = _summaries(server, "PixelPhase1/Tracks", run)
+    texts = {(o["stats"]["x"]["mean"], o["stats"]["x"]["rms"]) for o in objects.values() if "residual_x" in o["obj"]}
+    assert ("NaN or Inf", "Nan or Inf") in texts, objects
+
+
+def test_listing_of_a_folder_that_is_not_there(server):
+    assert _summaries(server, "No/Such")[0] == [{"streamerinfo": ""}]
+    assert _summaries(server, "No/Such", run=1)[0] == []
+
+
 def test_session_walk():
     with CernServer(world=world(), login=False) as server:
         base = server.env["TKSTUDIES_DQM_URL"] + "/offline/"

@@ -292,7 +292,8 @@ def _parser(read: Callable[[bytes], Any]) -> Callable[[requests.Response], Any]:
 
 
 def _contents(content: bytes) -> list[dict[str, Any]]:
-    return shaped(repair.loads(content), _Folder).contents
+    """What is in the folder; what comes before it (the streamers of ROOT) is not."""
+    return [item for item in shaped(repair.loads(content), _Folder).contents if "subdir" in item or "obj" in item]
 
 
 def _samples(content: bytes) -> Datasets:
