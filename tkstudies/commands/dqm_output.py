@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
 from tkstudies.records import Record
-from tkstudies.services.dqm.crawl import Outcome, Problem, Sample, Task
+from tkstudies.services.dqm.asking import Problem
+from tkstudies.services.dqm.crawl import Outcome, Sample, Task
 from tkstudies.services.dqm.pairs import Pair
 from tkstudies.services.dqm.resume import CrawlOutput
 

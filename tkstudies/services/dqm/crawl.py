@@ -5,29 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from tkstudies.console import listed
-from tkstudies.errors import LoginError, ServiceError, Unreachable
+from tkstudies.errors import ServiceError
 from tkstudies.services.dqm import datasets
+from tkstudies.services.dqm.asking import Problem, answers
 from tkstudies.services.dqm.gui import DqmGui
 from tkstudies.services.dqm.pairs import Pair
 from tkstudies.services.recos import RECOS
-from tkstudies.services.web.concurrency import in_order
 
 _LOOK_UPS = 4  # runs whose datasets are looked up at the same time
-_MOST_FAILURES = 25  # in a row, of more than one pair: then the server is given up
 _COSMICS_PRIMARIES = ("/Cosmics/", "/StreamExpressCosmics/")
 
 Key = tuple[int, str | None, str | None, str]
 """By what one histogram record is told from another: run_number, reco, dataset, plot."""
-
-
-class Problem(NamedTuple):
-    """Why something isn't there; ``error`` begins with ``missing``, or is ``incomplete`` or ``failed``."""
-
-    error: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -66,12 +58,24 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a task: the histogram as JSON, that its record is there already, or a problem."""
+    """What came of a task: the histogram as JSON, that its record is there already, or a problem.
+
+    ``quality`` is the worst status of its quality tests, empty unless it was asked for.
+    """
 
     task: Task
     hist: bytes = b""
     is_known: bool = False
     problem: Problem | None = None
+    quality: str = ""
+
+
+class Fetch(Protocol):
+    """A way to fetch: for each task, in order, what came of it; of a folder that is all that is in it."""
+
+    def __call__(
+        self, gui: DqmGui, tasks: Iterable[Task], *, workers: int, known: Container[Key], is_patient: bool = False
+    ) -> Iterator[list[Outcome]]: ...
 
 
 # --- datasets
@@ -107,14 +111,8 @@ def samples(
         problem = unfinished if complete_only and not complete else None
         return replace(sample, run_is_complete=complete, problem=problem)
 
-    failures = _Failures()
-    for pair, found in in_order(find, pairs, _LOOK_UPS):
-        if isinstance(found, Exception):
-            failures.add(pair, found)
-            found = Sample(pair, problem=Problem("failed", str(found)))
-        else:
-            failures.end()
-        yield found
+    for pair, found in answers(find, pairs, lambda pair: pair, _LOOK_UPS):
+        yield Sample(pair, problem=found) if isinstance(found, Problem) else found
 
 
 def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample:
@@ -165,36 +163,6 @@ def _without_dataset(pair: Pair, reco: str, primary_dataset: str, names: Collect
     return Sample(pair, warning=f"{told}: choose one with --primary-dataset", problem=problem)
 
 
-class _Failures:
-    """Counts failures, to know a server that can't be used from a single plot or run that can't be fetched."""
-
-    def __init__(self) -> None:
-        self._ever_worked = False
-        self._in_a_row = 0
-        self._pairs: set[Pair] = set()
-
-    def is_first(self, error: ServiceError) -> bool:
-        """Does this failure come alone, from a server that can be reached?"""
-        return not self._in_a_row and not isinstance(error, (LoginError, Unreachable))
-
-    def end(self) -> None:
-        """Something was fetched: the next failure is the first in a row."""
-        self._ever_worked = True
-        self._in_a_row = 0
-        self._pairs.clear()
-
-    def add(self, pair: Pair, error: Exception) -> None:
-        """Count a failure; one that ends the crawl is raised."""
-        if isinstance(error, LoginError) or not isinstance(error, ServiceError):
-            raise error
-        if isinstance(error, Unreachable) and not self._ever_worked:
-            raise error
-        self._in_a_row += 1
-        self._pairs.add(pair)
-        if self._in_a_row >= _MOST_FAILURES and (len(self._pairs) > 1 or not self._ever_worked):
-            raise ServiceError(f"given up after {self._in_a_row} failures in a row, the last: {error}")
-
-
 # --- histograms
 
 
@@ -206,11 +174,13 @@ def histograms(
     workers: int,
     known: Container[Key] = frozenset(),
     is_patient: bool = False,
+    fetch: Fetch | None = None,
 ) -> Iterator[Outcome]:
     """What comes of each plot of each sample, in order.
 
     Args:
         plots_of: The paths of the plots that are defined for a sample.
+        fetch: How they are fetched, by default each with its bins.
         known: Keys of the records that are there already: not asked for.
         is_patient: Ask once more at once for a plot that failed alone: for an output that can't be put in order.
 
@@ -219,7 +189,9 @@ def histograms(
         ServiceError: The server can't be used.
     """
     tasks = (task for sample in samples for task in _tasks(sample, plots_of))
-    return _outcomes(gui, tasks, workers, known, is_patient)
+    fetch = fetch or with_bins
+    for outcomes in fetch(gui, tasks, workers=workers, known=known, is_patient=is_patient):
+        yield from outcomes
 
 
 def second_try(
@@ -230,6 +202,7 @@ def second_try(
     *,
     workers: int,
     known: Container[Key] = frozenset(),
+    fetch: Fetch | None = None,
 ) -> Iterator[tuple[int, Outcome]]:
     """What comes of all that failed when it is tried once more: the number of what failed, and an outcome of it.
 
@@ -249,8 +222,8 @@ def second_try(
             again = found.get(outcome.task.sample.pair) if outcome.task.plot is None else None
             tasks += [(number, task) for task in (_tasks(again, plots_of) if again else [outcome.task])]
         done = 0
-        for outcome in _outcomes(gui, (task for _, task in tasks), workers, known):
-            yield tasks[done][0], outcome
+        for outcomes in (fetch or with_bins)(gui, (task for _, task in tasks), workers=workers, known=known):
+            yield from ((tasks[done][0], outcome) for outcome in outcomes)
             done += 1
     except ServiceError:
         rest = tasks[done:] if tasks else [(number, outcome.task) for number, outcome in enumerate(failed)]
@@ -261,33 +234,31 @@ def _tasks(sample: Sample, plots_of: Callable[[Sample], Iterable[str]]) -> list[
     return [Task(sample, plot) for plot in ((None,) if sample.problem else plots_of(sample))]
 
 
-def _outcomes(
-    gui: DqmGui, tasks: Iterable[Task], workers: int, known: Container[Key], is_patient: bool = False
-) -> Iterator[Outcome]:
-    def fetch(task: Task) -> Outcome:
+def with_bins(
+    gui: DqmGui, tasks: Iterable[Task], *, workers: int, known: Container[Key], is_patient: bool = False
+) -> Iterator[list[Outcome]]:
+    """Each plot with its bins, by a request of its own."""
+
+    def ask(task: Task) -> Outcome:
         sample, plot = task
         if plot is None:
             return Outcome(task, problem=sample.problem)
         if task.key in known:
             return Outcome(task, is_known=True)
         hist = gui.histogram(sample.pair.run_number, sample.dataset, plot)
-        if hist is None:
-            return Outcome(task, problem=Problem("missing plot", f"not in {sample.dataset}"))
-        return Outcome(task, hist)
+        return Outcome(task, hist) if hist is not None else missing(task)
 
-    failures = _Failures()
-    for task, outcome in in_order(fetch, tasks, workers):
-        if isinstance(outcome, ServiceError) and is_patient and failures.is_first(outcome):
-            try:
-                outcome = fetch(task)
-            except ServiceError as error:
-                outcome = error
-        if isinstance(outcome, Exception):
-            failures.add(task.sample.pair, outcome)
-            outcome = Outcome(task, problem=Problem("failed", str(outcome)))
-        elif task.plot and not outcome.is_known:
-            failures.end()
-        yield outcome
+    def is_proof(outcome: Outcome) -> bool:
+        return outcome.task.plot is not None and not outcome.is_known
+
+    found = answers(ask, tasks, lambda task: task.sample.pair, workers, is_proof=is_proof, is_patient=is_patient)
+    for task, outcome in found:
+        yield [Outcome(task, problem=outcome) if isinstance(outcome, Problem) else outcome]
+
+
+def missing(task: Task) -> Outcome:
+    """The outcome of a plot that the dataset doesn't have."""
+    return Outcome(task, problem=Problem("missing plot", f"not in {task.sample.dataset}"))
 
 
 # --- folders
@@ -308,13 +279,10 @@ def listings(
         items = gui.folder(sample.pair.run_number, sample.dataset, folder)
         return [_entry(folder.rstrip("/"), item) for item in items]
 
-    failures = _Failures()
-    for sample, entries in in_order(list_folder, samples, workers):
-        if isinstance(entries, Exception):
-            failures.add(sample.pair, entries)
-            yield sample, [], Problem("failed", str(entries))
+    for sample, entries in answers(list_folder, samples, lambda sample: sample.pair, workers, is_proof=bool):
+        if isinstance(entries, Problem):
+            yield sample, [], entries
         elif entries:
-            failures.end()
             yield sample, entries, None
         else:
             missing = Problem("missing folder", f"{folder} is not in {sample.dataset}")
