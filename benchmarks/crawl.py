@@ -1,7 +1,7 @@
 """``python -m benchmarks.crawl``: histograms from the fixture server, which sleeps before each answer.
 
 Ours against one request after the other with a new connection each, against aiohttp with as many connections,
-and ten times as many histograms for the memory.
+ten times as many histograms for the memory, and summaries against histograms.
 """
 
 from __future__ import annotations
@@ -165,8 +165,29 @@ def main(rounds: int = 3) -> None:
             small, large = (megabytes(command(table, number)) for number in (4, 40))
             verdict = "ok" if large < 1.1 * small else "MISSED"
             print(f"memory: {small:.0f} MB for 400 histograms, {large:.0f} MB for 4,000   {verdict}")
+        summaries(Path(folder), rounds)
         for latency in (0.05, 0.02):
             against_aiohttp(latency, rounds)
+
+
+def summaries(folder: Path, rounds: int) -> None:
+    """All plots of the quick collections, without their bins and with them."""
+    from tests.cern.simulation import World
+
+    world = World(2018)
+    collisions = [run for run in world.runs if any("/StreamExpress/" in name for name in world.dqm_datasets(run))]
+    table = folder / "different_runs.txt"
+    table.write_text("".join(f"{run} express\n" for run in collisions[:PAIRS]))
+    with server(0.05):
+        line = [TKSTUDIES, "-q", "dqm", "--collection", "all", str(table), "-o", os.devnull]
+        contestants: dict[str, Callable[[], float]] = {
+            "dqm": lambda: seconds(line),
+            "dqm --summaries": lambda: seconds([*line, "--summaries"]),
+        }
+        contestants["dqm"]()  # the server makes each histogram once: not while one of them is timed
+        contestants["dqm --summaries"]()
+        title = f"{PAIRS} runs, 77 plots each, 50 ms latency"
+        report(title, medians(contestants, rounds), "dqm", {"dqm --summaries": 0.3})
 
 
 def against_aiohttp(latency: float, rounds: int) -> None:

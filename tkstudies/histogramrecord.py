@@ -3,7 +3,8 @@
 A record is ``{"run_number": 321012, "reco": "express", "dataset": ..., "plot": "/Tracking/...", "name": ...,
 "hist": {...}}``, of a lumisection with a lumisection_number. ``hist`` is the object of the DQM GUI's jsonfairy
 answer; for a plot that the run doesn't have it is the text ``unsupported type``. The bins stay encoded until
-somebody wants them: most only want the few numbers of ``stats``.
+somebody wants them: most only want the few numbers of ``stats``. A summary (``tkstudies dqm --summaries``) has
+``"is_summary": true`` in ``hist`` and no bins; its record may have a ``quality_test``.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Hist(msgspec.Struct):
     type: str | None = None
     root_class: str | None = msgspec.field(default=None, name="_typename")
     errorStyle: str | None = None
+    is_summary: bool | None = None
     stats: Stats | None = None
     bins: Bins | None = None
     xaxis: msgspec.Raw = _NOTHING
@@ -89,6 +91,7 @@ class HistogramRecord(msgspec.Struct):
     name: str | None = None
     reference_run_number: int | None = None
     hist: Hist | str | None = None
+    quality_test: str | None = None
 
     @classmethod
     def decode(cls, line: bytes) -> HistogramRecord:
@@ -129,6 +132,7 @@ class HistogramRecord(msgspec.Struct):
             _text(record.get("name")),
             whole(record.get("reference_run_number")),
             as_hist(hist) if isinstance(hist, dict) else _text(hist),
+            _text(record.get("quality_test")),
         )
 
     @property
@@ -140,6 +144,11 @@ class HistogramRecord(msgspec.Struct):
     def label(self) -> str:
         """The path of the plot, else its name."""
         return self.plot or self.name or ""
+
+    @property
+    def is_summary(self) -> bool:
+        """Has it numbers only, and no bins?"""
+        return isinstance(self.hist, Hist) and self.hist.is_summary is True
 
 
 _decode = msgspec.json.Decoder(HistogramRecord).decode

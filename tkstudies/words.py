@@ -38,6 +38,8 @@ WORDS: dict[str, str] = {
     "row is unusual in a way that the fitted rows never were. It has nothing to do with quality.",
     "quality": "How good the data are, as people judge it: the statuses of pixel, strip and tracking. It is no "
     "number, and not Q.",
+    "quality test": "A check of one plot by a program when the data were processed: dqm --quality gives the "
+    "worst status of each plot. It isn't the quality, which people judge.",
     "reco": "Reconstruction: one pass of the data through CMSSW. online, express, prompt, rereco, rerecoul.",
     "record": "One JSON object on one line, a row of a table. --record DIR is something else: it writes what the "
     "servers answer into cassettes.",
@@ -49,6 +51,7 @@ WORDS: dict[str, str] = {
     "score": "Where a row lies along a principal component (pc1, pc2, ...). An outlier score (lof_score, ...) says "
     "how unusual a row is: the larger, the more.",
     "special": "A run with special conditions, such as a scan or low pileup: Special in its class or dataset name.",
+    "summary": "Entries, mean, rms and limits of a plot from the index of the DQM GUI, without bins (dqm --summaries).",
     "suspect": "A row whose certification deserves a second look, because its features don't fit.",
     "T2": "Hotelling's T2, the column t2 of pca: how far a row is from the mean of the fitted rows within the "
     "components, in units of their variance.",

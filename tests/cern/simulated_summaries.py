@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 _TYPES = {"TH1": "TH1F", "TH2": "TH2F", "TProfile": "TPROF", "TProfile2D": "TPROF2D"}
 _KIND = re.compile(r'"type":"(\w+)"')
@@ -37,10 +38,12 @@ def scalar(name: str, path: str, value: str) -> str:
     )
 
 
+@lru_cache(maxsize=20_000)
 def summary(name: str, path: str, jsonfairy: str, digits: int | None = None) -> str:
     """The object of the histogram that jsonfairy answers with such a text."""
     kind = _first(_KIND, jsonfairy)
-    entries = float(_first(_ENTRIES, jsonfairy))
+    sent = _first(_ENTRIES, jsonfairy).rstrip("0").rstrip(".") or "0"
+    entries = float(sent)
     means, spreads = (dict(_VALUE.findall(part)) for part in _MOMENTS.search(jsonfairy).groups())
     axes = {axis.upper(): limits for axis, *limits in _AXIS.findall(jsonfairy)}
     stats = ", ".join(
@@ -53,7 +56,7 @@ def summary(name: str, path: str, jsonfairy: str, digits: int | None = None) -> 
         f' "algorithm": "MeanWithinExpected", "message": {json.dumps(message)}}}'
         for code, test, message in tests
     )
-    number = f"{entries:.{digits}g}" if digits else f"{entries:.0f}"
+    number = f"{entries:.{digits}g}" if digits else sent
     return (
         f'{{"obj": {json.dumps(name)}, "path": {json.dumps(path)}, {_properties("ROOT", _TYPES[kind], worst)},"tag": 0,'
         f' "qresults": [{results}], "nentries": {number}, "stats": {{ {stats} }}, "rootobj": ""}}\n'

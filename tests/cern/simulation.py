@@ -96,6 +96,7 @@ class World:
 
     def __init__(self, seed: int = 2018) -> None:
         self.seed = seed
+        self._texts: dict[tuple[str, int, str, str], str | None] = {}  # made once: many tests ask for the same ones
 
     @cached_property
     def runs(self) -> dict[int, SimulatedRun]:
@@ -219,6 +220,12 @@ class World:
 
     def dqm_text(self, service: str, run: int, dataset: str, path: str) -> str | None:
         """The text of the jsonfairy answer, None if there is no such histogram."""
+        key = service, run, dataset, path
+        if key not in self._texts:
+            self._texts[key] = self._dqm_text(*key)
+        return self._texts[key]
+
+    def _dqm_text(self, service: str, run: int, dataset: str, path: str) -> str | None:
         if not self.dqm_knows(service, run, dataset):
             return None
         if (service, run, path) == ("online", 321012, MAP_ONLINE_PATH):

@@ -280,6 +280,14 @@ def test_what_is_missing_is_said(folder, markdown):
         (lambda place: (place / "oms_runs.jsonl").write_text(""), "oms\\_runs.jsonl holds no record"),
         (lambda place: (place / "hists.jsonl.part").write_text(""), "hists.jsonl.part is there: tkstudies dqm didn't"),
         (lambda place: os.utime(place / "oms_runs.jsonl", (1e9, 1e9)), "oms\\_runs.jsonl is "),
+        (
+            lambda place: [
+                (place / "summaries.jsonl").write_text("{}\n"),
+                (place / "features.jsonl").write_text("{}\n"),
+                os.utime(place / "features.jsonl", (1e9, 1e9)),
+            ],
+            "features.jsonl is older than summaries.jsonl: run tkstudies features summaries.jsonl again",
+        ),
         (lambda place: os.utime(place / "suspects.jsonl", (1e9, 1e9)), "suspects.jsonl is older than study.jsonl"),
     ],
 )

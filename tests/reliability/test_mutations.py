@@ -31,6 +31,9 @@ COMMANDS = {
     "oms eras": "oms get eras",
     "dqm": "dqm --plot /Tracking/TrackParameters/highPurityTracks/pt_1/GeneralProperties/NumberOfTracks_GenTk "
     "--run 317291 --reco express",
+    "dqm summaries": "dqm --summaries --quality --run 317291 --reco express --plot "
+    "/Tracking/TrackParameters/highPurityTracks/pt_1/HitProperties/NumberOfRecHitsPerTrack_GenTk",
+    "dqm tree": "dqm --summaries --folder /SiStrip/ReadoutView --run 317291 --reco express",
     "dqm folders": "dqm --ls /Tracking --check-complete --run 317291 --reco express",
     "dqm datasets": "dqm --datasets --run 317291 --reco prompt",
     "doctor runs": "doctor runs",

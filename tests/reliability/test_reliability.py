@@ -44,6 +44,14 @@ CASES = {
     "oms lumisections": Case("oms", "OMS", ("oms lumisections --run 317327-317338",), True, True),
     "dqm": Case("dqm", "DQM GUI", ("dqm --collection tracking --run 317291 --reco express",)),
     "dqm folders": Case("dqm", "DQM GUI", ("dqm --check-complete --ls /Tracking --run 317291,317297 --reco express",)),
+    "dqm summaries": Case(
+        "dqm",
+        "DQM GUI",
+        (
+            "dqm --summaries --quality --collection tracking --run 317291 --reco express",
+            "dqm --summaries --folder /SiStrip/ReadoutView --run 317291 --reco express",
+        ),
+    ),
     "doctor": Case("doctor", "TkDQMDoctor", ("doctor runs", "doctor problem-runs", "doctor problems"), seed=1),
     "references": Case("certhelper", "Certification Helper", ("doctor references",), seed=14),
     "wbm": Case("wbm", "WBM", ("wbm --run 315257,315400,315600,316200,316700,317291,317500",)),

@@ -49,6 +49,20 @@ def dqm(
         ),
     ] = None,
     tracking_map: Annotated[bool, typer.Option("--tracking-map", help="The tracks over eta and phi.")] = False,
+    summaries: Annotated[
+        bool, typer.Option("--summaries", help="Entries, mean, rms and limits without bins: a quarter of the requests.")
+    ] = False,
+    folder: Annotated[
+        list[str] | None,
+        typer.Option("--folder", metavar="PATH", help="With --summaries: all plots below a folder (repeatable)."),
+    ] = None,
+    quality: Annotated[
+        bool, typer.Option("--quality", help="With --summaries: the worst status of each plot's quality tests.")
+    ] = False,
+    check_summaries: Annotated[
+        int | None,
+        typer.Option("--check-summaries", metavar="N", min=1, help="Fetch N of the plots both ways: same numbers?"),
+    ] = None,
     online: Annotated[
         bool, typer.Option("--online", help="One record per run from the online GUI, whatever its reco.")
     ] = False,
@@ -68,7 +82,7 @@ def dqm(
         bool, typer.Option("--check-complete", help="Add run_is_complete: has the harvesting finished?")
     ] = False,
     datasets: Annotated[bool, typer.Option("--datasets", help="Only tell which datasets would be taken.")] = False,
-    folder: Annotated[str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")] = "",
+    listed: Annotated[str, typer.Option("--ls", metavar="PATH", help="Only list what this folder holds.")] = "",
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Requests at once.")] = 16,
     resume: Annotated[
         str, typer.Option("--resume", metavar="FILE", help="Take over what FILE or FILE.part holds, fetch the rest.")
@@ -100,13 +114,21 @@ def dqm(
       tkstudies dqm --run 321012 --reco prompt --ls /Tracking/TrackParameters
 
     \b
+    Numbers without bins come by one request for each folder, out of the server's index
+    (six digits): enough for features, not for compare, trackingmap, plot.
+      tkstudies dqm --summaries --collection all runs.jsonl | tkstudies features
+      tkstudies dqm --summaries --folder /PixelPhase1/Tracks --quality runs.jsonl
+      tkstudies dqm --check-summaries 20 --collection all runs.jsonl
+
+    \b
     With a file and --resume the same line begins a crawl, and goes on with it when it
     was stopped. What failed is tried once more at the end.
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
     """
-    from tkstudies.commands.dqm_input import WantedPlots, named_pairs, pairs_of
+    from tkstudies.commands.dqm_check import Check
+    from tkstudies.commands.dqm_input import Lacking, WantedPlots, named_pairs, pairs_of
     from tkstudies.commands.dqm_output import Tally, datasets_of, tell_how_to_go_on, write_histograms, write_rows
-    from tkstudies.services.dqm import crawl
+    from tkstudies.services.dqm import agreement, byfolder, crawl
     from tkstudies.services.dqm.gui import DqmGui
     from tkstudies.services.dqm.pairs import distinct
     from tkstudies.services.dqm.resume import CrawlOutput, EarlierCrawl
@@ -119,15 +141,18 @@ def dqm(
     _exclude_each_other(
         {
             "--datasets": datasets,
-            "--ls": folder,
+            "--ls": listed,
+            "--folder": folder,
             "--plot, --collection or --tracking-map": plot or collection or tracking_map,
         }
     )
+    is_crawl = not (datasets or listed)
+    _check_summaries(summaries, check_summaries, {"--folder": folder, "--quality": quality}, is_crawl, resume)
     _exclude_each_other({"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False)
     _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
     _check_dataset(dataset)
-    _check_files(resume, errors, output, is_crawl=not (datasets or folder))
-    plots = WantedPlots(plot or [], collection or [], tracking_map)
+    _check_files(resume, errors, output, is_crawl)
+    plots = WantedPlots(plot or [], collection or [], tracking_map, folder or [])
 
     records = (options.named_reader if run else options.reader)(
         inputs, files, skip_bad_lines=skip_bad_lines, expected="run records or lines such as '321012 Express'"
@@ -138,6 +163,7 @@ def dqm(
     pairs = distinct(pairs)
 
     adds_completeness = check_complete or complete_only
+    check: Check | None = None
     with ExitStack() as stack:
         tally = Tally(stack.enter_context(jsonl.Writer(errors, at_once=True)) if errors else None)
         if not (pairs or resume):
@@ -158,21 +184,33 @@ def dqm(
                 )
 
             samples = find(pairs)
-            if datasets or folder:
-                rows = crawl.listings(gui, samples, folder, workers=workers) if folder else datasets_of(samples)
+            if not is_crawl:
+                rows = crawl.listings(gui, samples, listed, workers=workers) if listed else datasets_of(samples)
                 write_rows(rows, output, tally, adds_completeness, len(pairs))
+            elif check_summaries:
+                some = find(agreement.drawn(pairs, check_summaries))
+                check = Check(crawl.tasks_of(some, plots.paths), check_summaries)
+                check.run(gui, output, tally, workers)
             else:
-                earlier = stack.enter_context(closing(EarlierCrawl(resume, output))) if resume else None
-                how: dict[str, Any] = {"workers": workers, "known": earlier or ()}
+                lacking = Lacking(summaries, quality)
+                earlier = stack.enter_context(closing(EarlierCrawl(resume, output, lacking))) if resume else None
+                lacking.tell()
+                fetch = crawl.with_bins
+                if summaries:
+                    fetch = partial(byfolder.trees if folder else byfolder.summaries, quality=quality)
+                how: dict[str, Any] = {"workers": workers, "known": earlier or (), "fetch": fetch}
                 try:
                     with CrawlOutput(output, earlier) as into:
                         outcomes = crawl.histograms(gui, samples, plots.paths, is_patient=not into.keeps_order, **how)
                         again = partial(crawl.second_try, gui, find=find, plots_of=plots.paths, **how)
-                        write_histograms(outcomes, into, tally, adds_completeness, plots.expected(pairs), again)
+                        unit = "plot" if summaries and not folder else "request"
+                        write_histograms(outcomes, into, tally, adds_completeness, plots.expected(pairs), again, unit)
                 except (KeyboardInterrupt, ServiceError):
                     tell_how_to_go_on(output, tally)
                     raise
-    tally.report("plot" if not (datasets or folder) else "record", strict)
+    tally.report("plot" if is_crawl else "record", strict, check.told if check else "")
+    if check:
+        check.judge()
     options.report_skipped(records)
 
 
@@ -185,6 +223,18 @@ def _exclude_each_other(given: dict[str, Any], needed: bool = True) -> None:
         raise UsageError(f"{names[0]} and {names[1]} exclude each other")
     if needed and not names:
         raise UsageError(f"what shall it be? Give one of {'; '.join(reversed(given))}")
+
+
+def _check_summaries(
+    summaries: bool, check_summaries: int | None, needing: dict[str, Any], is_crawl: bool, resume: str
+) -> None:
+    _exclude_each_other({"--summaries": summaries, "--check-summaries": check_summaries}, needed=False)
+    _exclude_each_other({"--resume": resume, "--check-summaries": check_summaries}, needed=False)
+    if (summaries or check_summaries) and not is_crawl:
+        raise UsageError("--summaries and --check-summaries are for plots: not with --datasets or --ls")
+    for name, value in needing.items():
+        if value and not summaries:
+            raise UsageError(f"{name} goes with --summaries: what the server's index says, without bins")
 
 
 def _check_files(resume: str, errors: str, output: str, is_crawl: bool) -> None:

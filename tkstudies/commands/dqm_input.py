@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError
+from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.services.dqm.crawl import Pair, Sample
 from tkstudies.services.dqm.pairs import PairLines, pair_of, reference_of
 from tkstudies.services.recos import RECOS
@@ -16,16 +17,22 @@ _MOST_RUNS = 100_000
 
 
 class WantedPlots:
-    """Which plots are defined for a kind of sample."""
+    """Which plots are defined for a kind of sample; or in which folders all of them are wanted."""
 
-    def __init__(self, named: list[str], collections: list[str], tracking_map: bool):
-        from tkstudies.analysis.histograms.collections import paths
+    def __init__(self, named: list[str], collections: list[str], tracking_map: bool, folders: list[str]):
+        from tkstudies.analysis.histograms.collections import folder_paths, paths
 
-        for path in named:
-            if not path.startswith("/"):
-                raise UsageError(f"--plot {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/...")
+        for option, given in (("--plot", named), ("--folder", folders)):
+            for path in given:
+                if not path.startswith("/"):
+                    raise UsageError(
+                        f"{option} {path!r}: a path begins with a slash, e.g. /Tracking/TrackParameters/..."
+                    )
+        self.folders = folders
         self._paths = {
-            (is_online, is_cosmics): paths(named, collections, tracking_map, is_online, is_cosmics)
+            (is_online, is_cosmics): folder_paths(folders, is_online)
+            if folders
+            else paths(named, collections, tracking_map, is_online, is_cosmics)
             for is_online in (False, True)
             for is_cosmics in (False, True)
         }
@@ -34,9 +41,39 @@ class WantedPlots:
         """The paths of the plots that are defined for a sample."""
         return self._paths[sample.is_online, sample.is_cosmics]
 
-    def expected(self, pairs: list[Pair]) -> int:
-        """How many plots these pairs have, if all have a dataset."""
+    def expected(self, pairs: list[Pair]) -> int | None:
+        """How many plots these pairs have, if all have a dataset; None if only the server knows."""
+        if self.folders:
+            return None
         return sum(len(self._paths[pair.reco == "online", bool(pair.is_cosmics)]) for pair in pairs)
+
+
+class Lacking:
+    """Tells which records of an earlier crawl lack what this one is to have: those are fetched anew."""
+
+    def __init__(self, summaries: bool, quality: bool):
+        self._summaries, self._quality = summaries, quality
+        self._again = self._kept = 0
+
+    def __call__(self, record: HistogramRecord) -> bool:
+        """Is the record to be fetched anew? One with bins never: they took long to fetch."""
+        has_no_quality = self._quality and record.quality_test is None
+        if not record.is_summary:
+            self._kept += has_no_quality
+            return False
+        is_lacking = has_no_quality or not self._summaries
+        self._again += is_lacking
+        return is_lacking
+
+    def tell(self) -> None:
+        """Say which they are."""
+        if self._again:
+            records = console.counted(self._again, "record")
+            lacking = "quality_test" if self._summaries else "bins (they were fetched with --summaries)"
+            console.say(f"{records} of the earlier crawl without {lacking}: fetched anew")
+        if self._kept:
+            records = console.counted(self._kept, "record")
+            console.warn(f"{records} of the earlier crawl with bins and without quality_test: taken over as they are")
 
 
 def named_pairs(run: list[str] | None, recos: Sequence[str], online: bool, dataset: str) -> list[Pair]:

@@ -13,7 +13,7 @@ from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
 from tkstudies.records import Record
 from tkstudies.services.dqm.asking import Problem
-from tkstudies.services.dqm.crawl import Outcome, Sample, Task
+from tkstudies.services.dqm.crawl import Outcome, Sample
 from tkstudies.services.dqm.pairs import Pair
 from tkstudies.services.dqm.resume import CrawlOutput
 
@@ -63,8 +63,8 @@ class Tally:
     def _failures(self) -> str:
         return f"{self._counts['failed']:,} failed, the first: {self._first_failure}"
 
-    def report(self, what: str, strict: bool) -> None:
-        """Say at the end how it went."""
+    def report(self, what: str, strict: bool, told: str = "") -> None:
+        """Say at the end how it went, and ``told`` in place of what was fetched."""
         for warning, runs in self._warnings.items():
             console.warn(f"{warning} ({console.counted(len(runs), 'run')}: {console.listed(map(str, runs), 5)})")
         failed = self._counts["failed"]
@@ -75,7 +75,7 @@ class Tally:
         ]
         kept = f" and {self.kept:,} taken over" if self.kept else ""
         console.say(
-            f"{console.counted(self.written, what)} fetched{kept}"
+            (told or f"{console.counted(self.written, what)} fetched{kept}")
             + "".join(f", {text}" for text in absent)
             + (f", {failed:,} failed" if failed else "")
         )
@@ -90,9 +90,19 @@ Again = Callable[[Sequence[Outcome]], Iterable[tuple[int, Outcome]]]
 
 
 def write_histograms(
-    outcomes: Iterable[Outcome], crawl: CrawlOutput, tally: Tally, adds_completeness: bool, expected: int, again: Again
+    outcomes: Iterable[Outcome],
+    crawl: CrawlOutput,
+    tally: Tally,
+    adds_completeness: bool,
+    expected: int | None,
+    again: Again,
+    unit: str,
 ) -> None:
-    """One record per histogram, beside those that an earlier crawl left; what failed is tried once more at the end."""
+    """One record per histogram, beside those that an earlier crawl left; what failed is tried once more at the end.
+
+    Args:
+        unit: What an outcome that failed is one of: a request, or a plot.
+    """
     failed: list[Outcome] = []
     gaps: list[int] = []
 
@@ -103,7 +113,7 @@ def write_histograms(
             crawl.keep(outcome.task.key, gap)
             tally.kept += 1
         else:
-            crawl.add(_line(outcome.task, outcome.hist, adds_completeness), gap)
+            crawl.add(_line(outcome, adds_completeness), gap)
             tally.written += 1
 
     with console.progress("plots", expected) as bar:
@@ -115,7 +125,7 @@ def write_histograms(
                 take(outcome)
             bar.advance()
         if failed:
-            console.say(f"{console.counted(len(failed), 'request')} failed: trying once more")
+            console.say(f"{console.counted(len(failed), unit)} failed: trying once more")
             for number, outcome in again(failed):
                 take(outcome, gaps[number])
         tally.refuse_nothing()
@@ -153,20 +163,19 @@ def _line_with_file() -> str:
     return f"tkstudies {shlex.join(given)} -o {name}{resume}"
 
 
-def _line(task: Task, hist: bytes, adds_completeness: bool) -> bytes:
+def _line(outcome: Outcome, adds_completeness: bool) -> bytes:
     """The record of a histogram, with the text of the histogram as it is."""
-    sample, plot = task.sample, task.plot or ""
-    head = jsonl.encode(
-        {
-            "run_number": sample.pair.run_number,
-            "reco": sample.pair.reco,
-            "dataset": sample.dataset,
-            "plot": plot,
-            "name": plot.rpartition("/")[2],
-        }
-    )
+    sample, plot = outcome.task.sample, outcome.task.plot or ""
+    record = {
+        "run_number": sample.pair.run_number,
+        "reco": sample.pair.reco,
+        "dataset": sample.dataset,
+        "plot": plot,
+        "name": plot.rpartition("/")[2],
+    }
+    head = jsonl.encode({**record, "quality_test": outcome.quality} if outcome.quality else record)
     tail = b',"run_is_complete":' + jsonl.encode(sample.run_is_complete) if adds_completeness else b""
-    return b"".join((head[:-1], b',"hist":', hist, tail, b"}"))
+    return b"".join((head[:-1], b',"hist":', outcome.hist, tail, b"}"))
 
 
 Entries = tuple[Sample, list[Record], Problem | None]

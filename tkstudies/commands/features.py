@@ -50,6 +50,9 @@ def features(
     part of the detector, as in HDQM (deadROC_BPix_L1, BadStripsFraction_TIB, in %).
     A folder is one of the older crawler, with files such as 321012_express.json, or
     holds such.
+    Of summaries (dqm --summaries) what needs bins is null or refused. Those with a
+    quality_test (dqm --quality) give quality_tested, quality_test_warnings and
+    quality_test_errors: numbers of plots.
 
     \b
     Examples:

@@ -97,6 +97,10 @@ def _read_maps(records: jsonl.Reader, plot: str) -> Maps:
         for record in records.parsed(HistogramRecord):
             maps.add(record)
     source = records.name
+    if maps.summaries and not maps:
+        raise InputError(
+            f"{source}: no bins of {plot}, only summaries: fetch it with tkstudies dqm without --summaries"
+        )
     if not maps:
         others = f"; it has {console.listed(maps.others)}" if maps.others else ""
         raise InputError(f"{source}: no 2-D histogram {plot}{others}")

@@ -22,6 +22,7 @@ SOURCES = {
     "oms_fills.jsonl": "tkstudies oms fills",
     "doctor.jsonl": "tkstudies doctor runs",
     "hists.jsonl": "tkstudies dqm",
+    "summaries.jsonl": "tkstudies dqm --summaries",
 }
 """What services said -> the command that asks them."""
 
@@ -42,6 +43,9 @@ EXTRAS = {
     "errors.jsonl": "tkstudies dqm --errors",
 }
 """What may be there too."""
+
+INSTEAD = {"hists.jsonl": "summaries.jsonl"}
+"""What does without another source: features are made of it, where it is there."""
 
 _OLD = 12 * 3600
 """Seconds by which a source may be older than the newest one."""
@@ -146,7 +150,8 @@ class Folder:
     def missing(self) -> list[str]:
         """Tables of a study that aren't there, with the command that makes them."""
         commands = {**SOURCES, **{name: command for name, (command, _) in DERIVED.items()}}
-        return [f"{name} ({command})" for name, command in commands.items() if name not in self.files]
+        there = {*self.files, *INSTEAD.values(), *(name for name, other in INSTEAD.items() if other in self.files)}
+        return [f"{name} ({command})" for name, command in commands.items() if name not in there]
 
     def as_of(self) -> str | None:
         """When the oldest source that is there was asked."""
@@ -179,6 +184,9 @@ class Folder:
                 hours = (newest - times[name]) / 3600
                 yield f"{name} is {hours:,.0f} h older than the newest source: its service may have failed since"
         for name, (command, others) in DERIVED.items():
-            newer = [one for one in others if name in times and times.get(one, 0.0) > times[name] + _SLACK]
+            sources = {one: INSTEAD[one] if INSTEAD.get(one) in times else one for one in others}
+            newer = [one for one in sources.values() if name in times and times.get(one, 0.0) > times[name] + _SLACK]
             if newer:
+                for one, source in sources.items():
+                    command = command.replace(one, source)
                 yield f"{name} is older than {' and '.join(newer)}: run {command} again"

@@ -216,3 +216,15 @@ def paths(
     chosen += [TRACKING_MAP] * (tracking_map and not is_cosmics)
     found += [plot.online if is_online else plot.offline for plot in chosen]
     return tuple(dict.fromkeys(filter(None, found)))
+
+
+def folder_paths(folders: Iterable[str], is_online: bool) -> tuple[str, ...]:
+    """The paths of folders in a kind of run, each once; online the offline parts of a path are left out.
+
+    >>> folder_paths(["/Tracking/TrackParameters/generalTracks/"], is_online=True)
+    ('/Tracking/TrackParameters',)
+    """
+    found = [f"/{folder.strip('/')}/" for folder in folders]
+    if is_online:
+        found = [to_online(folder) or folder for folder in found]
+    return tuple(dict.fromkeys(folder.rstrip("/") or "/" for folder in found))

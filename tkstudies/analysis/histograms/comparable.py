@@ -18,6 +18,10 @@ MOST_ENTRIES = 1e18
 """More can't be counted: the next numbers of a float are hundreds apart."""
 
 
+SUMMARY = "no bins: a summary (tkstudies dqm without --summaries fetches them)"
+"""Why a summary can't be compared."""
+
+
 class Incomparable(ValueError):
     """Two histograms that can't be compared; the message is the reason."""
 
@@ -77,6 +81,8 @@ def read(hist: Any) -> Histogram:
         (2, 3)
     """
     found = as_hist(hist)
+    if found is not None and found.is_summary:
+        raise Incomparable(SUMMARY)
     if found is None or found.bins is None:
         raise Incomparable("no histogram")
     content = contents_of(found)

@@ -19,10 +19,14 @@ as they have entries; as the server doesn't send these, they are taken as the in
 means of one spread), or as equal where the errors aren't those of means. Of a map they are mean and rms over the
 modules, and ``filled`` is the number of modules (bins) with anything in them. A few histograms have a bin for each part
 of the detector, and give columns for these (see `parts`).
+
+A summary (``tkstudies dqm --summaries``) has no bins: ``integral``, ``level`` and ``spread`` of it are None, and the
+other statistics of bins are refused. The statuses of its quality tests are counted, if it has them.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -30,8 +34,8 @@ from typing import Any
 from tkstudies.analysis.histograms.collections import feature_name, feature_order, is_map, is_per_lumisection
 from tkstudies.analysis.histograms.parts import Part, parts_of, values_of_parts
 from tkstudies.analysis.histograms.shapes import COMPUTABLE, QUANTILES, Shape
-from tkstudies.console import Losses
-from tkstudies.errors import UsageError
+from tkstudies.console import Losses, listed
+from tkstudies.errors import UsageError, WrongRecord
 from tkstudies.histogramrecord import Hist, HistogramRecord, as_hist, member
 from tkstudies.records import Record, RowKey, number
 
@@ -55,6 +59,12 @@ SERVER_STATISTICS = {
     "overflow": "stats.overflow",
 }
 """The server's own numbers and where in ``hist`` they are; the others are computed from the bins."""
+
+NULL_WITHOUT_BINS = ("integral", *MAP_STATISTICS)
+"""Statistics of bins that come by default: of a histogram without bins they are None."""
+
+OF_SUMMARIES = ("mean", "rms", "entries", "mean_y", "rms_y")
+"""Statistics that a histogram without bins has."""
 
 STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *QUANTILES, *MAP_STATISTICS)
 """All statistics by name; ``kurtosis`` is the excess, 0 for a normal distribution."""
@@ -131,6 +141,9 @@ class FeatureTable:
     contents ``<feature>_<bin>``. A row has the features of its own histograms, in the order of the
     collections table, then others in the order in which the whole input brought them up.
 
+    Of summaries with a quality_test the row also counts the plots whose tests ran (quality_tested), and those of them
+    whose worst status is a warning or an error (quality_test_warnings, quality_test_errors).
+
     Args:
         names: Statistics, of `STATISTICS`; by default `DEFAULT_STATISTICS`, of plots against lumisections also
             `PER_LUMISECTION_STATISTICS`, of maps `MAP_STATISTICS`, and the parts of the detector that a plot tells of.
@@ -165,6 +178,9 @@ class FeatureTable:
         self._lost: dict[str, tuple[int, str, bool]] = {}  # histograms by what they lack: count, the first, is it all
         self._order = dict(feature_order())
         self._rows: dict[RowKey, dict[str, tuple[Value, ...] | None]] = {}
+        self._needing_bins = [name for name in self.names if name not in (*OF_SUMMARIES, *NULL_WITHOUT_BINS)]
+        self._without_bins: set[str] = set()  # features
+        self._quality: defaultdict[RowKey, Counter[str]] = defaultdict(Counter)
 
     def add(self, record: HistogramRecord | Mapping[str, Any]) -> None:
         """Take in one histogram record.
@@ -172,7 +188,7 @@ class FeatureTable:
         A histogram that the server didn't have gives nulls and makes way for a later one.
 
         Raises:
-            WrongRecord: The record doesn't say which run or which plot.
+            WrongRecord: The record doesn't say which run or which plot, or lacks the bins that a statistic needs.
         """
         if not isinstance(record, HistogramRecord):
             record = HistogramRecord.from_record(record)
@@ -186,10 +202,14 @@ class FeatureTable:
         elif row.get(feature) is not None:
             self.duplicates += 1
         else:
+            if record.is_summary:
+                self._note_summary(record, feature)
             values = statistics(hist)
             if statistics.parts:
                 values += self._of_parts(statistics.parts, record, hist)
             row[feature] = (*values, *contents(hist)) if self.content else values
+            if record.quality_test is not None:
+                self._quality[record.key][record.quality_test] += 1
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows so far."""
@@ -202,7 +222,23 @@ class FeatureTable:
         losses.add(self.duplicates, "histogram", "dropped: same run, reco and plot as before")
         for why, (count, first, is_all) in self._lost.items():
             losses.add(count, "histogram", f"{why} (the first: {first})", partial=is_all)
+        self._note_null_columns(losses)
         return losses
+
+    def _note_null_columns(self, losses: Losses) -> None:
+        """Count the columns that are null for want of bins."""
+        found = [self._of_feature[feature] for feature in self._without_bins]
+        names = [name for statistics in found for name in statistics.names if name in NULL_WITHOUT_BINS]
+        parts = sum(len(statistics.parts) for statistics in found)
+        told = [f".{name}" for name in NULL_WITHOUT_BINS if name in names] + ["parts of the detector"] * (parts > 0)
+        losses.add(len(names) + parts, "column", f"of bins ({', '.join(told)}) null, as summaries have none")
+
+    def _note_summary(self, record: HistogramRecord, feature: str) -> None:
+        needing = [*self._needing_bins, *(["bin contents"] if self.content else [])]
+        if needing:
+            which = f"run {record.run_number}, {record.label:.120}"
+            raise WrongRecord(f"no {listed(needing)} without bins: {which} is a summary; fetch it without --summaries")
+        self._without_bins.add(feature)
 
     def _note_empty(self, record: HistogramRecord, hist: Hist) -> None:
         what = "with neither stats nor bins"
@@ -228,6 +264,9 @@ class FeatureTable:
             values = features[feature] or (None,) * len(columns)
             row.update(zip(columns, values, strict=False))
             row.update((f"{feature}_{i}", content) for i, content in enumerate(values[len(columns) :]))
+        if quality := self._quality.get(key):
+            row["quality_tested"] = quality["ok"] + quality["warning"] + quality["error"]
+            row["quality_test_warnings"], row["quality_test_errors"] = quality["warning"], quality["error"]
         return row
 
     def _learn(self, plot: str) -> tuple[str, _Statistics]:

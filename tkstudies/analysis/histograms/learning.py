@@ -64,6 +64,9 @@ class Learner:
         if record.lumisection_number is not None:
             self.left_out["of a lumisection: whole runs are compared"] += 1
             return
+        if record.is_summary:
+            self.left_out["without bins, being summaries: dqm without --summaries fetches them"] += 1
+            return
         same_run = self._reference_reco is not None
         kind = self._kind_of(RowKey(record.run_number, self._reference_reco if same_run else record.reco))
         if kind is None:

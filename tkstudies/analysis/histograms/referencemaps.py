@@ -36,6 +36,7 @@ class Maps:
     Attributes:
         repeated: Maps dropped because their run, reco and lumisection had come before.
         unreadable: Records of the plot without a 2-D histogram.
+        summaries: Records of the plot without bins.
         others: Names of the other plots that came.
 
     Example:
@@ -48,7 +49,7 @@ class Maps:
     """
 
     def __init__(self, plot: str = TRACKING_MAP.name) -> None:
-        self.repeated = self.unreadable = 0
+        self.repeated = self.unreadable = self.summaries = 0
         self.others: dict[str, None] = {}
         self._plot = plot
         self._maps: dict[RowKey, NDArray[np.float64]] = {}
@@ -66,6 +67,8 @@ class Maps:
             self.others.setdefault(label)
         elif key in self._maps:
             self.repeated += 1
+        elif record.is_summary:
+            self.summaries += 1
         elif (array := map_array(record.hist)) is None:
             self.unreadable += 1
         else:
@@ -80,6 +83,8 @@ class Maps:
         """Records of the plot, out of a source, that aren't among the maps."""
         losses = Losses()
         losses.add(self.unreadable, "record", f"of {self._plot} without a 2-D histogram", source=source)
+        why = f"of {self._plot} without bins: dqm without --summaries fetches them"
+        losses.add(self.summaries, "summary", why, source=source)
         repeated = "dropped: same run, reco and lumisection as before"
         losses.add(self.repeated, "map", repeated, source=source)
         return losses

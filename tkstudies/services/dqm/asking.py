@@ -30,6 +30,7 @@ def answers(
     *,
     is_proof: Callable[[Answer], Any] = lambda answer: True,
     is_patient: bool = False,
+    failures: Failures | None = None,
 ) -> Iterator[tuple[Question, Answer | Problem]]:
     """Yield (question, answer) in the order of the questions; of one that failed the problem.
 
@@ -38,12 +39,13 @@ def answers(
         workers: How many requests may be under way at once.
         is_proof: Does this answer show that the server works? One that needed no request doesn't.
         is_patient: Ask once more at once for what failed alone.
+        failures: Those before, if these aren't the first questions of the crawl.
 
     Raises:
         LoginError: The certificate isn't accepted.
         ServiceError: The server can't be used.
     """
-    failures = _Failures()
+    failures = failures or Failures()
     for question, answer in in_order(ask, questions, workers):
         if isinstance(answer, ServiceError) and is_patient and failures.is_first(answer):
             try:
@@ -59,7 +61,7 @@ def answers(
             yield question, answer
 
 
-class _Failures:
+class Failures:
     """Counts failures, to know a server that can't be used from a single plot or run that can't be fetched."""
 
     def __init__(self) -> None:

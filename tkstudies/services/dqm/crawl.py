@@ -188,7 +188,7 @@ def histograms(
         LoginError: The certificate isn't accepted.
         ServiceError: The server can't be used.
     """
-    tasks = (task for sample in samples for task in _tasks(sample, plots_of))
+    tasks = tasks_of(samples, plots_of)
     fetch = fetch or with_bins
     for outcomes in fetch(gui, tasks, workers=workers, known=known, is_patient=is_patient):
         yield from outcomes
@@ -228,6 +228,11 @@ def second_try(
     except ServiceError:
         rest = tasks[done:] if tasks else [(number, outcome.task) for number, outcome in enumerate(failed)]
         yield from ((number, Outcome(task, problem=failed[number].problem)) for number, task in rest)
+
+
+def tasks_of(samples: Iterable[Sample], plots_of: Callable[[Sample], Iterable[str]]) -> Iterator[Task]:
+    """A task for each plot of each sample, and one for a sample that has a problem."""
+    return (task for sample in samples for task in _tasks(sample, plots_of))
 
 
 def _tasks(sample: Sample, plots_of: Callable[[Sample], Iterable[str]]) -> list[Task]:

@@ -19,7 +19,7 @@ import requests
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError
 from tkstudies.records import whole
-from tkstudies.services.dqm import datasets, repair
+from tkstudies.services.dqm import datasets, repair, summaries
 from tkstudies.services.web.answers import Unusable, odd, shaped
 from tkstudies.services.web.connection import Connection
 from tkstudies.services.web.endpoints import DQM
@@ -106,9 +106,12 @@ class DqmGui:
 
         A folder that doesn't exist is empty.
         """
-        folder = quote(path.strip("/"))
-        url = f"/{_gui_of(dataset)}/data/json/archive/{run_number}{quote(dataset)}/{folder}"
-        return self._connection.request("GET", url, parse=_parser(_contents))
+        return self._connection.request("GET", _folder_url(run_number, dataset, path), parse=_parser(_contents))
+
+    def listing(self, run_number: int, dataset: str, path: str) -> list[summaries.Item]:
+        """The same with what the server's index knows of each histogram."""
+        url = _folder_url(run_number, dataset, path)
+        return self._connection.request("GET", url, parse=_parser(summaries.read_listing))
 
     def run_is_complete(self, run_number: int, dataset: str) -> bool | None:
         """Has the harvesting of this dataset finished? None if the server doesn't say."""
@@ -332,6 +335,10 @@ def _session_datasets(response: requests.Response) -> Datasets | None:
         raise Unusable(f"sent something unreadable: {jsonl.quoted(response.content)}") from None
     groups = shaped(answer, tuple[Any, _SessionGroups])[1].items
     return _by_run(item for group in groups if group.type == "offline_data" for item in group.items)
+
+
+def _folder_url(run_number: int, dataset: str, path: str) -> str:
+    return f"/{_gui_of(dataset)}/data/json/archive/{run_number}{quote(dataset)}/{quote(path.strip('/'))}"
 
 
 def _gui_of(dataset: str) -> str:

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -33,6 +33,7 @@ class EarlierCrawl:
     Args:
         name: The file that the earlier crawl was to write, or its ``.part``.
         output: Where this crawl writes: the same file, another one, or ``-``.
+        lacks: Does a record lack what this crawl fetches? Then it is fetched anew.
 
     Attributes:
         in_place: Does this crawl write the same file?
@@ -48,7 +49,10 @@ class EarlierCrawl:
         UsageError: Standard output is the file itself, or another process is writing it.
     """
 
-    def __init__(self, name: str, output: str = STDOUT):
+    def __init__(
+        self, name: str, output: str = STDOUT, lacks: Callable[[HistogramRecord], bool] = lambda record: False
+    ):
+        self._lacks = lacks
         self._final = os.path.realpath(name.removesuffix(part.SUFFIX))
         self._part = self._final + part.SUFFIX
         self.in_place = output != STDOUT and os.path.realpath(output) == self._final
@@ -170,8 +174,9 @@ class EarlierCrawl:
             self.size = end
 
     def _note(self, record: HistogramRecord, offset: int) -> None:
-        key = record.run_number, record.reco, record.dataset, sys.intern(record.label)
-        self.places[key] = len(self.starts)
+        if not self._lacks(record):
+            key = record.run_number, record.reco, record.dataset, sys.intern(record.label)
+            self.places[key] = len(self.starts)
         self.starts.append(offset)
 
     def __len__(self) -> int:
