@@ -20,7 +20,8 @@ cd "$folder"
 
 tkstudies runreg --workspace tracker --min "$first" --max "$last" -o runs.jsonl
 tkstudies oms runs --min "$first" --max "$last" -o oms_runs.jsonl
-tkstudies dqm --collection tracking runs.jsonl | tkstudies features -o features.jsonl
+tkstudies dqm --summaries --collection tracking runs.jsonl \
+    | tkstudies features --stats mean,rms,entries -o features.jsonl
 tkstudies merge oms_runs.jsonl features.jsonl < runs.jsonl \
     | tkstudies label --exclude-commissioning --exclude-special \
     | tkstudies filter 'reco in express,prompt' 'runtype = collisions' -o rows.jsonl

@@ -12,6 +12,8 @@ mkdir -p "$pictures"
 cd "$work"
 tkstudies plot pca.jsonl -o "$pictures/pca.png"
 tkstudies plot control-chart pca.jsonl -o "$pictures/control-chart.png"
+tkstudies filter 'reco = prompt' 'run_number in 317434,317527,317591' -i runs.jsonl \
+    | tkstudies dqm --collection tracking --replay "$OLDPWD/cassettes" -o hists.jsonl
 tkstudies plot histogram hists.jsonl --run 317434 --reco prompt --reference-run 317527,317591 --plot '*Pixel_GenTk' \
     -o "$pictures/histogram.png"
 STUDY="$work" "$OLDPWD/examples/trend.sh" > /dev/null

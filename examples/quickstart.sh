@@ -41,12 +41,12 @@ else
     echo "  warning: no access to TkDQMDoctor: the study goes on without its comments" >&2
 fi
 
-# run again after an interruption it goes on where it was; to fetch all anew: rm hists.jsonl
-tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl --resume hists.jsonl
-tell hists.jsonl "histograms of the DQM GUI: 15 plots"
+# run again after an interruption it goes on where it was; to fetch all anew: rm summaries.jsonl
+tkstudies dqm --summaries --collection tracking runs.jsonl -o summaries.jsonl --resume summaries.jsonl
+tell summaries.jsonl "summaries of 15 plots of the DQM GUI, without bins (with bins: without --summaries)"
 
-tkstudies features hists.jsonl -o features.jsonl
-tell features.jsonl "rows of their means, rms, entries and integrals"
+tkstudies features --stats mean,rms,entries summaries.jsonl -o features.jsonl
+tell features.jsonl "rows of their means, rms and entries"
 
 tkstudies merge "${joins[@]}" < runs.jsonl \
     | tkstudies label --exclude-commissioning --exclude-special --exclude-open \

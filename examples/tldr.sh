@@ -28,9 +28,9 @@ else
     echo "warning: no access to TkDQMDoctor: going on without its comments and problems" >&2
 fi
 
-# hists.jsonl appears when all are fetched; until then hists.jsonl.part is kept, and gone on with by the same line
-tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl --errors errors.jsonl
-tkstudies features hists.jsonl -o features.jsonl
+# summaries.jsonl appears when all are fetched; until then summaries.jsonl.part is kept, and gone on with by the same line
+tkstudies dqm --summaries --collection all runs.jsonl -o summaries.jsonl --resume summaries.jsonl --errors errors.jsonl
+tkstudies features --stats mean,rms,entries summaries.jsonl -o features.jsonl
 
 tkstudies filter 'reco = online' -i global_runs.jsonl | cat runs.jsonl - \
     | tkstudies merge ${doctor[@]+"${doctor[@]}"} oms_runs.jsonl oms_fills.jsonl features.jsonl \

@@ -90,8 +90,8 @@ OPTIONS = {
 
 EXAMPLE = """\
   tkstudies runreg --min 317500 --max 317600 > runs.jsonl
-  tkstudies dqm --collection tracking runs.jsonl -o hists.jsonl
-  tkstudies features hists.jsonl > features.jsonl
+  tkstudies dqm --summaries --collection tracking runs.jsonl -o summaries.jsonl
+  tkstudies features summaries.jsonl > features.jsonl
   tkstudies merge features.jsonl < runs.jsonl | tkstudies pca | tkstudies plot -o pca.png"""
 
 

@@ -9,8 +9,9 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import CASSETTES, ROOT, from_lines, to_lines
+from tests.conftest import CASSETTES, ROOT, from_lines
 from tests.pipe import help_examples
+from tkstudies.analysis.histograms.collections import plots
 from tkstudies.records import row_key
 from tkstudies.topics import TOPICS
 
@@ -20,7 +21,7 @@ FILES = [
     "oms_runs.jsonl",
     "oms_fills.jsonl",
     "doctor.jsonl",
-    "hists.jsonl",
+    "summaries.jsonl",
     "features.jsonl",
     "study.jsonl",
     "suspects.jsonl",
@@ -110,7 +111,7 @@ QUESTIONS = {
 @pytest.mark.parametrize("script", QUESTIONS)
 def test_questions_to_the_folder_of_the_quick_start(script, quickstart, tmp_path, shell):
     shutil.copytree(quickstart, tmp_path / "study")
-    result = shell(f"{EXAMPLES}/{script}", cwd=tmp_path)
+    result = shell(f"{EXAMPLES}/{script}", cwd=tmp_path, TKSTUDIES_REPLAY=str(CASSETTES))
     told, made = QUESTIONS[script]
     assert (result.returncode, told in result.stdout) == (0, True), result.stderr + result.stdout
     assert (tmp_path / "study" / made).stat().st_size > 500
@@ -153,11 +154,12 @@ def test_the_short_pipe_in_the_study_folder(quickstart, shell):
 
 
 @pytest.fixture
-def work(quickstart, tmp_path, monkeypatch):
-    """A copy of the quick start's folder, with two of its plots, and with what people have beside it."""
+def work(quickstart, tmp_path, monkeypatch, tkstudies):
+    """A copy of the quick start's folder, with two plots and their bins, and with what people have beside it."""
     folder = shutil.copytree(quickstart, tmp_path / "work")
-    hists = [record for record in rows(folder, "hists.jsonl") if record["name"] in TWO_PLOTS]
-    (folder / "hists.jsonl").write_text(to_lines(hists))
+    wanted = [word for plot in plots("tracking") if plot.name in TWO_PLOTS for word in ("--plot", plot.offline)]
+    fetched = tkstudies("--replay", CASSETTES, "dqm", *wanted, "--reco", "prompt", folder / "runs.jsonl")
+    (folder / "hists.jsonl").write_text(fetched.stdout)
     for name, same_as in BESIDE.items():
         shutil.copy(folder / same_as, folder / name)
     (folder / "list-without-header.csv").write_text("317291,1\n317292,2\n")

@@ -86,7 +86,7 @@ def test_both_versions_of_the_registry_replay(tkstudies):
 
 
 def test_a_subset_of_the_runs_still_replays(tkstudies, tmp_path):
-    pairs = [{"run_number": 317626, "reco": "prompt"}, {"run_number": 317291, "reco": "express"}]
+    pairs = [{"run_number": 317626, "reco": "prompt"}, {"run_number": 317291, "reco": "rereco"}]
     plot = "/Tracking/TrackParameters/highPurityTracks/pt_1/GeneralProperties/NumberOfTracks_GenTk"
     result = tkstudies("dqm", "--plot", plot, "--replay", CASSETTES, input=pairs)
     assert (result.exit_code, [row["run_number"] for row in from_lines(result.stdout)]) == (0, [317626, 317291])
