@@ -18,7 +18,7 @@ import numpy as np
 from tkstudies import jsonl
 from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
 from tkstudies.analysis.multivariate.suspects.report import Shape, rows
-from tkstudies.analysis.multivariate.suspects.threads import one_thread
+from tkstudies.shardwise import one_thread
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 H16 = SHARED / "real/hdqm/hdqm2016_prompt_wide_golden.parquet"

@@ -160,6 +160,15 @@ def to_lines(records):
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
+def nearly(value):
+    """What equals a value, or differs by rounding in its floats."""
+    if isinstance(value, float):
+        return pytest.approx(value, rel=1e-9, abs=1e-9)
+    if isinstance(value, dict):
+        return {name: nearly(member) for name, member in value.items()}
+    return [nearly(member) for member in value] if isinstance(value, list) else value
+
+
 def from_lines(text):
     """JSON Lines as records."""
     return [json.loads(line) for line in text.split("\n") if line]

@@ -3,15 +3,23 @@
 What a command does with records is a `Shardwise`. Each file gets a fresh one, which makes lines of its records and
 notes what is to be told; what all of them noted is put together in the order of the files. So the output of many
 files is that of one that holds them all.
+
+What needs all rows at once goes through `Shards`: tasks for each file, whose results are merged in the order of the
+files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
 
 from tkstudies.console import Losses
 from tkstudies.jsonl import Records
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Noted = TypeVar("Noted")
 
 Mend = Callable[[bytes], bytes]
 """What makes the line of a part what it would be in the output of all parts together."""
@@ -57,3 +65,58 @@ class Shardwise:
     def recall(self, remembered: Any) -> Mend | None:
         """Take what a part remembered that was made before."""
         return None
+
+
+class Shards(Protocol):
+    """The parts of a table, one or many, and those who work on them.
+
+    Tasks are functions that pickle takes; results come in the order of the parts, whoever made them.
+    """
+
+    def read(self, task: Callable[[Records, str], Result]) -> Iterator[Result]:
+        """What a task makes of the records of each part.
+
+        Its second argument is where it may leave files (`jsonl.store`) that others read; empty if nobody else will.
+        """
+
+    def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """What a task makes of each item."""
+
+    def lines(
+        self,
+        task: Callable[[Item], Generator[bytes, None, Noted]],
+        items: Sequence[Item],
+        absorb: Callable[[Noted], None],
+    ) -> Iterator[bytes]:
+        """The lines that a task makes of each item; what it returns after them is absorbed."""
+
+
+class Whole:
+    """All records are one part, on which this process works."""
+
+    def __init__(self, records: Records):
+        self._records = records
+
+    def read(self, task: Callable[[Records, str], Result]) -> Iterator[Result]:
+        yield task(self._records, "")
+
+    def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        return map(task, items)
+
+    def lines(
+        self,
+        task: Callable[[Item], Generator[bytes, None, Noted]],
+        items: Sequence[Item],
+        absorb: Callable[[Noted], None],
+    ) -> Iterator[bytes]:
+        for item in items:
+            absorb((yield from task(item)))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Linear algebra with one thread while this is open: the same digits however many cores there are."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield

@@ -251,7 +251,7 @@ def test_no_thread_is_told_in_words_and_few_threads_are_enough(live, tkstudies, 
 
 
 def test_no_memory_is_told_in_words(tkstudies, table, monkeypatch):
-    monkeypatch.setattr("tkstudies.analysis.multivariate.components.fit", lambda *_: np.empty((10**9, 10**9)))
+    monkeypatch.setattr("tkstudies.analysis.multivariate.components.fit_to", lambda *_: np.empty((10**9, 10**9)))
     result = tkstudies(*PCA, *both(table))
     assert result.exit_code == 1
     assert "not enough memory: Unable to allocate" in result.stderr and "internal" not in result.stderr

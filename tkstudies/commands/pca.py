@@ -67,6 +67,7 @@ def pca(
     ] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Principal components, Hotelling T2 and residual Q of each row.
@@ -80,7 +81,9 @@ def pca(
     Rows that were fitted have other limits of t2 than rows that were not (those
     outside --fit-where, those of --apply). Bad rows that are fitted draw the
     components to themselves and hide: --fit-where 'is_bad = false' --missing mean
-    shows them. With --contributions t2_features and q_features name what is behind
+    shows them. A folder is read file by file, and its sums are added in that order:
+    the same output for every --jobs, and that of one file with all rows to 1e-9.
+    With --contributions t2_features and q_features name what is behind
     T2 and Q, t2_contributions and q_contributions how much of them each explains.
 
     \b
@@ -92,6 +95,7 @@ def pca(
     """
     from tkstudies.analysis.multivariate import components as analysis
     from tkstudies.analysis.multivariate.pca import ComponentTable
+    from tkstudies.shards.reducing import shards
 
     _check_side_files(output, model_file, loadings_file)
     if tolerant and not apply_file:
@@ -99,30 +103,31 @@ def pca(
     fitting = (features, fit_where, model_file, components, missing)
     model = _read_model(apply_file, *fitting) if apply_file else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
-    table = ComponentTable(
-        records,
-        patterns=options.words(features),
-        model=model,
-        fit_where=fit_where or (),
-        keep_all=keep is options.Keep.all,
-        with_contributions=contributions,
-    )
-    options.require_records(records)
-    table.losses.tell()
-    if model:
-        table.check(model, tolerant)
-    else:
-        model = table.fit(components, (missing or options.Missing.zero).value)
-    table.losses.tell()
-    advice = "see missing_features" + ("" if apply_file else ", or use --missing drop")
-    options.warn_of_gaps(int(table.matrix.gaps.sum()), table.matrix.rows, model.missing, advice)
-    table.note_mixtures()
-    table.losses.tell()
-    if model_file:
-        jsonl.write([{**analysis.to_json(model), **provenance(records.sources, table.fitted_runs())}], model_file)
-    if loadings_file:
-        jsonl.write(analysis.loadings(model), loadings_file)
-    jsonl.write_lines(table.lines(model), output)
+    with shards(jobs, output, records) as (rows,):
+        table = ComponentTable(
+            rows,
+            patterns=options.words(features),
+            model=model,
+            fit_where=fit_where or (),
+            keep_all=keep is options.Keep.all,
+            with_contributions=contributions,
+        )
+        options.require_records(records)
+        table.losses.tell()
+        if model:
+            table.check(model, tolerant)
+        else:
+            model = table.fit(components, (missing or options.Missing.zero).value)
+        table.losses.tell()
+        advice = "see missing_features" + ("" if apply_file else ", or use --missing drop")
+        options.warn_of_gaps(table.gaps, table.rows, model.missing, advice)
+        table.note_mixtures()
+        table.losses.tell()
+        if model_file:
+            jsonl.write([{**analysis.to_json(model), **provenance(records.sources, table.fitted_runs())}], model_file)
+        if loadings_file:
+            jsonl.write(analysis.loadings(model), loadings_file)
+        jsonl.write_lines(table.lines(model), output)
     table.losses.tell()
     _say_rows(table, model, apply_file)
     _warn_of_bad_rows(table)
@@ -149,19 +154,20 @@ def _read_model(file: str, *excluded: Any) -> Model:
 def _say_rows(table: ComponentTable, model: Model, apply_file: str) -> None:
     """How many rows there are, how many were fitted, and how many are unusual."""
     features = console.counted(len(model.features), "feature")
-    rows = console.counted(table.projected, "row")
+    counted = table.counted
+    rows = console.counted(counted.projected, "row")
     if apply_file:
         text = f"{rows} projected with {jsonl.shown(apply_file)} ({console.counted(model.rows, 'row')}, {features})"
-    elif table.fitted < table.projected:
-        text = f"{rows}, {table.fitted:,} of them fitted, {features}"
+    elif counted.fitted < counted.projected:
+        text = f"{rows}, {counted.fitted:,} of them fitted, {features}"
     else:
         text = f"{rows}, {features}"
-    if "t2" in table.above:
-        text += f": {table.above['t2']:,} above the 99 % limit of T2"
+    if "t2" in counted.above:
+        text += f": {counted.above['t2']:,} above the 99 % limit of T2"
     else:
         text += f": no limit of T2 ({'too few fitted rows' if model.variance.any() else 'nothing varies'})"
     console.say(
-        text + (f", {table.above['q']:,} of Q" if "q" in table.above else ", no limit of Q (nothing is left over)")
+        text + (f", {counted.above['q']:,} of Q" if "q" in counted.above else ", no limit of Q (nothing is left over)")
     )
 
 
@@ -170,7 +176,7 @@ def _warn_of_bad_rows(table: ComponentTable) -> None:
     if table.bad_fitted:
         be = "is" if table.bad_fitted == 1 else "are"
         console.warn(
-            f"{table.bad_fitted:,} of {console.counted(table.fitted, 'fitted row')} {be} bad: "
+            f"{table.bad_fitted:,} of {console.counted(table.counted.fitted, 'fitted row')} {be} bad: "
             "see suspects, or --fit-where 'is_bad = false' --missing mean"
         )
 

@@ -139,7 +139,7 @@ def suspects(
     """
     from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
     from tkstudies.analysis.multivariate.suspects.report import Shape, rows, summary
-    from tkstudies.analysis.multivariate.suspects.threads import one_thread
+    from tkstudies.shardwise import one_thread
 
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
     options.check_stdin_once(

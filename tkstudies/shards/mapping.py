@@ -44,7 +44,12 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
             if len(records.sources) > 1 and not several.shares_memory:
                 return to_parts(make, records, output, several)
             if not several.shares_memory:
-                console.say(f"{records.name} is one file, on which one process works: tkstudies shard cuts it")
+                say_one_file(records)
     work = make()
     jsonl.write_lines(work.lines(records), output)
     return work
+
+
+def say_one_file(records: jsonl.Reader) -> None:
+    """Say why several processes don't help."""
+    console.say(f"{records.name} is one file, on which one process works: tkstudies shard cuts it")

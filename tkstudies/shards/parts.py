@@ -103,7 +103,7 @@ def to_parts(make: Callable[[], Work], records: jsonl.Reader, output: str, sever
     """Several processes, each file to a part of its own, and these in their order to the output."""
     work = make()
     records.look_ahead()
-    with _workspace(several, output) as folder, jsonl.Writer(output) as writer:
+    with workspace(several, output) as folder, jsonl.Writer(output) as writer:
         items = [Item(source, os.path.join(folder, f"{number}.jsonl")) for number, source in enumerate(records.sources)]
         for part in _done(make, records, items, several, hashed=False):
             mend = work.absorb(part.noted)
@@ -160,7 +160,7 @@ def _done(
 
 
 @contextmanager
-def _workspace(several: Workers, output: str) -> Iterator[str]:
+def workspace(several: Workers, output: str) -> Iterator[str]:
     """A folder for parts, where all workers can write; it goes at the end."""
     is_file = output != jsonl.STDOUT and (os.path.isfile(output) or not os.path.exists(output))
     place = os.path.dirname(os.path.abspath(output)) if is_file else several.folder

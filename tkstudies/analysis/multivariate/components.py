@@ -1,7 +1,5 @@
 """Principal components of a feature matrix, and how far a row lies from the others.
 
-The covariance is summed over chunks of rows, each passing once, so memory doesn't grow with the number of rows; where
-there are fewer rows than features their products with each other take its place, which have the same eigenvalues.
 Definitions: Jolliffe, Principal Component Analysis. Limits of Hotelling's T2: Tracy, Young and Mason, Journal of
 Quality Technology 24 (1992) 88, who tell rows that were fitted from others. Limit of the residual Q, a sum of squares
 with the remaining variances as weights: the chi-square with the same three first moments (Imhof, Biometrika 48 (1961)
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 
 from tkstudies import __version__
 from tkstudies.analysis.multivariate.distributions import beta_quantile, chi_square_quantile, f_quantile
-from tkstudies.analysis.multivariate.matrix import filled
+from tkstudies.analysis.multivariate.moments import Deviations, Moments
 from tkstudies.errors import InputError
 
 Array = NDArray[np.float64]
@@ -170,12 +168,20 @@ def fit(
         InputError: More components than rows or features allow, or a feature too large for a variance.
     """
     few = rows is not None and rows < len(features)
-    if few:
-        values, mean = _centred(chunks, filler)
-        rows, squares = len(values), (values**2).sum(axis=0)
-    else:
-        rows, mean, scatter = _moments(chunks, filler)
-        squares = scatter.diagonal()
+    found = Deviations(chunks, filler) if few else Moments(chunks, filler)
+    return fit_to(found, features, components, filler, missing, patterns)
+
+
+def fit_to(
+    found: Moments | Deviations,
+    features: list[str],
+    components: int,
+    filler: Array,
+    missing: str = "zero",
+    patterns: Sequence[str] = (),
+) -> Model:
+    """The same of what is known of the rows; it is used up."""
+    rows, mean, squares = found.rows, found.mean, found.squares
     most = min(rows, len(features))
     if not 1 <= components <= most:
         raise InputError(
@@ -187,14 +193,7 @@ def fit(
     deviation = np.sqrt(squares / rows)
     constant = _constant(deviation, mean, rows)
     scale = np.where(constant, 1.0, deviation)
-    if few:
-        values /= scale
-        eigenvalues, vectors = _eigen(values @ values.T, len(features))
-        vectors = _of_features(values, eigenvalues[:components], vectors[:, :components])
-    else:
-        scatter /= scale
-        scatter /= scale[:, None]
-        eigenvalues, vectors = _eigen(scatter, len(features))
+    eigenvalues, vectors = found.eigen(scale, components)
     variances = eigenvalues / max(rows - 1, 1)
     rest = variances[components:]
     total = variances.sum()
@@ -214,72 +213,12 @@ def fit(
     )
 
 
-def _eigen(products: Array, features: int) -> tuple[Array, Array]:
-    """Eigenvalues, the largest first, and eigenvectors as columns; what is no more than rounding is zero."""
-    eigenvalues, vectors = np.linalg.eigh(products)
-    eigenvalues = np.clip(eigenvalues[::-1], 0.0, None)
-    eigenvalues[eigenvalues < eigenvalues[0] * features * np.finfo(float).eps] = 0.0
-    return eigenvalues, vectors[:, ::-1]
-
-
-def _of_features(values: Array, eigenvalues: Array, vectors: Array) -> Array:
-    """From eigenvectors of rows (rows, components) to those of features (features, components).
-
-    Those without variance can be any that are orthogonal to the others.
-    """
-    varying = int((eigenvalues > 0).sum())
-    found = values.T @ vectors[:, :varying] / np.sqrt(eigenvalues[:varying])
-    others = np.eye(len(found), vectors.shape[1])
-    return np.linalg.qr(np.hstack([found, others]))[0][:, : vectors.shape[1]] if varying < len(eigenvalues) else found
-
-
-def _centred(chunks: Iterable[Array], filler: Array) -> tuple[Array, Array]:
-    """All rows without gaps as deviations from their mean (rows, features), and the mean (features,)."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = np.concatenate([filled(chunk, filler) for chunk in chunks])
-        mean = values.sum(axis=0) / len(values)
-        values -= mean
-        rounding = values.sum(axis=0) / len(values)
-        values -= rounding
-        return values, mean + rounding
-
-
 def _constant(deviation: Array, mean: Array, rows: int) -> NDArray[np.bool_]:
     """Which features are constant, or vary by rounding only, shape (features,)."""
     eps = np.finfo(float).eps
     constant = deviation**2 <= rows * eps * deviation**2 + (rows * mean * eps) ** 2
     result: NDArray[np.bool_] = constant | (deviation == 0)
     return result
-
-
-def _moments(chunks: Iterable[Array], filler: Array) -> tuple[int, Array, Array]:
-    """Number of rows, their mean (features,), and the sums of products of deviations from it (features, features).
-
-    One pass, by the pairwise update of Chan, Golub and LeVeque (1979), relative to the mean of the first chunk,
-    so that the mean of large numbers that vary little is good to its last digit.
-    """
-    rows, width = 0, len(filler)
-    origin, mean, scatter = np.zeros(width), np.zeros(width), np.zeros((width, width))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for chunk in chunks:
-            if not len(chunk):
-                continue
-            centre = chunk.sum(axis=0) / len(chunk)
-            if np.isnan(centre).any():
-                chunk = filled(chunk, filler)
-                centre = chunk.sum(axis=0) / len(chunk)
-            if not rows:
-                origin = centre
-            values = chunk - centre
-            rounding = values.sum(axis=0) / len(values)
-            shift = centre - origin + rounding - mean
-            together = rows + len(values)
-            scatter += values.T @ values
-            scatter -= np.outer(rounding, rounding * len(values))
-            scatter += np.outer(shift, shift * (rows * len(values) / together))
-            mean += shift * (len(values) / together)
-            rows = together
-        return rows, origin + mean, scatter
 
 
 def _signed(components: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,8 @@ class FeatureMatrix:
         kept: Whether a record that was added has a row here, shape (records,).
         gaps: Whether the row lacks a feature, shape (rows,).
         known: Whether any row has the feature, shape (features,).
+        width: How many features are stored.
+        places: Which of ``features`` these are, if there are more, shape (width,).
     """
 
     features: list[str]
@@ -63,6 +65,8 @@ class FeatureMatrix:
     kept: NDArray[np.bool_]
     gaps: NDArray[np.bool_]
     known: NDArray[np.bool_]
+    width: int
+    places: NDArray[np.int64] | None = None
 
     @property
     def rows(self) -> int:
@@ -76,10 +80,45 @@ class FeatureMatrix:
             chosen = chosen.copy()
             chosen[chosen] = where
         start = 0
-        for chunk in self.stored.chunks(len(self.features)):
+        for chunk in self.stored.chunks(self.width):
             part = chosen[start : start + len(chunk)]
             start += len(chunk)
-            yield chunk if part.all() else chunk[part]
+            rows = chunk if part.all() else chunk[part]
+            yield rows if self.places is None else self._placed(rows, self.places)
+
+    def _placed(self, rows: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+        placed = np.full((len(rows), len(self.features)), np.nan)
+        placed[:, places] = rows
+        return placed
+
+
+def join_features(parts: Sequence[FeatureMatrix], patterns: Sequence[str] = ()) -> list[str]:
+    """Give the parts of one table the features of all of them, in order of their first appearance; these."""
+    common: dict[str, int] = {}
+    for part in parts:
+        places = np.array([common.setdefault(name, len(common)) for name in part.features], dtype=np.int64)
+        part.features, part.places = [], places
+    features = list(common)
+    telling = telling_features(features, patterns)
+    for part in parts:
+        _widen(part, features, telling)
+    return features
+
+
+def _widen(part: FeatureMatrix, features: list[str], telling: NDArray[np.bool_]) -> None:
+    places = part.places
+    part.features = features
+    if places is None or np.array_equal(places, np.arange(len(features))):
+        part.places = None
+        return
+    if not telling[places].any():
+        part.kept[:] = False
+        part.gaps, part.known = part.gaps[:0], np.zeros_like(part.known)
+    if len(places) < len(features):
+        part.gaps = np.ones_like(part.gaps)
+    known = np.zeros(len(features), dtype=bool)
+    known[places] = part.known
+    part.known = known
 
 
 class MatrixBuilder(LearnedColumns):
@@ -89,20 +128,30 @@ class MatrixBuilder(LearnedColumns):
         patterns: Shell patterns of feature names; empty for the notebook's selection.
         features: Fixed list of features in a fixed order (of a model); others are noted in ``extra``.
         others: Other columns whose values ``add`` gives back.
+        folder: Where the numbers are, if another process is to read them (`jsonl.store`).
+
+    Attributes:
+        stored: The numbers of all records.
     """
 
-    def __init__(self, patterns: Sequence[str] = (), features: Sequence[str] | None = None, others: Iterable[str] = ()):
+    def __init__(
+        self,
+        patterns: Sequence[str] = (),
+        features: Sequence[str] | None = None,
+        others: Iterable[str] = (),
+        folder: str = "",
+    ):
         super().__init__(dict.fromkeys(others))
         self.extra: dict[str, None] = {}
         self._patterns = patterns
         self._fixed = features is not None
         self._features = dict.fromkeys(features or ())
         self._not_features: set[str] = set()
-        self._stored = NumberStore()
+        self.stored = NumberStore(folder)
 
     def add(self, values: Values) -> Values:
         """Take the features of one record; the values of the other columns, UNSET where they are absent."""
-        self._stored.add(values[len(values) - len(self._features) :])
+        self.stored.add(values[len(values) - len(self._features) :])
         return values[: len(self.wanted)]
 
     def from_record(self, record: Mapping[str, Any]) -> Values:
@@ -137,44 +186,75 @@ class MatrixBuilder(LearnedColumns):
         types.update(dict.fromkeys(self._features, _A_NUMBER))
         return row_decoder(types, self.wanted, only=True, unset=self.wanted, rest=len(self._features))
 
+    @property
+    def features(self) -> list[str]:
+        """Those known so far."""
+        return list(self._features)
+
     def matrix(self) -> FeatureMatrix:
         """The rows of all records that have features of their own.
 
         Without patterns a luminosity alone doesn't count: the histograms of such a record were never fetched.
         """
-        features = list(self._features)
+        features = self.features
         telling = telling_features(features, self._patterns)
         known = np.zeros(len(features), dtype=bool)
         kept: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
         gaps: list[NDArray[np.bool_]] = [np.zeros(0, dtype=bool)]
-        for chunk in self._stored.chunks(len(features)):
+        for chunk in self.stored.chunks(len(features)):
             there = ~np.isnan(chunk)
             kept.append(np.any(there[:, telling], axis=1))
             there = there[kept[-1]]
             gaps.append(~np.all(there, axis=1))
             known |= np.any(there, axis=0)
-        return FeatureMatrix(features, self._stored, np.concatenate(kept), np.concatenate(gaps), known)
+        return FeatureMatrix(features, self.stored, np.concatenate(kept), np.concatenate(gaps), known, len(features))
 
 
-def column_means(chunks: Iterable[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
-    """Mean of each feature over the rows that have it, 0 where none has, shape (features,)."""
-    total, count = np.zeros(width), np.zeros(width)
-    for chunk in chunks:
-        known = ~np.isnan(chunk)
-        total += np.where(known, chunk, 0.0).sum(axis=0)
-        count += known.sum(axis=0)
-    return total / np.maximum(count, 1)
+class ColumnMeans:
+    """Mean of each feature over the rows that have it, good to its last digit, whatever the chunks.
+
+    Args:
+        chunks: Raw rows, shape (any, features) each; NaN where missing.
+        width: Number of features.
+    """
+
+    def __init__(self, chunks: Iterable[NDArray[np.float64]], width: int):
+        self._origin, self._mean, self._count = np.zeros(width), np.zeros(width), np.zeros(width)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for chunk in chunks:
+                known = ~np.isnan(chunk)
+                count = known.sum(axis=0)
+                centre = np.where(known, chunk, 0.0).sum(axis=0) / np.maximum(count, 1)
+                rest = np.where(known, chunk - centre, 0.0).sum(axis=0) / np.maximum(count, 1)
+                self._join(count, centre, rest)
+
+    def absorb(self, other: ColumnMeans) -> None:
+        """Take those of other rows, too."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._join(other._count, other._origin, other._mean)
+
+    def _join(self, count: NDArray[Any], origin: NDArray[np.float64], mean: NDArray[np.float64]) -> None:
+        """Further rows have their mean ``mean`` away from an origin."""
+        self._origin = np.where(self._count, self._origin, origin)
+        self._count = self._count + count
+        shift = origin - self._origin + mean - self._mean
+        self._mean += np.where(count, shift * (count / np.maximum(self._count, 1)), 0.0)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Shape (features,); 0 where no row has the feature."""
+        return self._origin + self._mean
 
 
-def filler(how: str, chunks: Iterable[NDArray[np.float64]], width: int) -> NDArray[np.float64]:
+def filler(how: str, width: int, means: Callable[[], ColumnMeans]) -> NDArray[np.float64]:
     """The value that stands for a missing feature, shape (features,).
 
     Args:
-        how: ``zero``, ``mean`` (of the rows in ``chunks``), or ``drop`` (rows with gaps are taken out before).
+        how: ``zero``, ``mean`` (of the rows in ``means``), or ``drop`` (rows with gaps are taken out before).
     """
     if how not in MISSING:
         raise UsageError(f"--missing {how}: choose {', '.join(MISSING)}")
-    return column_means(chunks, width) if how == "mean" else np.zeros(width)
+    return means().mean if how == "mean" else np.zeros(width)
 
 
 def filled(chunk: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tkstudies import console
 from tkstudies.analysis.histograms.collections import tells_run_length
 from tkstudies.analysis.multivariate.components import component_columns, is_component
-from tkstudies.analysis.multivariate.matrix import filled, filler, is_feature, telling_features
+from tkstudies.analysis.multivariate.matrix import ColumnMeans, filled, filler, is_feature, telling_features
 from tkstudies.errors import InputError
 from tkstudies.jsonl import NOT_STRICT, Reader, decode, encode
 from tkstudies.jsonl.columns import NamedColumns
@@ -71,7 +71,7 @@ class Points:
             InputError: A column is too large for its variance to be a number.
         """
         chosen = self.values[self.usable & training]
-        gap = filler(self.missing, [chosen], len(self.columns))
+        gap = filler(self.missing, len(self.columns), lambda: ColumnMeans([chosen], len(self.columns)))
         points = filled(self.values[self.usable], gap)
         if all(map(is_component, self.columns)):
             return points

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.histograms.collections import plots
-from tkstudies.analysis.multivariate.pca import KEPT
+from tkstudies.analysis.multivariate.rows import KEPT
 from tkstudies.errors import UsageError
 from tkstudies.records import KEY_COLUMNS, is_named
 

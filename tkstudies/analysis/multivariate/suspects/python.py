@@ -10,9 +10,9 @@ from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons
 from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
 from tkstudies.analysis.multivariate.suspects.known import Known
 from tkstudies.analysis.multivariate.suspects.report import Shape, rows, summary
-from tkstudies.analysis.multivariate.suspects.threads import one_thread
 from tkstudies.jsonl import Given, Record
 from tkstudies.records import Record as _Record
+from tkstudies.shardwise import one_thread
 
 if TYPE_CHECKING:
     import pandas

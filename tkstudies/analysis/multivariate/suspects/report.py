@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tkstudies import console
-from tkstudies.analysis.multivariate.pca import KEPT
+from tkstudies.analysis.multivariate.rows import KEPT
 from tkstudies.analysis.multivariate.suspects.judge import Judge, in_order
 from tkstudies.analysis.multivariate.suspects.known import Known
 from tkstudies.analysis.multivariate.suspects.verdicts import Verdict
