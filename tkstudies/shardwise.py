@@ -113,6 +113,24 @@ class Whole:
             absorb((yield from task(item)))
 
 
+class Mergeable(Protocol):
+    """What is known of some records, and can be put together with what is known of those after them."""
+
+    def absorb(self, other: Any, /) -> None:
+        """Take what is known of the records that come after these."""
+
+
+Part = TypeVar("Part", bound=Mergeable)
+
+
+def merged(parts: Iterator[Part]) -> Part:
+    """What is known of all parts, of which there is one at least, put together in their order."""
+    first = next(parts)
+    for other in parts:
+        first.absorb(other)
+    return first
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Linear algebra with one thread while this is open: the same digits however many cores there are."""

@@ -54,3 +54,54 @@ class TestComponents:
         assert (many.stderr, many.exit_code) == (one.stderr, one.exit_code) and one.stdout
         assert from_lines(many.stdout) == nearly(from_lines(one.stdout))
         assert from_lines((tmp_path / "loadings.jsonl").read_text()) == nearly(loadings)
+
+
+def lumis(number=240):
+    """Rows of runs, each with two recos, in two units; every ninth luminosity isn't known."""
+    return [
+        {
+            "run_number": 320000 + place // 2,
+            "reco": ("express", "prompt")[place % 2],
+            "tracking": ("GOOD", "BAD", None)[place // 2 % 3],
+            "recorded_lumi": None if place % 9 == 8 else place // 2 / 7,
+            "recorded_lumi_unit": "pb^{-1}" if place // 2 % 5 else "{\\mu}b^{-1}",
+            "l1_rate": place / 3,
+            "lumisections": place,
+        }
+        for place in range(number)
+    ]
+
+
+COUNTS = {
+    "values": ["tracking", "reco"],
+    "luminosity": ["tracking", "--sum", "recorded_lumi", "--sum", "l1_rate"],
+    "each": ["reco", "--sum", "lumisections", "--each", "run"],
+    "no column": ["trackin"],
+}
+
+
+@pytest.mark.parametrize("words", COUNTS)
+def test_counts_of_a_folder_are_those_of_a_file(tkstudies, cut, words):
+    whole, folder = cut(lumis(), (51, 0, 50))
+    one, many = (tkstudies("count", *COUNTS[words], "-i", named) for named in (whole, folder))
+    assert from_lines(many.stdout) == nearly(from_lines(one.stdout))
+    assert (many.stderr, many.exit_code) == (one.stderr, one.exit_code)
+
+
+def test_luminosities_of_lumisections_go_on_in_the_next_file(tkstudies, cut):
+    rows = [{"run_number": 320001, "lumisection_number": n, "recorded_lumi_pb": n * n / 9} for n in range(60)]
+    whole, folder = cut(rows, (20, 20))
+    one, many = (tkstudies("count", "--sum", "recorded_lumi_pb", "-i", named) for named in (whole, folder))
+    assert from_lines(many.stdout) == nearly(from_lines(one.stdout)) and "running sum" in one.stderr
+    assert many.stderr == one.stderr
+
+
+def test_columns_of_a_folder_hold_the_same_byte_for_byte(tkstudies, cut):
+    rows = study(3000)
+    for place, row in enumerate(rows):
+        row |= {"text": f"text {place % 40}", "time": f"2018-06-0{place % 9 + 1}T00:00:00Z", "flag": place % 3 == 0}
+        row |= {"many": str(place) * 9} if place < 2900 else {"of the last": [place]}
+    whole, folder = cut(rows, (1100, 1200, 0))
+    one, many = (tkstudies("columns", named) for named in (whole, folder))
+    assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
+    assert len(from_lines(one.stdout)) > 20

@@ -20,6 +20,7 @@ def columns(
     about: Annotated[str, typer.Option("--about", metavar="COLUMN", help="Only what explains this column.")] = "",
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Tell what all columns mean, or what the columns of files hold.
@@ -56,11 +57,12 @@ def columns(
         jsonl.write((entry._asdict() for entry in entries), output)
         return
 
-    from tkstudies.analysis.tables.profile import Profile
+    from tkstudies.analysis.tables.profile import profile_of
+    from tkstudies.shards.reducing import shards
+    from tkstudies.shardwise import merged
 
-    profile = Profile()
-    for line, record in records.lines():
-        profile.add(record, len(line))
-    if not jsonl.write(profile.rows(), output) and profile.records:
-        console.say("all records are empty")
+    with shards(jobs, output, records) as (rows,):
+        profile = merged(rows.read(profile_of))
+        if not jsonl.write(profile.rows(), output) and profile.records:
+            console.say("all records are empty")
     options.report_skipped(records)

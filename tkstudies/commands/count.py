@@ -47,6 +47,7 @@ def count(
     ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Count rows by the values of columns, the most frequent first.
@@ -63,16 +64,18 @@ def count(
       tkstudies count bad_reason --sum recorded_lumi study.jsonl
       tkstudies count --sum lumisections --each run < runs.jsonl
     """
-    from tkstudies.analysis.tables.counts import Counts
+    from tkstudies.analysis.tables.counts import Counting
+    from tkstudies.shards.reducing import shards
+    from tkstudies.shardwise import merged
 
     given, inputs = options.with_files(columns, inputs)
     wanted = options.words(given)
     if each and not sums:
         raise UsageError("--each is for --sum")
     records = options.reader(inputs, skip_bad_lines=skip_bad_lines)
-    counts = Counts(wanted, options.words(sums), each.value if each else "")
-    for record in records:
-        counts.add(record)
+    counting = Counting(wanted, options.words(sums), each.value if each else "")
+    with shards(jobs, output, records) as (rows,):
+        counts = merged(rows.read(counting))
     jsonl.write(counts.records(), output)
     counts.losses().tell()
     options.report_skipped(records)

@@ -20,7 +20,7 @@ from tkstudies.analysis.tables.conditions import Conditions
 from tkstudies.errors import InputError
 from tkstudies.jsonl import decode, records_of
 from tkstudies.records import Record, is_named
-from tkstudies.shardwise import Shards, Whole
+from tkstudies.shardwise import Shards, Whole, merged
 
 COMPONENTS = 5
 """How many are made by default; fewer if fewer columns were chosen."""
@@ -127,20 +127,13 @@ class ComponentTable:
         return model
 
     def _means(self) -> ColumnMeans:
-        first, *others = self._shards.map(_means, self._parts)
-        for other in others:
-            first.absorb(other)
-        return first
+        return merged(self._shards.map(_means, self._parts))
 
     def _found(self, values: Array, rows: int) -> Moments | Deviations:
         """What a fit needs to know of the rows."""
         if rows < len(self.features):
             return Deviations(chain.from_iterable(part.chosen() for part in self._parts), values)
-        parts = iter(self._shards.map(partial(_moments, values), self._parts))
-        first = next(parts)
-        for other in parts:
-            first.absorb(other)
-        return first
+        return merged(self._shards.map(partial(_moments, values), self._parts))
 
     def check(self, model: Model, tolerant: bool = False) -> None:
         """See to it that the rows have the features of a given model; a tolerant check notes what differs.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tkstudies.analysis.tables.luminosity import EACH, EachOnce, luminosity, own_luminosities
 from tkstudies.analysis.tables.sort import place
 from tkstudies.console import Losses, alternatives, listed
 from tkstudies.errors import InputError
-from tkstudies.jsonl import encode
+from tkstudies.jsonl import Records, encode, records_of
 from tkstudies.records import PICOBARNS, WHOLE_KEYS, Record, RecordView, key_of, number, whole
 
 ROW, RUN, FILL, LUMISECTION = "row", "run", "fill", "lumisection"
@@ -56,6 +57,19 @@ class Counts:
         for summed in self._sums:
             summed.add(group.number, record)
 
+    def absorb(self, other: Counts) -> None:
+        """Take the rows of another of the same settings, which come after these."""
+        self._rows += other._rows
+        self._known.update(other._known)
+        numbers = []
+        for key, theirs in other._groups.items():
+            group = self._groups.setdefault(key, _Group(len(self._groups), theirs.values))
+            group.rows += theirs.rows
+            group.runs |= theirs.runs
+            numbers.append(group.number)
+        for mine, of_other in zip(self._sums, other._sums, strict=True):
+            mine.absorb(of_other, numbers)
+
     def records(self) -> Iterator[Record]:
         """One record for each combination of values: these, rows, share, runs, and the sums; the most rows first.
 
@@ -84,6 +98,21 @@ class Counts:
         return losses
 
 
+@dataclass(frozen=True)
+class Counting:
+    """Counts the rows of a part, a task for `shardwise.Shards`; with the arguments of `Counts`."""
+
+    columns: Sequence[str]
+    sums: Sequence[str] = ()
+    each: str = ""
+
+    def __call__(self, records: Records, folder: str = "") -> Counts:
+        counts = Counts(self.columns, self.sums, self.each)
+        for record in records:
+            counts.add(record)
+        return counts
+
+
 def count_rows(
     records: Iterable[Mapping[str, Any]], *columns: str, sums: Sequence[str] = (), each: str = ""
 ) -> Iterator[Record]:
@@ -94,9 +123,7 @@ def count_rows(
         >>> list(count_rows(rows, "tracking"))
         [{'tracking': 'GOOD', 'rows': 2, 'share': 1.0, 'runs': 1}]
     """
-    counts = Counts(columns, sums, each)
-    for record in records:
-        counts.add(record)
+    counts = Counting(columns, sums, each)(records_of(records))
     yield from counts.records()
     counts.losses().warn()
 
@@ -124,6 +151,10 @@ def identity(value: Any) -> Any:
     if isinstance(value, list | dict):
         return encode(value)
     return (value,) if isinstance(value, bool) else value
+
+
+def _number_in(column: str, record: RecordView) -> float | None:
+    return number(record.get(column))
 
 
 class _Sum:
@@ -175,11 +206,30 @@ class _Sum:
         return luminosity(record, self._name)
 
     def _add_once(self, group: int, record: RecordView, each: str) -> None:
-        plain = None if self._is_luminosity else lambda record: number(record.get(self.column))
         for one in (group, None):  # None: all groups together
             if one not in self._once:
-                self._once[one] = EachOnce(self._name, each, plain)
+                self._once[one] = self._new_once(each)
             self._once[one].add(record)
+
+    def _new_once(self, each: str) -> EachOnce:
+        return EachOnce(self._name, each, None if self._is_luminosity else partial(_number_in, self.column))
+
+    def absorb(self, other: _Sum, numbers: Sequence[int]) -> None:
+        """Take the rows of another, whose groups have these numbers here."""
+        self._groups = max([self._groups, *(number + 1 for number in numbers)])
+        if not self._is_luminosity:
+            self._units.update(other._units)
+        self._is_luminosity = self._is_luminosity or other._is_luminosity
+        self._unknown += other._unknown
+        self._sections += [(numbers[group], record) for group, record in other._sections]
+        for group, value in other._by_row.items():
+            self._by_row[numbers[group]] = self._by_row.get(numbers[group], 0) + value
+        for one, once in other._once.items():
+            mine = None if one is None else numbers[one]
+            if mine in self._once:
+                self._once[mine].absorb(once)
+            else:
+                self._once[mine] = once
 
     def columns(self) -> list[Record]:
         """The sum and its unit, for each group; null where nothing is known, or in several units."""

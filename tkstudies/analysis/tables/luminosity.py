@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -96,7 +97,7 @@ class EachOnce:
         if each not in EACH:
             raise UsageError(f"no luminosity of each {each!r}; there are {', '.join(EACH)}")
         self._keys = EACH[each]
-        self._value = value or (lambda record: luminosity(record, column))
+        self._value = value or partial(luminosity, column=column)
         self._found: dict[tuple[int, ...], float | None] = {}
         self._unequal: set[tuple[int, ...]] = set()
         self._keyless = 0
@@ -106,8 +107,17 @@ class EachOnce:
         key = _key(record, self._keys)
         if key is None:
             self._keyless += 1
-            return
-        value = self._value(record)
+        else:
+            self._take(key, self._value(record))
+
+    def absorb(self, other: EachOnce) -> None:
+        """Take the records of another, which come after these."""
+        self._keyless += other._keyless
+        self._unequal |= other._unequal
+        for key, value in other._found.items():
+            self._take(key, value)
+
+    def _take(self, key: tuple[int, ...], value: float | None) -> None:
         first = self._found.setdefault(key, value)
         if first is None:
             self._found[key] = value

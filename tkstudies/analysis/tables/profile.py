@@ -39,6 +39,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:Z|\
 class Profile:
     """Collects what the columns hold, record by record.
 
+    Args:
+        folder: Where the numbers are, if another process is to read them (`jsonl.store`).
+
     Example:
         >>> profile = Profile()
         >>> for record in ({"pileup": 30, "tracking": "GOOD"}, {"pileup": 31.5, "tracking": None}):
@@ -48,10 +51,11 @@ class Profile:
         ('number', 30, 30.75, 1, ['GOOD (1)'])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "") -> None:
         self.records = 0
         self._columns: dict[str, _Column] = {}
-        self._store = NumberStore()
+        self._store = NumberStore(folder)
+        self._others: list[tuple[NumberStore, dict[int, int]]] = []  # places of their columns -> places here
         self._size = 0
 
     def add(self, record: dict[str, Any], size: int = 1024) -> None:
@@ -67,6 +71,24 @@ class Profile:
         self._size += size
         if self._size > _BATCH:
             self._look()
+
+    def finish(self) -> None:
+        """The last record is in: look at those that wait."""
+        self._look()
+        self._store.finish()
+
+    def absorb(self, other: Profile) -> None:
+        """Take what another found in records that come after these; both are finished."""
+        if not self._others:  # this one is finished, too
+            self._others.append((self._store, {column.place: column.place for column in self._columns.values()}))
+            self._store = NumberStore()
+        self.records += other.records
+        places = {}
+        for name, theirs in other._columns.items():
+            mine = self._columns.setdefault(name, _Column(len(self._columns)))
+            mine.absorb(theirs, self._store)
+            places[theirs.place] = mine.place
+        self._others.append((other._store, places))
 
     def _look(self) -> None:
         for column in self._columns.values():
@@ -112,17 +134,29 @@ class Profile:
     def _read(self, group: list[_Column]) -> Iterator[NDArray[np.float64]]:
         found = {column.place: np.empty(column.numbers) for column in group}
         done = dict.fromkeys(found, 0)
-        for chunk in self._store.chunks(_ROW + 1) if any(column.stored for column in group) else ():
-            for row in chunk:
-                place = int(row[0])
-                if place in found:
-                    found[place][done[place] : done[place] + _ROW] = row[1:]
-                    done[place] += _ROW
+        own = {column.place: column.place for column in group}
+        stores = [(self._store, own), *self._others] if any(column.stored for column in group) else ()
+        for store, places in stores:
+            for chunk in store.chunks(_ROW + 1):
+                for row in chunk:
+                    place = places.get(int(row[0]), -1)
+                    if place in found:
+                        found[place][done[place] : done[place] + _ROW] = row[1:]
+                        done[place] += _ROW
         for column in group:
             numbers = found.pop(column.place)
             numbers[done[column.place] :] = column.pending
             numbers.sort()
             yield numbers
+
+
+def profile_of(records: jsonl.Records, folder: str = "") -> Profile:
+    """What the columns of a part hold, a task for `shardwise.Shards`."""
+    profile = Profile(folder)
+    for line, record in records.rows(jsonl.WholeRecords):
+        profile.add(record, len(line))
+    profile.finish()
+    return profile
 
 
 class _Column:
@@ -161,6 +195,9 @@ class _Column:
             self.pending.extend(array("d", values))
         except OverflowError:
             self.pending.extend(map(as_float, values))
+        self._store_rows(store)
+
+    def _store_rows(self, store: NumberStore) -> None:
         while len(self.pending) >= _ROW:
             store.add([self.place, *self.pending[:_ROW]])
             del self.pending[:_ROW]
@@ -170,11 +207,32 @@ class _Column:
         self._are_times = self._are_times and all(map(_TIME.fullmatch, texts))
         if self._are_times:
             self._times = _widened(self._times, texts, _moment)
-        if self._texts is not None:
-            self._characters += sum(len(text) for text in texts if text not in self._texts)
-            self._texts.update(texts)
-            if len(self._texts) > MOST_DISTINCT or self._characters > _MOST_CHARACTERS:
-                self._texts = None
+        self._count_texts(texts)
+
+    def _count_texts(self, texts: Counter[str] | None) -> None:
+        """Count texts; None if they are too many."""
+        if self._texts is None or texts is None:
+            self._texts = None
+            return
+        self._characters += sum(len(text) for text in texts if text not in self._texts)
+        self._texts.update(texts)
+        if len(self._texts) > MOST_DISTINCT or self._characters > _MOST_CHARACTERS:
+            self._texts = None
+
+    def absorb(self, other: _Column, store: NumberStore) -> None:
+        """Take what is known of further values, of which all have been looked at."""
+        self.filled += other.filled
+        self._types |= other._types
+        self._range = _widened(self._range, other._range or ()) if other._range else self._range
+        self.numbers += other.numbers
+        self.stored += other.stored
+        self.pending.extend(other.pending)
+        self._store_rows(store)
+        self._are_times = self._are_times and other._are_times
+        if self._are_times and other._times:
+            self._times = _widened(self._times, other._times, _moment)
+        self._count_texts(other._texts)
+        self._truths.update(other._truths)
 
     @property
     def type(self) -> str:

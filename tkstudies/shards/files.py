@@ -1,0 +1,104 @@
+"""The files of a table, each read by a worker, and what is done with their parts after that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from tkstudies import console, jsonl
+from tkstudies.jsonl.store import LineStore
+from tkstudies.shards.jobs import Workers
+from tkstudies.shardwise import one_thread
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Noted = TypeVar("Noted")
+
+
+class Files:
+    """Files as the parts of a table (see `shardwise.Shards`).
+
+    Args:
+        records: The files; what was skipped in them is noted there.
+        several: Who works on them.
+        folder: Where parts can be left.
+    """
+
+    def __init__(self, records: jsonl.Reader, several: Workers, folder: str):
+        self._records, self._several, self._folder = records, several, folder
+
+    def read(self, task: Callable[[jsonl.Records, str], Result]) -> Iterator[Result]:
+        self._records.look_ahead()
+        reading = _Reading(task, self._folder, bool(self._records.skips))
+        for source, found in zip(self._records.sources, self.map(reading, self._records.sources), strict=True):
+            self._records.note(source, found.skipped, found.is_empty)
+            yield found.result
+
+    def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        named = [_Item(source, item) for source, item in zip(self._records.sources, items, strict=True)]
+        with console.progress("files", len(items)) as bar:
+            for result in self._several.map(_InOneThread(task), named):
+                yield result
+                bar.advance()
+
+    def lines(
+        self,
+        task: Callable[[Item], Generator[bytes, None, Noted]],
+        items: Sequence[Item],
+        absorb: Callable[[Noted], None],
+    ) -> Iterator[bytes]:
+        for lines, noted in self.map(_Writing(task, self._folder), items):
+            yield from lines
+            lines.remove()
+            absorb(noted)
+
+
+class _Item(NamedTuple):
+    """What a worker gets, with the file that it is about."""
+
+    source: str
+    content: Any
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class _Read(NamedTuple):
+    """What a task made of a file. skipped: Malformed lines. is_empty: Had it no record?"""
+
+    result: Any
+    skipped: int
+    is_empty: bool
+
+
+class _Reading:
+    def __init__(self, task: Callable[[jsonl.Records, str], Any], folder: str, skip_bad_lines: bool):
+        self._task, self._folder, self._skip = task, folder, skip_bad_lines
+
+    def __call__(self, source: str) -> _Read:
+        records = jsonl.Reader([source], skip_bad_lines=self._skip)
+        result = self._task(records, self._folder)
+        return _Read(result, records.skipped, bool(records.empty))
+
+
+class _Writing:
+    def __init__(self, task: Callable[[Item], Generator[bytes, None, Any]], folder: str):
+        self._task, self._folder = task, folder
+
+    def __call__(self, item: Any) -> tuple[LineStore, Any]:
+        store, lines = LineStore(self._folder), self._task(item)
+        while True:
+            try:
+                store.add(next(lines))
+            except StopIteration as end:
+                store.finish()
+                return store, end.value
+
+
+class _InOneThread:
+    def __init__(self, task: Callable[[Any], Any]):
+        self._task = task
+
+    def __call__(self, item: _Item) -> Any:
+        with one_thread():
+            return self._task(item.content)
