@@ -40,6 +40,7 @@ NOWHERE = "http://127.0.0.1:9"  # a closed port: child processes can't reach a n
 
 def pytest_collection_finish():
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     gc.enable()
 
 

@@ -198,7 +198,7 @@ def test_real_measurements_only(tmp_path, shell):
 
 def test_the_quick_start_on_other_services(server, tmp_path, shell):
     folder = tmp_path / "live"
-    script = f"{EXAMPLES}/quickstart.sh 319337 319700"
+    script = f"{EXAMPLES}/quickstart.sh 319337 319528"
     result = shell(script, cwd=ROOT, STUDY=str(folder), **server.env)
     assert result.returncode == 0, result.stderr
     assert "warning: no access to TkDQMDoctor: the study goes on without its comments" in result.stderr
@@ -211,7 +211,7 @@ def test_the_quick_start_on_other_services(server, tmp_path, shell):
 def test_the_whole_notebook(server, tmp_path, shell):
     server.write_cookies(tmp_path / "cookies.txt")
     (tmp_path / "work").mkdir()
-    script = f"{EXAMPLES}/tldr.sh 317500 317527 6759 6769"
+    script = f"{EXAMPLES}/tldr.sh 317512 317527 6759 6769"
     environment = {**server.env, "TKSTUDIES_COOKIES": str(tmp_path / "cookies.txt")}
     result = shell(script, cwd=tmp_path / "work", **environment)
     assert result.returncode == 0, result.stderr
