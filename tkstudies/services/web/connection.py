@@ -198,7 +198,7 @@ class Connection:
     def _blank(self) -> PreparedRequest:
         request = PreparedRequest()
         request.prepare(method="GET", url=self.base + "/", headers=dict(self._session.headers))
-        vars(request)["_cookies"] = None  # a jar would be copied with every request
+        vars(request).update(_cookies=None, headers=dict(self._session.headers))  # quick to copy
         return request
 
     def _try(self, request: PreparedRequest, parse: Parser[Result], refusal: Refusal | None) -> Result:
