@@ -18,7 +18,7 @@ import numpy as np
 from tkstudies import jsonl
 from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
 from tkstudies.analysis.multivariate.suspects.report import Shape, rows
-from tkstudies.shardwise import one_thread
+from tkstudies.shardwise import Whole, one_thread
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 H16 = SHARED / "real/hdqm/hdqm2016_prompt_wide_golden.parquet"
@@ -51,7 +51,7 @@ class Result:
         start = time.process_time()
         with one_thread():
             chosen = Options(expressions, history == "earlier", **options)
-            judge = Judge(jsonl.Given(records), None, chosen, comparisons)
+            judge = Judge(Whole(jsonl.Given(records)), None, chosen, comparisons)
             self.rows = list(rows(judge, Shape(in_input_order=True), set()))
         self.seconds = time.process_time() - start
         self.score = np.array([_or_nan(row["score"]) for row in self.rows])

@@ -13,6 +13,7 @@ from tkstudies.analysis.multivariate.suspects import calibration, fit, groups, l
 from tkstudies.analysis.multivariate.suspects.findings import _text, loudest_subsystem
 from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
 from tkstudies.errors import InputError, UsageError
+from tkstudies.shardwise import Whole
 
 
 def year(runs=260, width=12, seed=1, bad_part=0.1, shift=6.0):
@@ -113,7 +114,9 @@ def test_good_rows_do_not_notice_the_others(history):
     """The scores of good rows keep every digit when all other rows are gone."""
     rows = year(bad_part=0.3)
     options = Options(earlier=history == "earlier")
-    judges = [Judge(jsonl.Given(some), None, options) for some in (rows, [row for row in rows if not row["is_bad"]])]
+    judges = [
+        Judge(Whole(jsonl.Given(some)), None, options) for some in (rows, [row for row in rows if not row["is_bad"]])
+    ]
     all_rows, alone = (
         {
             run: (verdict.score, verdict.p_value)
@@ -128,7 +131,7 @@ def test_good_rows_do_not_notice_the_others(history):
 def test_good_lumisections_do_not_notice_the_others():
     rows = lumisection_rows()
     good = [row for row in rows if row["golden"]]
-    judges = [Judge(jsonl.Given(some), None, Options()) for some in (rows, good)]
+    judges = [Judge(Whole(jsonl.Given(some)), None, Options()) for some in (rows, good)]
     keyed = []
     for judge, some in zip(judges, (rows, good), strict=True):
         keys = [(row["run_number"], row["lumisection_number"]) for row in some]
@@ -230,7 +233,7 @@ def certified(run, **changed):
 )  # fmt: skip
 def test_rows_that_are_not_good(changed):
     rows = [certified(run) for run in range(1, 41)] + [{**certified(100), **changed}]
-    judge = Judge(jsonl.Given(rows))
+    judge = Judge(Whole(jsonl.Given(rows)))
     assert judge.good.tolist() == [True] * 40 + [False]
 
 
@@ -249,7 +252,7 @@ def test_which_rule_is_taken(columns, rule):
     told = []
     suspects(rows, told=told)
     assert rule in told[0]
-    assert Judge(jsonl.Given(rows)).told.good == 40
+    assert Judge(Whole(jsonl.Given(rows))).told.good == 40
 
 
 def test_kinds_never_mix():

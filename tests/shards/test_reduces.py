@@ -3,6 +3,9 @@
 The same folder gives the same bytes for every --jobs; what one file with all rows gives is the same to 1e-9.
 """
 
+import pickle
+from contextlib import contextmanager
+
 import pytest
 
 from tests.analysis import studies
@@ -105,3 +108,103 @@ def test_columns_of_a_folder_hold_the_same_byte_for_byte(tkstudies, cut):
     one, many = (tkstudies("columns", named) for named in (whole, folder))
     assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
     assert len(from_lines(one.stdout)) > 20
+
+
+def good_rows(number=120):
+    """Runs of which three stand out, one of them in a column that comes late."""
+    rows = []
+    for place in range(number):
+        row = {"run_number": 320000 + place, "reco": "express", "is_bad": place in (20, 70)}
+        row |= {"Hits.mean": 14 + place % 7 / 10, "Tracks.mean": 500.0 + place % 11, "Tracks.entries": 9000 + place}
+        row["Hits.mean"] *= 0.5 if place in (20, 110) else 1
+        rows.append({**row, "new.mean": 3 + place % 5 / 9 + (place == 70)} if place > 40 else row)
+    return rows
+
+
+SUSPECTS = {"rows": ["--keep", "all"], "runs": ["--by", "run", "--top", "5"], "new": ["--history", "earlier"]}
+
+
+@pytest.mark.parametrize("options", SUSPECTS)
+def test_suspects_of_a_folder_are_those_of_a_file_byte_for_byte(tkstudies, cut, options):
+    whole, folder = cut(good_rows(), (35, 0, 30, 30))
+    one, many = (tkstudies("suspects", *SUSPECTS[options], named) for named in (whole, folder))
+    assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
+    assert "Hits.mean" in one.stdout
+
+
+def test_suspects_learn_from_the_rows_of_a_folder(tkstudies, cut, tmp_path):
+    whole, folder = cut(good_rows(100), (35, 30))
+    new = tmp_path / "new.jsonl"
+    new.write_text(to_lines(good_rows()[100:]))
+    one, many = (tkstudies("suspects", new, "--history-from", named) for named in (whole, folder))
+    assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
+    assert from_lines(one.stdout)[0]["run_number"] == 320110
+
+
+class Elsewhere:
+    """Workers that have nothing but what is sent to them, in this process."""
+
+    shares_memory = False
+    folder = ""
+
+    def map(self, task, items):
+        for item in items:
+            sent, content = pickle.loads(pickle.dumps((task, item)))
+            yield pickle.loads(pickle.dumps(sent(content)))
+
+
+STAGES = {
+    "pca": ["pca", "--missing", "mean", "--contributions"],
+    "pca applied": ["pca", "--apply", "{model}", "--tolerant"],
+    "count": ["count", "reco", "--sum", "f3.rms", "--sum", "recorded_lumi", "--each", "run", "-i"],
+    "columns": ["columns"],
+    "suspects": ["suspects", "--features", "f*.mean"],
+}
+
+
+class TestManyProcessesMakeWhatOneMakes:
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_byte_for_byte_with_the_same_words(self, tkstudies, cut, tmp_path, monkeypatch, stage):
+        whole, folder = cut(study(), (90, 1, 0, 250))
+        tkstudies("pca", "--features", "f*", "--model", tmp_path / "model.json", whole)
+        words = [word.replace("{model}", str(tmp_path / "model.json")) for word in STAGES[stage]]
+        one = tkstudies(*words, folder)
+        monkeypatch.setattr("tkstudies.shards.reducing.workers", contextmanager(lambda _: iter([Elsewhere()])))
+        many = tkstudies(*words, folder, "--jobs", "5")
+        assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
+        assert sorted(place.name for place in tmp_path.iterdir()) == ["model.json", "table", "whole.jsonl"]
+
+    def test_in_real_processes(self, tkstudies, cut, tmp_path):
+        _, folder = cut(study(), (90, 1, 0, 250))
+        side = ["--model", tmp_path / "model.json", "-o", tmp_path / "pca.jsonl"]
+        made = []
+        for jobs in ("1", "2"):
+            found = tkstudies("pca", *side, folder, "--jobs", jobs)
+            model = (tmp_path / "model.json").read_text().partition('"tkstudies_version"')[2].partition('"command"')
+            made.append(((tmp_path / "pca.jsonl").read_bytes(), model[0], found.stderr, found.exit_code))
+        assert made[0] == made[1] and made[0][0]
+        assert sorted(place.name for place in tmp_path.iterdir()) == [
+            "model.json", "pca.jsonl", "table", "whole.jsonl"
+        ]  # fmt: skip
+
+    def test_a_bad_line_is_told_with_its_place(self, tkstudies, cut, tmp_path):
+        _, folder = cut(study(), (90, 1, 0, 150))
+        with open(folder / "3.jsonl", "a") as file:
+            file.write("{broken\n")
+        found = tkstudies("pca", folder, "-o", tmp_path / "pca.jsonl")
+        assert f"{folder}/3.jsonl, line 151: not a JSON object: {{broken" in found.stderr
+        assert (found.stdout, found.exit_code) == ("", 1)
+        assert sorted(place.name for place in tmp_path.iterdir()) == ["table", "whole.jsonl"]
+        found = tkstudies("pca", folder, "--skip-bad-lines")
+        assert found.exit_code == 3 and "1 malformed line skipped" in found.stderr
+
+    def test_standard_input_is_for_one_process(self, tkstudies, cut):
+        whole, _ = cut(study(9))
+        found = tkstudies("count", "reco", "-i", whole, "-i", "-", "--jobs", "2", input=[{"reco": "prompt"}])
+        assert found.exit_code == 2 and "standard input can't be read by several processes" in found.stderr
+
+    def test_one_file_is_for_one_process(self, tkstudies, cut):
+        whole, _ = cut(study(9))
+        found = tkstudies("count", "reco", "-i", whole, "--jobs", "2")
+        assert found.exit_code == 0 and "is one file, on which one process works" in found.stderr
+        assert tkstudies("count", "reco", "-i", whole, "--jobs", "no").exit_code == 2

@@ -104,6 +104,7 @@ def suspects(
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="For what is drawn.")] = 42,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Rank rows by how unusual they are among good ones, and say what stands out.
@@ -139,6 +140,7 @@ def suspects(
     """
     from tkstudies.analysis.multivariate.suspects.judge import Judge, Options
     from tkstudies.analysis.multivariate.suspects.report import Shape, rows, summary
+    from tkstudies.shards.reducing import shards
     from tkstudies.shardwise import one_thread
 
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
@@ -158,14 +160,16 @@ def suspects(
     )
     replaced: set[str] = set()
     compared = _comparisons(comparisons) if comparisons else None
-    with one_thread():
-        judge = Judge(records, judging, chosen, compared)
+    tables = [records] if judging is None else [records, judging]
+    with one_thread(), shards(jobs, output, *tables) as (reported, *of_judging):
+        judge = Judge(reported, next(iter(of_judging), None), chosen, compared)
         jsonl.write(rows(judge, shape, replaced), output)
+        told = summary(judge)
     if replaced:
         console.warn(f"columns of the input were replaced: {console.listed(sorted(replaced))}")
     if compared:
         compared.losses(judge.keys).tell()
-    for line in summary(judge):
+    for line in told:
         console.say(line)
     options.report_skipped(records, judging)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf, nan
+from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile, gettempdir, mkstemp
 from typing import IO, Any
 
@@ -44,7 +45,7 @@ class _Store:
             self._file: IO[bytes] = os.fdopen(descriptor, "wb", buffering=_BUFFER)
         else:
             self._file = SpooledTemporaryFile(max_size=_IN_MEMORY, buffering=_BUFFER)  # noqa: SIM115
-            weakref.finalize(self, self._file.close)
+        weakref.finalize(self, self._file.close)
 
     def finish(self) -> None:
         """Nothing will be added any more."""
@@ -108,6 +109,17 @@ class LineStore(_Store):
             for place in places:
                 stream.seek(self._starts[place])
                 yield stream.read(self._starts[place + 1] - self._starts[place] - 1)
+
+    def absorb(self, other: LineStore) -> None:
+        """Take the lines of another, which goes; both are finished and in a folder."""
+        try:
+            with other._reading() as source, open(self._name, "ab") as stream:
+                copyfileobj(source, stream, _BUFFER)
+        except OSError as error:
+            raise _unwritten(self._folder, error) from None
+        end = self._starts[-1]
+        self._starts.extend([end + start for start in other._starts[1:]])
+        other.remove()
 
 
 def as_float(value: Any) -> float:

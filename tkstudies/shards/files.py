@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from tkstudies import console, jsonl
+from tkstudies.errors import UsageError
 from tkstudies.jsonl.store import LineStore
 from tkstudies.shards.jobs import Workers
 from tkstudies.shardwise import one_thread
@@ -22,10 +23,15 @@ class Files:
         records: The files; what was skipped in them is noted there.
         several: Who works on them.
         folder: Where parts can be left.
+
+    Raises:
+        UsageError: Standard input is among the files, and others are to read it.
     """
 
     def __init__(self, records: jsonl.Reader, several: Workers, folder: str):
         self._records, self._several, self._folder = records, several, folder
+        if jsonl.STDIN in records.sources and not several.shares_memory:
+            raise UsageError("standard input can't be read by several processes: name a file, or leave --jobs out")
 
     def read(self, task: Callable[[jsonl.Records, str], Result]) -> Iterator[Result]:
         self._records.look_ahead()

@@ -38,4 +38,4 @@ def shards(jobs: str, output: str, *tables: jsonl.Reader) -> Iterator[list[Shard
 
         folder = stack.enter_context(workspace(several, output))
         stack.enter_context(one_thread())
-        yield [Files(records, several, folder) for records in tables]
+        yield [Whole(records) if len(records.sources) == 1 else Files(records, several, folder) for records in tables]

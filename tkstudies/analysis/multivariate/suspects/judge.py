@@ -18,8 +18,8 @@ from tkstudies.analysis.multivariate.suspects.strata import UNUSUAL, Plan, Strat
 from tkstudies.analysis.multivariate.suspects.table import Table
 from tkstudies.analysis.multivariate.suspects.verdicts import Told, Verdict
 from tkstudies.errors import InputError, UsageError
-from tkstudies.jsonl import Records
 from tkstudies.records import ROW_KEYS, find_row_key, whole
+from tkstudies.shardwise import Shards
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -76,8 +76,8 @@ class Judge:
 
     def __init__(
         self,
-        records: Records,
-        judging: Records | None = None,
+        records: Shards,
+        judging: Shards | None = None,
         options: Options | None = None,
         comparisons: Comparisons | None = None,
     ):

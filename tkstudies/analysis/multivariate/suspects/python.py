@@ -12,7 +12,7 @@ from tkstudies.analysis.multivariate.suspects.known import Known
 from tkstudies.analysis.multivariate.suspects.report import Shape, rows, summary
 from tkstudies.jsonl import Given, Record
 from tkstudies.records import Record as _Record
-from tkstudies.shardwise import one_thread
+from tkstudies.shardwise import Whole, one_thread
 
 if TYPE_CHECKING:
     import pandas
@@ -76,9 +76,9 @@ def suspects(
     )
     shape = Shape(keep_all, top, by_run=by_run, fdr=fdr, links=links, known=Known(known) if known is not None else None)
     compared = None if comparisons is None else Comparisons(comparisons)
-    judging = None if history_from is None else Given(_records(history_from))
+    judging = None if history_from is None else Whole(Given(_records(history_from)))
     with one_thread():
-        judge = Judge(Given(_records(records)), judging, options, compared)
+        judge = Judge(Whole(Given(_records(records))), judging, options, compared)
         replaced: set[str] = set()
         result = list(rows(judge, shape, replaced))
     if told is not None:

@@ -3,20 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from sys import intern
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from tkstudies.analysis.multivariate.matrix import FeatureMatrix, MatrixBuilder
+from tkstudies.analysis.multivariate.matrix import MatrixBuilder
 from tkstudies.jsonl import Records
-from tkstudies.jsonl.store import LineStore
+from tkstudies.jsonl.store import LineStore, NumberStore
 from tkstudies.records import whole
+from tkstudies.shardwise import Shards, merged
 
 Array = NDArray[np.float64]
 
 KEYS = ("run_number", "reco", "lumisection_number")
+
+
+class Read(NamedTuple):
+    """What was read of one part of a table.
+
+    Attributes:
+        lines: The line of each row, if they are to be reported.
+        stored: The numbers of each row. features: The columns that these are.
+        values: Those of the wanted columns, a tuple for each row.
+    """
+
+    lines: LineStore
+    stored: NumberStore
+    features: list[str]
+    values: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads a part, a task for `shardwise.Shards`.
+
+    Attributes:
+        wanted: Columns whose values are taken, beside all numbers.
+        with_lines: Are the rows to be reported?
+    """
+
+    wanted: tuple[str, ...]
+    with_lines: bool = True
+
+    def __call__(self, records: Records, folder: str = "") -> Read:
+        builder = MatrixBuilder(("*",), None, self.wanted, folder)
+        lines, values = LineStore(folder), []
+        for line, row in records.rows(builder):
+            if self.with_lines:
+                lines.add(line)
+            values.append(tuple([None if value is UNSET else value for value in builder.add(row)]))
+        lines.finish()
+        builder.stored.finish()
+        return Read(lines, builder.stored, builder.features, values)
 
 
 class Table:
@@ -34,28 +76,28 @@ class Table:
         numbers_in: Columns with numbers, in alphabetical order: the order in a file must not matter.
     """
 
-    def __init__(self, reported: Records, judging: Records | None, columns: Iterable[str]):
-        self.lines = LineStore()
-        self._builder = MatrixBuilder(("*",), None, dict.fromkeys([*KEYS, *columns]))
-        self._places = {column: place for place, column in enumerate(self._builder.wanted)}
+    def __init__(self, reported: Shards, judging: Shards | None, columns: Iterable[str]):
+        wanted = tuple(dict.fromkeys([*KEYS, *columns]))
+        self._places = {column: place for place, column in enumerate(wanted)}
+        self._numbers: list[tuple[list[str], NumberStore]] = []
         self._values: list[tuple[Any, ...]] = []
-        for line, values in reported.rows(self._builder):
-            self.lines.add(line)
-            self._add(values)
+        self.lines = merged(map(self._lines_of, reported.read(Reading(wanted))))
         self.reported = len(self._values)
-        if judging is not None:
-            for _, values in judging.rows(self._builder):
-                self._add(values)
-        self._matrix: FeatureMatrix = self._builder.matrix()
+        for part in judging.read(Reading(wanted, with_lines=False)) if judging is not None else ():
+            self._lines_of(part)
         self.runs = np.array([whole(run) or 0 for run in self.column("run_number")], dtype=np.int64)
-        self.numbers_in = sorted(self._matrix.features)
+        self.numbers_in = sorted({name for features, _ in self._numbers for name in features})
         self.is_of_lumisections = self.has("lumisection_number")
 
     def __len__(self) -> int:
         return len(self._values)
 
-    def _add(self, values: tuple[Any, ...]) -> None:
-        self._values.append(tuple([None if value is UNSET else value for value in self._builder.add(values)]))
+    def _lines_of(self, part: Read) -> LineStore:
+        """Take the values and numbers of a part; its lines."""
+        self._values += part.values
+        features = list(map(intern, part.features))  # thousands of parts have the same names
+        self._numbers.append((features, part.stored))
+        return part.lines
 
     def column(self, name: str) -> list[Any]:
         """The values of a wanted column, None where there is none."""
@@ -77,14 +119,15 @@ class Table:
 
     def numbers(self, columns: Sequence[str]) -> Array:
         """Numbers of some columns, NaN where there is none, shape (rows, columns)."""
-        known = {name: place for place, name in enumerate(self._matrix.features)}
-        found = [(place, known[name]) for place, name in enumerate(columns) if name in known]
-        to, source = [place for place, _ in found], [place for _, place in found]
         numbers = np.full((len(self), len(columns)), np.nan)
         start = 0
-        for chunk in self._matrix.stored.chunks(len(self._matrix.features)):
-            numbers[start : start + len(chunk), to] = chunk[:, source]
-            start += len(chunk)
+        for features, stored in self._numbers:
+            known = {name: place for place, name in enumerate(features)}
+            found = [(place, known[name]) for place, name in enumerate(columns) if name in known]
+            to, source = [place for place, _ in found], [place for _, place in found]
+            for chunk in stored.chunks(len(features)):
+                numbers[start : start + len(chunk), to] = chunk[:, source]
+                start += len(chunk)
         numbers[~np.isfinite(numbers)] = np.nan
         return numbers
 
