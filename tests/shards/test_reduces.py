@@ -203,6 +203,12 @@ class TestManyProcessesMakeWhatOneMakes:
         found = tkstudies("count", "reco", "-i", whole, "-i", "-", "--jobs", "2", input=[{"reco": "prompt"}])
         assert found.exit_code == 2 and "standard input can't be read by several processes" in found.stderr
 
+    def test_the_result_is_no_folder(self, tkstudies, cut, tmp_path):
+        _, folder = cut(study(9))
+        found = tkstudies("columns", folder, "-o", f"{tmp_path}/out/")
+        assert found.exit_code == 2 and "the result is one table: name a file" in found.stderr
+        assert not (tmp_path / "out").exists()
+
     def test_one_file_is_for_one_process(self, tkstudies, cut):
         whole, _ = cut(study(9))
         found = tkstudies("count", "reco", "-i", whole, "--jobs", "2")

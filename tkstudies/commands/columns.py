@@ -33,13 +33,15 @@ def columns(
     and records, smallest, median, largest, distinct, commonest, meaning, unit.
     Numbers wait on disk: about 120 MB of memory do for files of any size, unless
     a column has more than 8 million numbers (8 bytes each). More than 10,000
-    different texts of a column aren't counted (distinct: null).
+    different texts of a column aren't counted (distinct: null). A folder gives what
+    one file with all its rows gives, whatever --jobs.
 
     \b
     Examples:
       tkstudies columns | tkstudies filter 'command = oms fills'
       tkstudies columns --about fill__peak_pileup
       tkstudies columns study.jsonl | tkstudies select column filled smallest largest
+      tkstudies columns ten_years/ --jobs 4
     """
     from tkstudies.analysis.tables import catalogue
 

@@ -57,12 +57,15 @@ def count(
     runs (different ones), and COLUMN_sum for each --sum. Null is a value, too.
     Luminosities are added in pb^-1, each run once (columns fill__...: each fill,
     rows of lumisections: each lumisection); other numbers once for each row.
+    The files of a folder are counted one by one: the same for every --jobs, and
+    sums are those of one file with all rows to 1e-9.
 
     \b
     Examples:
       tkstudies count tracking reco < study.jsonl | tkstudies show
       tkstudies count bad_reason --sum recorded_lumi study.jsonl
       tkstudies count --sum lumisections --each run < runs.jsonl
+      tkstudies count tracking ten_years/ --jobs 4
     """
     from tkstudies.analysis.tables.counts import Counting
     from tkstudies.shards.reducing import shards

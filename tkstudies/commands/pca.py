@@ -81,10 +81,10 @@ def pca(
     Rows that were fitted have other limits of t2 than rows that were not (those
     outside --fit-where, those of --apply). Bad rows that are fitted draw the
     components to themselves and hide: --fit-where 'is_bad = false' --missing mean
-    shows them. A folder is read file by file, and its sums are added in that order:
-    the same output for every --jobs, and that of one file with all rows to 1e-9.
-    With --contributions t2_features and q_features name what is behind
+    shows them. With --contributions t2_features and q_features name what is behind
     T2 and Q, t2_contributions and q_contributions how much of them each explains.
+    The files of a folder are summed one by one, in the order of their names: the
+    same output for every --jobs, and that of one file with all rows to 1e-9.
 
     \b
     Examples:
@@ -92,6 +92,7 @@ def pca(
       tkstudies pca study.jsonl > as_in_the_notebook.jsonl
       tkstudies pca --fit-where 'tracking = GOOD' --model good.json study.jsonl | head
       tkstudies pca --apply good.json new.jsonl | tkstudies filter 't2 > 15'
+      tkstudies pca --missing mean ten_years/ --jobs 4 -o pca.jsonl
     """
     from tkstudies.analysis.multivariate import components as analysis
     from tkstudies.analysis.multivariate.pca import ComponentTable

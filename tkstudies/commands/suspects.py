@@ -124,6 +124,8 @@ def suspects(
     It never says that a row is good or bad: people do.
     With --comparisons also comparison_z, the mean of the ten largest z of the row's
     plots: a further measure if half of the good rows have comparisons too.
+    With --jobs several processes read the files of a folder; one judges, and the
+    result is that of one file with all rows.
 
     \b
     Known limits: a good short run is flagged 5 times too often. If the last

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tkstudies import jsonl
+from tkstudies.errors import UsageError
 from tkstudies.shards.mapping import say_one_file
 from tkstudies.shards.workers import workers
 from tkstudies.shardwise import Shards, Whole, one_thread
@@ -24,8 +25,10 @@ def shards(jobs: str, output: str, *tables: jsonl.Reader) -> Iterator[list[Shard
         tables: The first is the one that is reported.
 
     Raises:
-        UsageError: ``jobs`` means nothing, or there is no place for parts.
+        UsageError: ``jobs`` means nothing, the output is a folder, or there is no place for parts.
     """
+    if output.endswith("/"):
+        raise UsageError(f"-o {output}: the result is one table: name a file (tkstudies shard cuts it)")
     with ExitStack() as stack:
         several = stack.enter_context(workers(jobs))
         if all(len(records.sources) == 1 for records in tables):
