@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "select": "keep some columns, or drop some",
         "sort": "order rows, or take the first of them",
         "pivot": "long to wide: the rows of a run become one row",
+        "shard": "cut a table into the files of a folder, for many processes",
         "count": "rows by the values of columns, and sums",
         "show": "a table for people: what fits the terminal, or one wide row",
         "columns": "what the columns mean, and what those of a file hold",

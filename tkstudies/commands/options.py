@@ -74,6 +74,12 @@ Jobs = Annotated[
         help="Work on the files of a folder in N processes, on Dask (dask), or on its cluster (dask:ADDRESS).",
     ),
 ]
+RunsPerFile = Annotated[
+    int | None,
+    typer.Option(
+        "--runs-per-file", metavar="N", min=1, help="With -o NAME/: so many runs in each file.  [default: 50]"
+    ),
+]
 Workers = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=32, help="Requests under way at once.")]
 LoginService = Annotated[
     str, typer.Argument(metavar="[oms|dials]", autocompletion=completion.logins, show_default=False)
@@ -156,6 +162,41 @@ def named_reader(
     if not (inputs or files):
         return None
     return reader(inputs, files, skip_bad_lines=skip_bad_lines, expected=expected)
+
+
+def is_folder(output: str, runs_per_file: int | None = None) -> bool:
+    """Does a command that fetches write the files of a folder?
+
+    Raises:
+        UsageError: It doesn't, and a number of runs in each file is given.
+    """
+    if output.endswith("/"):
+        return True
+    if runs_per_file:
+        raise UsageError("--runs-per-file is for the files of a folder: name it with a slash at its end, -o NAME/")
+    return False
+
+
+def output_folder(output: str, command: str) -> str:
+    """The folder that a command writes which writes nothing else, with a slash at its end.
+
+    Raises:
+        UsageError: None is named, or a file.
+    """
+    if output in ("", jsonl.STDOUT) or output.endswith(ENDINGS) or os.path.isfile(output):
+        raise UsageError(f"{command} writes the files of a folder: name it with -o NAME/")
+    return output.rstrip("/") + "/"
+
+
+def check_not_within(records: jsonl.Reader, folder: str) -> None:
+    """Refuse to read files from the folder that is written.
+
+    Raises:
+        UsageError: One is there.
+    """
+    for source in records.sources:
+        if source != jsonl.STDIN and os.path.realpath(os.path.dirname(source) or ".") == os.path.realpath(folder):
+            raise UsageError(f"{source} is in the folder that is written: name another one with -o")
 
 
 def check_stdin_once(

@@ -41,9 +41,9 @@ def files_in(folder: str) -> list[str]:
         InputError: There is none, they are different tables, or they aren't those of the manifest.
     """
     names = table_files(folder)
-    if not names:
-        raise InputError(f"{folder}: is a folder without files that end in .jsonl or .jsonl.gz")
     written = read_manifest(folder)
+    if not names and written is None:
+        raise InputError(f"{folder}: is a folder without files that end in .jsonl or .jsonl.gz")
     if written is not None:
         names = _whole(folder, names, written)
     paths = [os.path.join(folder, name) for name in names]

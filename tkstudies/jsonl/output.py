@@ -31,6 +31,15 @@ def reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
+def to_disk(file: BinaryIO) -> None:
+    """See to it that the contents are on the disk before the name is: a crash leaves the old file or the new."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
 def flush_outputs() -> None:
     """Hand on what all open outputs hold: those who read it needn't wait while we wait for input."""
     for output in _open_outputs:
@@ -202,7 +211,7 @@ class OutputFile:
         with self.guarded():
             try:
                 if self._final:
-                    self._sync()
+                    to_disk(self.stream)
                 if self.part:
                     self._finish_part()
             finally:
@@ -212,14 +221,6 @@ class OutputFile:
                 _finished.append(self)
             else:
                 self.replace()
-
-    def _sync(self) -> None:
-        """See to it that the contents are on the disk before the name is: a crash leaves the old file or the new."""
-        try:
-            os.fsync(self.stream.fileno())
-        except OSError as error:
-            if error.errno not in _NO_SYNC:
-                raise
 
     def replace(self, keeps_older: bool = False) -> None:
         """Give the finished file its name, and keep what it replaces for `take_back` if that is asked for."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape, glob
 from typing import Any
 
 import msgspec
 
-from tkstudies import __version__, jsonl
+from tkstudies import __version__, console, jsonl
 from tkstudies.errors import InputError, OutputError, UsageError
 from tkstudies.jsonl.folder import MANIFEST, read_manifest, table_files
 from tkstudies.jsonl.output import reason
@@ -113,6 +113,51 @@ class Manifest:
             output.stream.write(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
         self._written = time.monotonic()
 
+    def unfinished(self) -> str:
+        """How a work goes on that was stopped."""
+        return (
+            f"{len(self.done):,} of {console.counted(len(self._expected), 'file')} are whole in {self.folder}: "
+            "the same command goes on from there"
+        )
+
+    def say_kept(self, kept: int) -> None:
+        """Say of a second call what it left as it was."""
+        if kept:
+            console.say(
+                f"{kept:,} of {console.counted(len(self._expected), 'file')} in {self.folder} stay as they are: "
+                "neither they nor what they come from has changed; the other numbers are about the rest"
+            )
+
+
+@contextmanager
+def filled(
+    folder: str, recipe: Any, expected: list[str], why_removed: str, tell: Callable[[str], None] = console.warn
+) -> Iterator[Manifest]:
+    """Fill an output folder that is ours (see `writing`): its manifest tells at each moment which files are whole.
+
+    Args:
+        recipe: All that decides what becomes of a file, as JSON.
+        expected: The names of the files that it will have.
+        why_removed: Why others go that it had. tell: How this is told.
+
+    Raises:
+        OutputError: It can't be written. InputError: Its manifest is damaged.
+    """
+    manifest = Manifest(folder, recipe, expected)
+    if manifest.is_new_recipe:
+        console.say(f"{folder}: was made by another command line or version: all of it is made again")
+    if gone := manifest.removed():
+        tell(f"{folder}: {console.listed(gone, 3)} removed, as {why_removed}")
+    manifest.write()
+    try:
+        yield manifest
+        manifest.is_complete = True
+    except (KeyboardInterrupt, Exception):
+        console.warn(manifest.unfinished())
+        raise
+    finally:
+        manifest.write()
+
 
 def _files(before: Record) -> dict[str, Made]:
     try:
@@ -145,11 +190,13 @@ def writing(folder: str) -> Iterator[None]:
             raise UsageError(
                 f"{folder}: holds {others[0]}, which no command wrote as a file of this table: name a new folder"
             )
-        yield
+        try:
+            yield
+        finally:
+            for left in glob(os.path.join(escape(folder), ".*.tmp")):  # of workers that were killed
+                with suppress(OSError):
+                    os.unlink(left)
     finally:
-        for left in glob(os.path.join(escape(folder), ".*.tmp")):  # of workers that were killed
-            with suppress(OSError):
-                os.unlink(left)
         os.close(lock)
 
 

@@ -15,7 +15,7 @@ from tkstudies import console, jsonl
 from tkstudies.errors import InputError, UsageError
 from tkstudies.settings import current
 from tkstudies.shards.jobs import Workers
-from tkstudies.shards.manifest import Made, Manifest, made_of
+from tkstudies.shards.manifest import Made, filled, made_of
 from tkstudies.shardwise import Mend, Shardwise
 
 Work = TypeVar("Work", bound=Shardwise)
@@ -119,31 +119,19 @@ def to_folder(make: Callable[[], Work], records: jsonl.Reader, output: str, seve
     names = _names(records.sources)
     work = make()
     records.look_ahead()
-    manifest = Manifest(output, work.recipe(), names)
-    _say_removed(manifest, output)
-    items = [
-        Item(source, os.path.join(output, name), manifest.made.get(name))
-        for source, name in zip(records.sources, names, strict=True)
-    ]
-    kept = 0
-    try:
+    with filled(output, work.recipe(), names, "no input is behind it any more") as manifest:
+        items = [
+            Item(source, os.path.join(output, name), manifest.made.get(name))
+            for source, name in zip(records.sources, names, strict=True)
+        ]
+        kept = 0
         for name, part in zip(names, _done(make, records, items, several, hashed=True), strict=True):
             kept += part.is_kept
             mend = work.recall(part.made.remembered) if part.is_kept else work.absorb(part.noted)
             if mend:
                 part.made.written = _mended(part.item.target, mend)
             manifest.add(name, part.made)
-        manifest.is_complete = True
-    except (KeyboardInterrupt, Exception):
-        console.warn(_unfinished(manifest, names, output))
-        raise
-    finally:
-        manifest.write()
-    if kept:
-        console.say(
-            f"{kept:,} of {console.counted(len(names), 'file')} in {output} stay as they are: neither they nor what "
-            "they come from has changed; the other numbers are about the rest"
-        )
+    manifest.say_kept(kept)
     return work
 
 
@@ -184,20 +172,6 @@ def _names(sources: Sequence[str]) -> list[str]:
     if twice:
         raise InputError(f"two inputs would both become {twice}: read them one folder at a time")
     return names
-
-
-def _say_removed(manifest: Manifest, output: str) -> None:
-    if manifest.is_new_recipe:
-        console.say(f"{output}: was made by another command line or version: all of it is made again")
-    if gone := manifest.removed():
-        console.warn(f"{output}: {console.listed(gone, 3)} removed, as no input is behind it any more")
-
-
-def _unfinished(manifest: Manifest, names: list[str], output: str) -> str:
-    return (
-        f"{len(manifest.done):,} of {console.counted(len(names), 'file')} are whole in {output}: "
-        "the same command goes on from there"
-    )
 
 
 def _mended(file: str, mend: Mend) -> int:
