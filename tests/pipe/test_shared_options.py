@@ -30,6 +30,7 @@ NUMBERS = {
     "--nu": [(None, None, None, "outliers")],
     "--perplexity": [(30.0, None, None, "embed")],
     "--reference": [(None, None, None, "rank")],
+    "--runs-per-file": [(None, 1, None, "*")],
     "--seed": [(42, 0, 2**32 - 1, "suspects embed"), (None, 0, 2**32 - 1, "outliers"), (None, 0, None, "compare")],
     "--since": [(None, None, None, "suspects")],
     "--tolerance": [(None, 0.0, 1.0, "compare"), (0.0, None, None, "diff")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,6 +92,7 @@ def dqm(
     ] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if anything is missing.")] = False,
     inputs: options.Inputs = None,
+    runs_per_file: options.RunsPerFile = None,
     output: options.Output = "-",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
@@ -121,11 +122,13 @@ def dqm(
       tkstudies dqm --check-summaries 20 --collection all runs.jsonl
 
     \b
-    With a file and --resume the same line begins a crawl, and goes on with it when it
-    was stopped. What failed is tried once more at the end.
+    With a file and --resume, or with a folder, the same line begins a crawl, and goes
+    on with it when it was stopped. What failed is tried once more at the end.
       tkstudies dqm --collection all runs.jsonl -o hists.jsonl --resume hists.jsonl
+      tkstudies dqm --collection all runs.jsonl -o hists/ --runs-per-file 50
     """
     from tkstudies.commands.dqm_check import Check
+    from tkstudies.commands.dqm_files import write_files
     from tkstudies.commands.dqm_input import Lacking, WantedPlots, named_pairs, pairs_of
     from tkstudies.commands.dqm_output import Tally, datasets_of, tell_how_to_go_on, write_histograms, write_rows
     from tkstudies.services.dqm import agreement, byfolder, crawl
@@ -151,7 +154,8 @@ def dqm(
     _exclude_each_other({"--online": online, "--dataset": dataset, "--primary-dataset": primary_dataset}, needed=False)
     _exclude_each_other({"--online": online, "--reco": recos}, needed=False)
     _check_dataset(dataset)
-    _check_files(resume, errors, output, is_crawl)
+    _check_files(resume, errors, output, is_crawl, is_crawl and not check_summaries)
+    to_folder = options.is_folder(output, runs_per_file)
     plots = WantedPlots(plot or [], collection or [], tracking_map, folder or [])
 
     records = (options.named_reader if run else options.reader)(
@@ -166,8 +170,8 @@ def dqm(
     check: Check | None = None
     with ExitStack() as stack:
         tally = Tally(stack.enter_context(jsonl.Writer(errors, at_once=True)) if errors else None)
-        if not (pairs or resume):
-            jsonl.write((), output)  # without a certificate
+        if not (pairs or resume):  # without a certificate
+            write_files(output, None, [], None, tally) if to_folder else jsonl.write((), output)
         else:
             gui = stack.enter_context(DqmGui(workers=workers, primary_dataset=primary_dataset))
 
@@ -183,8 +187,8 @@ def dqm(
                     )
                 )
 
-            samples = find(pairs)
             if not is_crawl:
+                samples = find(pairs)
                 rows = crawl.listings(gui, samples, listed, workers=workers) if listed else datasets_of(samples)
                 write_rows(rows, output, tally, adds_completeness, len(pairs))
             elif check_summaries:
@@ -192,22 +196,33 @@ def dqm(
                 check = Check(crawl.tasks_of(some, plots.paths), check_summaries)
                 check.run(gui, output, tally, workers)
             else:
-                lacking = Lacking(summaries, quality)
-                earlier = stack.enter_context(closing(EarlierCrawl(resume, output, lacking))) if resume else None
-                lacking.tell()
-                fetch = crawl.with_bins
+                how = crawl.with_bins
                 if summaries:
-                    fetch = partial(byfolder.trees if folder else byfolder.summaries, quality=quality)
-                how: dict[str, Any] = {"workers": workers, "known": earlier or (), "fetch": fetch}
-                try:
-                    with CrawlOutput(output, earlier) as into:
-                        outcomes = crawl.histograms(gui, samples, plots.paths, is_patient=not into.keeps_order, **how)
-                        again = partial(crawl.second_try, gui, find=find, plots_of=plots.paths, **how)
-                        unit = "plot" if summaries and not folder else "request"
-                        write_histograms(outcomes, into, tally, adds_completeness, plots.expected(pairs), again, unit)
-                except (KeyboardInterrupt, ServiceError):
-                    tell_how_to_go_on(output, tally)
-                    raise
+                    how = partial(byfolder.trees if folder else byfolder.summaries, quality=quality)
+                unit = "plot" if summaries and not folder else "request"
+
+                def fetch(some: list[Pair], file: str, resume: str) -> None:
+                    lacking = Lacking(summaries, quality)
+                    with closing(EarlierCrawl(resume, file, lacking)) if resume else nullcontext() as earlier:
+                        lacking.tell()
+                        ways: dict[str, Any] = {"workers": workers, "known": earlier or (), "fetch": how}
+                        with CrawlOutput(file, earlier) as into:
+                            patient = not into.keeps_order
+                            outcomes = crawl.histograms(gui, find(some), plots.paths, is_patient=patient, **ways)
+                            again = partial(crawl.second_try, gui, find=find, plots_of=plots.paths, **ways)
+                            expected = plots.expected(some)
+                            write_histograms(outcomes, into, tally, adds_completeness, expected, again, unit)
+
+                if to_folder:
+                    which = [plots.recipe(), summaries, quality, dataset, primary_dataset]
+                    recipe = ["dqm", *which, check_complete, complete_only]
+                    write_files(output, recipe, pairs, runs_per_file, tally, fetch)
+                else:
+                    try:
+                        fetch(pairs, output, resume)
+                    except (KeyboardInterrupt, ServiceError):
+                        tell_how_to_go_on(output, tally)
+                        raise
     tally.report("plot" if is_crawl else "record", strict, check.told if check else "")
     if check:
         check.judge()
@@ -237,9 +252,13 @@ def _check_summaries(
             raise UsageError(f"{name} goes with --summaries: what the server's index says, without bins")
 
 
-def _check_files(resume: str, errors: str, output: str, is_crawl: bool) -> None:
+def _check_files(resume: str, errors: str, output: str, is_crawl: bool, has_runs: bool) -> None:
     if resume and not is_crawl:
         raise UsageError("--resume goes on with a crawl of histograms: not with --datasets or --ls")
+    if output.endswith("/") and not has_runs:
+        raise UsageError("-o NAME/ is for plots: write --datasets, --ls, --check-summaries to a file, without a slash")
+    if output.endswith("/") and resume:
+        raise UsageError("-o NAME/ needs no --resume: the same command goes on with what is missing")
     if resume == jsonl.STDIN:
         raise UsageError("--resume needs the name of a file")
     if errors == jsonl.STDOUT or (errors and os.path.realpath(errors) == os.path.realpath(output)):

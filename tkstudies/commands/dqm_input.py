@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from tkstudies import console, jsonl
 from tkstudies.commands import options
@@ -40,6 +41,10 @@ class WantedPlots:
     def paths(self, sample: Sample) -> tuple[str, ...]:
         """The paths of the plots that are defined for a sample."""
         return self._paths[sample.is_online, sample.is_cosmics]
+
+    def recipe(self) -> list[Any]:
+        """All of them, as JSON."""
+        return [[*kind, found] for kind, found in self._paths.items()] + [[*self.folders]]
 
     def expected(self, pairs: list[Pair]) -> int | None:
         """How many plots these pairs have, if all have a dataset; None if only the server knows."""

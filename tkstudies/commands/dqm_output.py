@@ -8,6 +8,9 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from tkstudies import console, jsonl
 from tkstudies.errors import ServiceError
@@ -18,6 +21,34 @@ from tkstudies.services.dqm.pairs import Pair
 from tkstudies.services.dqm.resume import CrawlOutput
 
 
+@dataclass
+class Part:
+    """What there is to say of a part of a crawl besides its records.
+
+    Attributes:
+        problems: What isn't there, of which runs and recos: error, message, plot.
+        warnings: Of which runs.
+    """
+
+    problems: dict[tuple[str, str, str | None], list[tuple[int, str | None]]] = field(default_factory=dict)
+    warnings: dict[str, list[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, remembered: Any) -> Part:
+        """What `remember` gave."""
+        problems, warnings = remembered
+        return cls({tuple(problem): list(map(tuple, pairs)) for problem, pairs in problems}, warnings)
+
+    def remember(self) -> Any:
+        """All of it as JSON."""
+        return [[[problem, pairs] for problem, pairs in self.problems.items()], self.warnings]
+
+    @property
+    def has_failed(self) -> bool:
+        """Is something to be fetched again?"""
+        return any(error == "failed" for error, _, _ in self.problems)
+
+
 class Tally:
     """Counts what comes and what doesn't, and writes the latter to the file of errors."""
 
@@ -26,18 +57,26 @@ class Tally:
         self._counts: Counter[str] = Counter()
         self._warnings: dict[str, list[int]] = {}
         self._first_failure = ""
+        self._part: Part | None = None
         self.written = self.kept = 0
 
     def watching(self, samples: Iterable[Sample]) -> Iterator[Sample]:
         """The samples, with an eye on the warnings they bring."""
         for sample in samples:
             if sample.warning:
-                self._warnings.setdefault(sample.warning, []).append(sample.pair.run_number)
+                self._warn(sample.warning, sample.pair.run_number)
             yield sample
+
+    def _warn(self, warning: str, run_number: int) -> None:
+        self._warnings.setdefault(warning, []).append(run_number)
+        if self._part:
+            self._part.warnings.setdefault(warning, []).append(run_number)
 
     def add(self, pair: Pair, plot: str | None, problem: Problem) -> None:
         """Count something that isn't there."""
         self._counts[problem.error] += 1
+        if self._part:
+            self._part.problems.setdefault((*problem, plot), []).append((pair.run_number, pair.reco))
         if problem.error == "failed" and not self._first_failure:
             self._first_failure = f"run {pair.run_number} {pair.reco} {plot or ''}".rstrip() + f": {problem.message}"
         if self._errors:
@@ -51,13 +90,37 @@ class Tally:
                 }
             )
 
+    @contextmanager
+    def part(self) -> Iterator[Part]:
+        """Count what belongs to a part of the crawl for itself, too."""
+        self._part = Part()
+        try:
+            yield self._part
+        finally:
+            self._part = None
+
+    def recall(self, pairs: Sequence[Pair], records: int, remembered: Any) -> None:
+        """Count a part of these pairs that an earlier call has fetched."""
+        self.kept += records
+        part = Part.of(remembered)
+        for warning, runs in part.warnings.items():
+            for run in runs:
+                self._warn(warning, run)
+        problems: dict[tuple[int, str | None], list[tuple[str, str, str | None]]] = {}
+        for problem, those in part.problems.items():
+            for pair in those:
+                problems.setdefault(pair, []).append(problem)
+        for one in pairs:
+            for error, message, plot in problems.get((one.run_number, one.reco), ()):
+                self.add(one, plot, Problem(error, message))
+
     def refuse_nothing(self) -> None:
-        """Nothing came at all and something failed: that is no partial result.
+        """Nothing came at all and something failed: that is no partial result; of one part it is.
 
         Raises:
             ServiceError: The first failure.
         """
-        if set(self._counts) == {"failed"} and not (self.written or self.kept):
+        if self._part is None and set(self._counts) == {"failed"} and not (self.written or self.kept):
             raise ServiceError(f"nothing could be fetched, {self._failures()}")
 
     def _failures(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,10 +12,11 @@ from tkstudies.commands import options, selection
 from tkstudies.commands.output import write_all
 from tkstudies.commands.serverfilters import ServerFilters
 from tkstudies.errors import UsageError
+from tkstudies.records import Record, whole
 
 if TYPE_CHECKING:
     from tkstudies.services.oms import Wanted
-    from tkstudies.services.runselection import RunSelection
+    from tkstudies.services.runselection import Numbers, RunSelection
 
 app = options.application(no_args_is_help=True, help="Fetch runs, fills, lumisections and more from OMS.")
 
@@ -35,6 +37,12 @@ Paths = Annotated[
 SplitScheme = Annotated[
     bool, typer.Option("--split-filling-scheme", help="Add what the name of the injection scheme says.")
 ]
+FillsPerFile = Annotated[
+    int | None,
+    typer.Option(
+        "--runs-per-file", metavar="N", min=1, help="With -o NAME/: so many fills in each file.  [default: 50]"
+    ),
+]
 
 
 @app.command()
@@ -46,6 +54,7 @@ def runs(
     fields: Fields = None,
     cookies: options.Cookies = None,
     workers: options.Workers = 4,
+    runs_per_file: options.RunsPerFile = None,
     output: options.Output = "-",
 ) -> None:
     """Fetch runs, with units and with luminosities in inverse picobarns.
@@ -60,6 +69,7 @@ def runs(
       tkstudies oms runs --min 317500 --max 317600 > oms_runs.jsonl
       tkstudies oms runs -i runs.jsonl --fields fill_number,recorded_lumi
       tkstudies oms runs --last 24h --filter components__contains=TRACKER
+      tkstudies oms runs --era 2018B --runs-per-file 50 -o oms_runs/
     """
     from tkstudies.services import oms
 
@@ -68,8 +78,16 @@ def runs(
         selected = _of_the_registry(selected, workers, cookies)
     chosen = ServerFilters(filters)
     wanted = _wanted(chosen, fields, workers, cookies)
-    found = oms.runs(selected, wanted, sequence=None if sequence == "all" else sequence)
-    write_all(chosen.kept(found), output, "run", "OMS")
+    kind = None if sequence == "all" else sequence
+
+    def found(numbers: Numbers | None, wanted: Wanted = wanted) -> Iterator[Record]:
+        return oms.runs(replace(selected, runs=numbers or selected.runs), wanted, sequence=kind)
+
+    def listed() -> Iterable[int]:
+        return _numbers(found(None, _only(wanted, "run_number")), "run_number")
+
+    recipe = ["oms runs", sequence, filters, wanted.fields]
+    _write(found, listed, chosen, output, runs_per_file, "run", recipe)
 
 
 @app.command()
@@ -90,6 +108,7 @@ def fills(
     split_scheme: SplitScheme = False,
     cookies: options.Cookies = None,
     workers: options.Workers = 4,
+    fills_per_file: FillsPerFile = None,
     output: options.Output = "-",
 ) -> None:
     """Fetch fills, by their numbers or for the fill_number of records.
@@ -114,7 +133,15 @@ def fills(
         raise UsageError("select fills: --min, --max, --fill, -i, --since, --until, --last or --filter")
     chosen = ServerFilters(filters)
     wanted = _wanted(chosen, fields, workers, cookies, split_scheme=split_scheme)
-    write_all(chosen.kept(oms.fills(numbers, wanted, since=first, until=end)), output, "fill", "OMS")
+
+    def found(some: Numbers | None, wanted: Wanted = wanted) -> Iterator[Record]:
+        return oms.fills(some or numbers, wanted, since=first, until=end)
+
+    def of_all() -> Iterable[int]:
+        return _numbers(found(None, _only(wanted, "fill_number")), "fill_number")
+
+    recipe = ["oms fills", filters, wanted.fields, split_scheme]
+    _write(found, of_all, chosen, output, fills_per_file, "fill", recipe)
 
 
 @app.command()
@@ -125,6 +152,7 @@ def lumisections(
     fields: Fields = None,
     cookies: options.Cookies = None,
     workers: options.Workers = 4,
+    runs_per_file: options.RunsPerFile = None,
     output: options.Output = "-",
 ) -> None:
     """Fetch lumisections: luminosity, pileup and detector flags of each.
@@ -133,12 +161,18 @@ def lumisections(
     Examples:
       tkstudies oms lumisections --run 317527
       tkstudies oms lumisections -i runs.jsonl --fields pileup,tob_ready > lumisections.jsonl
+      tkstudies oms lumisections -i runs.jsonl --runs-per-file 50 -o lumisections/
     """
     from tkstudies.services import oms
 
     chosen = ServerFilters(filters)
-    found = oms.lumisections(given.selection(cookies), _wanted(chosen, fields, workers, cookies))
-    write_all(chosen.kept(found), output, "lumisection", "OMS")
+    wanted, selected = _wanted(chosen, fields, workers, cookies), given.selection(cookies)
+
+    def found(numbers: Numbers | None) -> Iterator[Record]:
+        return oms.lumisections(replace(selected, runs=numbers or selected.runs), wanted)
+
+    recipe = ["oms lumisections", filters, wanted.fields, selected.since, selected.until]
+    _write(found, lambda: oms.runs_during(selected, wanted), chosen, output, runs_per_file, "lumisection", recipe)
 
 
 @app.command()
@@ -191,6 +225,7 @@ def hltpaths(
     fields: Fields = None,
     cookies: options.Cookies = None,
     workers: options.Workers = 4,
+    runs_per_file: options.RunsPerFile = None,
     output: options.Output = "-",
 ) -> None:
     """Fetch the trigger paths of runs.
@@ -205,7 +240,12 @@ def hltpaths(
     chosen = ServerFilters(filters)
     wanted = _wanted(chosen, fields, workers, cookies)
     numbers = _run_numbers(given, wanted)
-    write_all(chosen.kept(oms.hlt_paths(numbers, path or (), wanted)), output, "path", "OMS")
+
+    def found(some: Numbers | None) -> Iterator[Record]:
+        return oms.hlt_paths(some or numbers, path or (), wanted)
+
+    recipe = ["oms hltpaths", path, filters, wanted.fields]
+    _write(found, lambda: numbers, chosen, output, runs_per_file, "path", recipe)
 
 
 @app.command()
@@ -218,6 +258,7 @@ def hltrates(
     fields: Fields = None,
     cookies: options.Cookies = None,
     workers: options.Workers = 4,
+    runs_per_file: options.RunsPerFile = None,
     output: options.Output = "-",
 ) -> None:
     """Fetch the rates of trigger paths in each lumisection of runs, of all paths unless some are named.
@@ -232,7 +273,12 @@ def hltrates(
     chosen = ServerFilters(filters)
     wanted = _wanted(chosen, fields, workers, cookies)
     numbers = _run_numbers(given, wanted)
-    write_all(chosen.kept(oms.hlt_rates(numbers, path or (), wanted)), output, "rate", "OMS")
+
+    def found(some: Numbers | None) -> Iterator[Record]:
+        return oms.hlt_rates(some or numbers, path or (), wanted)
+
+    recipe = ["oms hltrates", path, filters, wanted.fields]
+    _write(found, lambda: numbers, chosen, output, runs_per_file, "rate", recipe)
 
 
 @app.command()
@@ -297,6 +343,33 @@ def _wanted(
         workers=workers,
         cookies=cookies,
     )
+
+
+def _write(
+    found: Callable[[Numbers | None], Iterator[Record]],
+    listed: Callable[[], Iterable[int]],
+    chosen: ServerFilters,
+    output: str,
+    runs_per_file: int | None,
+    noun: str,
+    recipe: Any,
+) -> None:
+    """Write what is found: all that is wanted, or to the files of a folder that of some runs after the others."""
+    if not options.is_folder(output, runs_per_file):
+        write_all(chosen.kept(found(None)), output, noun, "OMS")
+        return
+    from tkstudies.commands.crawlfiles import write_oms
+
+    write_oms(found, listed(), chosen, output, runs_per_file, noun, recipe)
+
+
+def _only(wanted: Wanted, attribute: str) -> Wanted:
+    """The same rows, but no more of them than a number."""
+    return replace(wanted, fields=(attribute,), split_scheme=False)
+
+
+def _numbers(records: Iterable[Record], attribute: str) -> list[int]:
+    return [number for record in records if (number := whole(record.get(attribute))) is not None]
 
 
 def _run_numbers(given: selection.RunOptions, wanted: Wanted) -> list[int]:

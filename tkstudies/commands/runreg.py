@@ -82,6 +82,7 @@ def runreg(
     raw: Annotated[bool, typer.Option("--raw", help="The server's own object, flattened with __.")] = False,
     cookies: options.Cookies = None,
     workers: options.Workers = 4,
+    runs_per_file: options.RunsPerFile = None,
     output: options.Output = "-",
 ) -> None:
     """Fetch rows of the Run Registry: who certified which run as good or bad.
@@ -99,6 +100,7 @@ def runreg(
       tkstudies runreg --era 2018B --reco express --filter 'strip = BAD or pixel = BAD'
       tkstudies runreg --last 24h --filter 'tracker-strip.BAD__gt=0' | jq .rda_name
       tkstudies runreg --fill 6757 --runs-txt > runs.txt
+      tkstudies runreg --era 2018B --runs-per-file 50 -o runs/
       tkstudies runreg --api v3 --min 313052 --max 327564 --exclude-cosmics --exclude-non-regular
     """
     from tkstudies.services.recos import RECOS
@@ -124,34 +126,48 @@ def runreg(
         )
     excluded = (*(COSMICS if exclude_cosmics else ()), *(NON_REGULAR if exclude_non_regular else ()))
     query = Query(selected, workspace.value, recos, states, conditions, excluded)
-    losses = console.Losses()
-    if api is Api.v4:
-        from tkstudies.services.registry import v4
-
-        rows = v4.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers, cookies=cookies, losses=losses)
-        if add_lumis:
-            console.say(
-                "v4 keeps no sums over active lumisections: lhc_fill, run_lumi and run_live_lumi are the "
-                "fill, delivered and recorded luminosity that OMS has for the run, in its unit; "
-                "lumisections is the number of the dataset"
-            )
-    else:
+    if api is Api.v3:
         if cookies and not (selected.needs_oms or given.era):
             raise UsageError("--cookies needs --api v4: v3 asks for no login")
-        rows = _v3_rows(query, raw, add_lumis, workers, cookies, losses)
-    census = Census()
-    passing = census.counting(here.kept_items(rows, lambda row: row[1]))
-    if raw:
-        lines = raw_lines(passing)
-    elif runs_txt:
-        lines = runs_txt_lines(passing)
-    elif lumisections:
-        lines = _lumisection_lines(passing, workers, cookies, losses)
-    else:
-        lines = record_lines(passing)
-    jsonl.write_lines(lines, output, at_once=True)
+        query = _known_to_v3(query, workers, cookies)
+    elif add_lumis:
+        console.say(
+            "v4 keeps no sums over active lumisections: lhc_fill, run_lumi and run_live_lumi are the "
+            "fill, delivered and recorded luminosity that OMS has for the run, in its unit; "
+            "lumisections is the number of the dataset"
+        )
+    shows_statuses = not (raw or runs_txt or lumisections)
+
+    def rows(query: Query, losses: console.Losses, raw: bool = False, add_lumis: bool = False) -> Iterator[Row]:
+        if api is Api.v4:
+            from tkstudies.services.registry import v4
+
+            return v4.rows(query, chosen_rule, add_lumis=add_lumis, workers=workers, cookies=cookies, losses=losses)
+        from tkstudies.services.registry import v3
+
+        return v3.rows(query, raw=raw, add_lumis=add_lumis, workers=workers, losses=losses)
+
+    def lines(query: Query, census: Census, losses: console.Losses) -> Iterator[bytes]:
+        found = rows(query, losses, raw, add_lumis)
+        passing = census.counting(here.kept_items(found, lambda row: row[1]))
+        if raw:
+            return raw_lines(passing)
+        if runs_txt:
+            return runs_txt_lines(passing)
+        return _lumisection_lines(passing, workers, cookies, losses) if lumisections else record_lines(passing)
+
+    if options.is_folder(output, runs_per_file):
+        if runs_txt:
+            raise UsageError("--runs-txt is one list of plain lines: write it to a file, without the slash")
+        from tkstudies.commands.crawlfiles import write_registry
+
+        recipe = ["runreg", api, workspace, recos, states, filters, excluded, rule, add_lumis, lumisections, raw]
+        write_registry(query, lines, rows, here, output, runs_per_file, recipe).report(shows_statuses)
+        return
+    census, losses = Census(), console.Losses()
+    jsonl.write_lines(lines(query, census, losses), output, at_once=True)
     losses.tell()
-    census.report(shows_statuses=not (raw or runs_txt or lumisections))
+    census.report(shows_statuses)
 
 
 def _check_shape(given: dict[str, bool]) -> None:
@@ -171,19 +187,15 @@ def _states(values: list[str] | None, is_filtered: bool) -> tuple[str, ...] | No
     return None if "all" in states else states
 
 
-def _v3_rows(
-    query: Query, raw: bool, add_lumis: bool, workers: int, cookies: str | None, losses: console.Losses
-) -> Iterator[Row]:
-    """Rows of the old Run Registry, which can't be asked for fills and times: OMS says which runs these are."""
+def _known_to_v3(query: Query, workers: int, cookies: str | None) -> Query:
+    """The same query for the old Run Registry, which knows no fills and times: OMS says which runs these are."""
     from dataclasses import replace
 
     from tkstudies.services import oms
-    from tkstudies.services.registry import v3
 
-    if query.selection.needs_oms:
-        access = oms.Wanted(workers=workers, cookies=cookies)
-        query = replace(query, selection=oms.resolved(query.selection, access))
-    return v3.rows(query, raw=raw, add_lumis=add_lumis, workers=workers, losses=losses)
+    if not query.selection.needs_oms:
+        return query
+    return replace(query, selection=oms.resolved(query.selection, oms.Wanted(workers=workers, cookies=cookies)))
 
 
 def _lumisection_lines(

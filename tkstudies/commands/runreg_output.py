@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tkstudies import console, jsonl
 from tkstudies.records import Record
@@ -63,6 +64,18 @@ class Census:
                 for name in COMPONENTS
             )
             yield sent, record
+
+    def noted(self) -> list[Any]:
+        """What `absorb` takes, as JSON; of runs with several datasets only."""
+        repeated = [[*key, number] for key, number in self._keys.items() if number > 1]
+        return [self._rows, self._hardly_good, repeated]
+
+    def absorb(self, noted: list[Any]) -> None:
+        """Count the rows of a part in, of other runs."""
+        rows, hardly_good, repeated = noted
+        self._rows += rows
+        self._hardly_good += hardly_good
+        self._keys.update({(run, reco): number for run, reco, number in repeated})
 
     def report(self, shows_statuses: bool) -> None:
         """Say it; about the statuses of components only to those who see them."""

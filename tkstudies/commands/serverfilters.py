@@ -32,6 +32,7 @@ class ServerFilters:
     Attributes:
         sent: Those for the server, as NAME__OP=VALUE.
         columns: The columns of those that are decided here.
+        comes_in_parts: Do the records come by several calls? Then `tell` says at the end what there is to say.
 
     Raises:
         UsageError: One can't be understood.
@@ -56,6 +57,9 @@ class ServerFilters:
         self._here = here
         self._conditions: Conditions | None = None
         self.columns: tuple[str, ...] = ()
+        self.comes_in_parts = self._is_recalled = False
+        self._seen = self._kept = 0
+        self._met: dict[str, None] = {}
         if here:
             from tkstudies.analysis.tables.conditions import Conditions
 
@@ -63,7 +67,7 @@ class ServerFilters:
             self.columns = self._conditions.columns
 
     def kept(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Those of a server's records that hold here too; says why if none does."""
+        """Those of a server's records that hold here too; says why if none does (see `comes_in_parts`)."""
         return self.kept_items(records, lambda record: record)
 
     def kept_items(self, items: Iterable[Item], record_of: Callable[[Item], Record]) -> Iterator[Item]:
@@ -71,21 +75,31 @@ class ServerFilters:
         if self._conditions is None:
             yield from items
             return
-        columns: dict[str, None] = {}
-        kept = seen = 0
         for item in items:
             record = record_of(item)
-            seen += 1
-            columns.update(dict.fromkeys(record))
+            self._seen += 1
+            self._met.update(dict.fromkeys(record))
             if self._conditions.hold(record):
-                kept += 1
+                self._kept += 1
                 yield item
+        if not self.comes_in_parts:
+            self.tell()
+
+    def recall(self, kept: int) -> None:
+        """Take it that so many records of a part were kept that an earlier call has fetched."""
+        self._kept += kept
+        self._is_recalled = True
+
+    def tell(self) -> None:
+        """Say after all records which columns they didn't have, and why none was kept."""
+        if self._conditions is None or self._is_recalled:
+            return
         losses = console.Losses()
-        self._conditions.check(columns, losses)
+        self._conditions.check(self._met, losses)
         losses.tell()
-        if seen and not kept:
-            why = self._conditions.why_nothing(columns)
-            console.warn(f"--filter {' '.join(self._here)}: none of {console.counted(seen, 'record')}{why}")
+        if self._seen and not self._kept:
+            why = self._conditions.why_nothing(self._met)
+            console.warn(f"--filter {' '.join(self._here)}: none of {console.counted(self._seen, 'record')}{why}")
 
 
 def _for_the_server(text: str) -> str | None:

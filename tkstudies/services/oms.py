@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -26,6 +27,7 @@ Filter = tuple[str, str, str]  # attribute, operator of OMS, value
 PAGE_SIZE = 1000
 WORKERS = 4
 GLOBAL_RUN = "GLOBAL-RUN"
+_LONGEST_RUN = timedelta(days=7)  # and no run is longer
 OPERATORS = {
     "eq": "EQ", "ne": "NEQ", "lt": "LT", "lte": "LE", "gt": "GT", "gte": "GE", "like": "LIKE",
     "contains": "CT", "neq": "NEQ", "le": "LE", "ge": "GE", "ct": "CT",
@@ -247,6 +249,18 @@ def run_numbers(selection: RunSelection, access: Wanted | None = None, *, sequen
     wanted = replace(access or Wanted(), filters=(), fields=("run_number",))
     found = runs(selection, wanted, sequence=sequence)
     return Numbers((number, number) for run in found if (number := whole(run["run_number"])) is not None)
+
+
+def runs_during(selection: RunSelection, access: Wanted | None = None) -> list[int]:
+    """The numbers of the runs of all sequences that may have lumisections in the selected time."""
+    since = selection.since
+    if since is None or selection.is_empty:
+        return list(run_numbers(selection, access))
+    earliest = datetime.fromisoformat(since.replace("Z", "+00:00")) - _LONGEST_RUN
+    wanted = replace(access or Wanted(), filters=(), fields=("run_number", "end_time"))
+    found = runs(replace(selection, since=f"{earliest:%Y-%m-%dT%H:%M:%SZ}"), wanted, sequence=None)
+    numbers = [whole(run["run_number"]) for run in found if (run.get("end_time") or since) >= since]
+    return [number for number in numbers if number is not None]
 
 
 def resolved(selection: RunSelection, access: Wanted | None = None) -> RunSelection:

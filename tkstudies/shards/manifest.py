@@ -16,6 +16,7 @@ from tkstudies import __version__, console, jsonl
 from tkstudies.errors import InputError, OutputError, UsageError
 from tkstudies.jsonl.folder import MANIFEST, read_manifest, table_files
 from tkstudies.jsonl.output import reason
+from tkstudies.jsonl.part import SUFFIX
 from tkstudies.provenance import command_line, digest, stamp
 from tkstudies.records import Record
 
@@ -87,6 +88,10 @@ class Manifest:
         for name in [*gone, *(name for name in self._before if name not in self.made)]:
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.folder, name))
+        for file in glob(os.path.join(escape(self.folder), f"*{SUFFIX}")):  # of a crawl that asked for others
+            if self.is_new_recipe or os.path.basename(file).removesuffix(SUFFIX) not in self._expected:
+                with suppress(OSError):
+                    os.unlink(file)
         return gone
 
     def add(self, name: str, made: Made) -> None:
