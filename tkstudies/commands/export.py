@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 from tkstudies import console, jsonl
 from tkstudies.commands import options
 from tkstudies.errors import InputError, UsageError
+from tkstudies.jsonl.folder import table_files
 
 if TYPE_CHECKING:
     from tkstudies.analysis.tables.dialect import Choices
@@ -69,6 +71,7 @@ def export(
     ] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Write records as CSV or Parquet; with --to jsonl read such a table back.
@@ -82,7 +85,9 @@ def export(
     true and false are booleans, lists are JSON in quotes, and a text that looks
     like such a list is a JSON string in quotes. Numbers are copied digit by digit.
     Parquet (needs pyarrow: pip install 'tkstudies[parquet]'): one type a column;
-    columns of mixed types or of objects hold texts.
+    columns of mixed types or of objects hold texts. With -o NAME/ each input file
+    becomes a Parquet file of that folder, all with one schema: pandas, polars,
+    DuckDB ('NAME/*.parquet') and Spark read it as one table.
     \b
     Tables of pandas, R, Excel and brilcalc are read, too: what is between cells
     (, ; tab |), decimal commas, line ends, UTF-16, and lines of comments (#) are
@@ -92,18 +97,27 @@ def export(
     Examples:
       tkstudies export study.jsonl > study.csv
       tkstudies filter 'tracking = BAD' < study.jsonl | tkstudies export -o bad.parquet
+      tkstudies export --to parquet study/ -o study-parquet/
+      tkstudies export --to jsonl study-parquet/ > study.jsonl
       tkstudies export --to jsonl --drop-nulls study.csv | tkstudies pca
       tkstudies export --to jsonl --names run_number,group list-without-header.csv
     """
     from tkstudies.analysis.tables.dialect import Choices
     from tkstudies.analysis.tables.export import Export, Tables
 
+    files, output = _with_folder_behind(to, files, inputs, output)
     target = to or _by_ending(output)
+    if output.endswith("/") and target is not Format.parquet:
+        raise UsageError("-o NAME/ is for Parquet: name a file, or write records with | tkstudies shard -o NAME/")
+    if jobs != "1" and not output.endswith("/"):
+        raise UsageError("--jobs is for the files of a folder: --to parquet -o NAME/")
     choices = Choices(delimiter, decimal, tuple(options.words(names)), header, encoding, quoted_numbers)
     _check_options(target, choices, drop_nulls, defuse)
     if target is Format.parquet and output == jsonl.STDOUT:
-        raise UsageError("Parquet doesn't go to standard output: name a file with -o")
+        raise UsageError("Parquet doesn't go to standard output: name a file with -o, or a folder with -o NAME/")
     expected = "a CSV or Parquet table" if target is Format.jsonl else "records"
+    if target is Format.jsonl:
+        inputs, files = _files_of_folders(inputs), _files_of_folders(files)
     source = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected=expected)
     exported, tables = Export(defuse=defuse), Tables(choices)
     if target is Format.jsonl:
@@ -113,6 +127,11 @@ def export(
         tables.losses.tell()
     elif target is Format.csv:
         jsonl.write_lines(exported.csv_lines(source), output)
+    elif output.endswith("/"):
+        from tkstudies.commands.export_files import write_parquet_files
+
+        options.check_not_within(source, output)
+        write_parquet_files(source, output, jobs, exported)
     else:
         exported.write_parquet(source, output)
     if target is not Format.jsonl:
@@ -123,9 +142,35 @@ def export(
     options.report_skipped(source)
 
 
+def _with_folder_behind(
+    to: Format | None, files: list[str] | None, inputs: list[str] | None, output: str
+) -> tuple[list[str], str]:
+    """The files, and the output: ``export --to parquet study.jsonl NAME/`` names its folder as an argument, too."""
+    *before, last = files or [""]
+    is_output = last.endswith("/") and not (os.path.isdir(last) and table_files(last))
+    if to is Format.parquet and output == jsonl.STDOUT and is_output and (before or inputs or not sys.stdin.isatty()):
+        return before, last
+    return files or [], output
+
+
+def _files_of_folders(sources: list[str] | None) -> list[str]:
+    """The same, with the Parquet files of a folder in its place."""
+    found: list[str] = []
+    for source in sources or ():
+        if os.path.isdir(source):
+            from tkstudies.commands.export_files import parquet_files
+
+            found += parquet_files(source)
+        else:
+            found.append(source)
+    return found
+
+
 def _by_ending(output: str) -> Format:
     if output == jsonl.STDOUT:
         return Format.csv
+    if output.endswith("/"):
+        return Format.parquet
     ending = os.path.splitext(output)[1].lower()
     if ending not in ENDINGS:
         raise UsageError(f"-o {output}: the ending is none of {', '.join(ENDINGS)}: choose with --to")

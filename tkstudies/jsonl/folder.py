@@ -45,7 +45,7 @@ def files_in(folder: str) -> list[str]:
     if not names and written is None:
         raise InputError(f"{folder}: is a folder without files that end in .jsonl or .jsonl.gz")
     if written is not None:
-        names = _whole(folder, names, written)
+        names = whole_files(folder, names, written)
     paths = [os.path.join(folder, name) for name in names]
     _check_one_table(folder, paths)
     return paths
@@ -91,17 +91,30 @@ def read_manifest(folder: str) -> Record | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: can't be read: {error}") from None
+    return checked_manifest(found, path)
+
+
+def checked_manifest(found: Any, path: str) -> Record:
+    """What a manifest says, if it is one.
+
+    Raises:
+        InputError: It isn't.
+    """
     files = found.get("files") if isinstance(found, dict) else None
     if not isinstance(files, dict) or not all(isinstance(each, dict) for each in files.values()):
         raise InputError(f"{path}: isn't a manifest of tkstudies: remove it, or name files")
-    return found
+    return dict(found)
 
 
-def _whole(folder: str, names: list[str], written: Record) -> list[str]:
-    """Those of the files that are whole, by the manifest."""
+def whole_files(folder: str, names: list[str], written: Record, manifest: str = MANIFEST) -> list[str]:
+    """Those of the files that are whole, by what the manifest says; one that isn't complete is told.
+
+    Raises:
+        InputError: They are others.
+    """
     files = written["files"]
     if absent := [name for name in files if name not in names]:
-        raise InputError(f"{folder}: {console.listed(absent, 3)} of its {MANIFEST} is missing: make the folder again")
+        raise InputError(f"{folder}: {console.listed(absent, 3)} of its {manifest} is missing: make the folder again")
     if written.get("complete") is not True:
         console.left_out(
             f"{folder}: not all of its files are made yet ({len(files):,} of {written.get('expected')}): go on with "
@@ -109,7 +122,7 @@ def _whole(folder: str, names: list[str], written: Record) -> list[str]:
         )
     elif strange := [name for name in names if name not in files]:
         raise InputError(
-            f"{folder}: {console.listed(strange, 3)} isn't in its {MANIFEST}: remove it if it doesn't belong there, "
+            f"{folder}: {console.listed(strange, 3)} isn't in its {manifest}: remove it if it doesn't belong there, "
             "or name files"
         )
     return [name for name in names if name in files]

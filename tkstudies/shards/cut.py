@@ -21,13 +21,13 @@ from tkstudies.jsonl import Reader, decode
 from tkstudies.jsonl.columns import NamedColumns
 from tkstudies.jsonl.output import reason, to_disk
 from tkstudies.jsonl.store import LineStore
+from tkstudies.provenance import DIGITS
 from tkstudies.records import whole
 from tkstudies.shards.groups import Group
 from tkstudies.shards.manifest import Made, Manifest, filled, writing
 
 _HELD = 1 << 26  # bytes of all files together that wait to be written
 _BLOCK = 1 << 20
-_DIGITS = 12  # of a hash, as `provenance.digest` gives them
 _RUN, _FILL = "run_number", "fill_number"
 
 
@@ -72,7 +72,7 @@ class Table:
                 found.update(b"\n")
                 if self._held is not None:
                     self._held.add(line)
-        self.content = found.hexdigest()[:_DIGITS]
+        self.content = found.hexdigest()[:DIGITS]
 
     def again(self) -> Iterator[tuple[int, bytes]]:
         """Each row once more: run, line."""

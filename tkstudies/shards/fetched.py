@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 from tkstudies import console
 from tkstudies.jsonl import encode
+from tkstudies.provenance import DIGITS
 from tkstudies.settings import current
 from tkstudies.shards.groups import Group
 from tkstudies.shards.manifest import Made, filled, writing
-
-_DIGITS = 12  # of a hash, as `provenance.digest` gives them
 
 
 class Fetched(NamedTuple):
@@ -57,7 +56,7 @@ def fetch_files(
     with writing(output), filled(output, recipe, names, why, console.say) as manifest:
         for group in groups:
             file = os.path.join(output, group.name)
-            key = hashlib.sha256(encode(asked(group))).hexdigest()[:_DIGITS]
+            key = hashlib.sha256(encode(asked(group))).hexdigest()[:DIGITS]
             known = manifest.made.get(group.name)
             if known and not known.is_partial and known.sha256 == key and _size(file) == known.written:
                 recall(group, known)

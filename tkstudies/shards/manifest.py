@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape, glob
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -64,7 +64,11 @@ class Manifest:
         done: Names of those that this call has made or looked at.
         is_complete: Has it done so with all of them?
         is_new_recipe: Was there another recipe before? Then everything is made again.
+        layout: The schema of files that have one, once it is known.
     """
+
+    name = MANIFEST
+    layout: Any = None
 
     def __init__(self, folder: str, recipe: Any, expected: list[str]):
         self.folder = folder
@@ -73,13 +77,13 @@ class Manifest:
         self._written = 0.0
         self.done: set[str] = set()
         self.is_complete = False
-        before = read_manifest(folder)
+        before = self.read(folder)
         same = before is not None and (before.get("tkstudies_version"), before.get("recipe")) == (
             __version__,
             self._recipe,
         )
         self.is_new_recipe = before is not None and not same
-        self._before = _files(before) if before else {}
+        self._before = self._files(before) if before else {}
         self.made = {name: made for name, made in self._before.items() if same and name in expected}
 
     def removed(self) -> list[str]:
@@ -93,6 +97,12 @@ class Manifest:
                 with suppress(OSError):
                     os.unlink(file)
         return gone
+
+    def _files(self, before: Record) -> dict[str, Made]:
+        try:
+            return msgspec.convert(before["files"], dict[str, Made])
+        except msgspec.ValidationError as error:
+            raise InputError(f"{self.name} of the output folder can't be read: {error}; remove it") from None
 
     def add(self, name: str, made: Made) -> None:
         """Note that a file is whole."""
@@ -112,11 +122,25 @@ class Manifest:
             "expected": len(self._expected),
             "files": {name: msgspec.to_builtins(self.made[name]) for name in self._expected if name in self.made},
         }
-        output = jsonl.OutputFile(os.path.join(self.folder, MANIFEST))
+        output = jsonl.OutputFile(os.path.join(self.folder, self.name))
         output.waits = False
-        with output:
-            output.stream.write(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
+        with output, output.guarded():
+            self.store(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n", output.stream)
         self._written = time.monotonic()
+
+    @classmethod
+    def read(cls, folder: str) -> Record | None:
+        """What the manifest of a folder says, None if it has none."""
+        return read_manifest(folder)
+
+    @classmethod
+    def strangers(cls, folder: str) -> list[str]:
+        """The files of a folder that would be read as parts of the table."""
+        return table_files(folder)
+
+    def store(self, content: bytes, stream: BinaryIO) -> None:
+        """Write the manifest to an open file."""
+        stream.write(content)
 
     def unfinished(self) -> str:
         """How a work goes on that was stopped."""
@@ -136,7 +160,12 @@ class Manifest:
 
 @contextmanager
 def filled(
-    folder: str, recipe: Any, expected: list[str], why_removed: str, tell: Callable[[str], None] = console.warn
+    folder: str,
+    recipe: Any,
+    expected: list[str],
+    why_removed: str,
+    tell: Callable[[str], None] = console.warn,
+    kind: type[Manifest] = Manifest,
 ) -> Iterator[Manifest]:
     """Fill an output folder that is ours (see `writing`): its manifest tells at each moment which files are whole.
 
@@ -144,11 +173,12 @@ def filled(
         recipe: All that decides what becomes of a file, as JSON.
         expected: The names of the files that it will have.
         why_removed: Why others go that it had. tell: How this is told.
+        kind: How the manifest is kept.
 
     Raises:
         OutputError: It can't be written. InputError: Its manifest is damaged.
     """
-    manifest = Manifest(folder, recipe, expected)
+    manifest = kind(folder, recipe, expected)
     if manifest.is_new_recipe:
         console.say(f"{folder}: was made by another command line or version: all of it is made again")
     if gone := manifest.removed():
@@ -164,15 +194,8 @@ def filled(
         manifest.write()
 
 
-def _files(before: Record) -> dict[str, Made]:
-    try:
-        return msgspec.convert(before["files"], dict[str, Made])
-    except msgspec.ValidationError as error:
-        raise InputError(f"{MANIFEST} of the output folder can't be read: {error}; remove it") from None
-
-
 @contextmanager
-def writing(folder: str) -> Iterator[None]:
+def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
     """Have an output folder for oneself; it is made if it isn't there.
 
     Raises:
@@ -191,7 +214,7 @@ def writing(folder: str) -> Iterator[None]:
             raise UsageError(f"{folder}: another command writes it: wait for its end, or name another folder") from None
         except OSError:
             pass  # a file system without locks
-        if read_manifest(folder) is None and (others := table_files(folder)):
+        if kind.read(folder) is None and (others := kind.strangers(folder)):
             raise UsageError(
                 f"{folder}: holds {others[0]}, which no command wrote as a file of this table: name a new folder"
             )

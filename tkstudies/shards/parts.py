@@ -116,7 +116,7 @@ def to_parts(make: Callable[[], Work], records: jsonl.Reader, output: str, sever
 
 def to_folder(make: Callable[[], Work], records: jsonl.Reader, output: str, several: Workers) -> Work:
     """Each file to a file of the folder."""
-    names = _names(records.sources)
+    names = file_names(records.sources)
     work = make()
     records.look_ahead()
     with filled(output, work.recipe(), names, "no input is behind it any more") as manifest:
@@ -162,7 +162,7 @@ def workspace(several: Workers, output: str) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _names(sources: Sequence[str]) -> list[str]:
+def file_names(sources: Sequence[str]) -> list[str]:
     """The names of the files that the sources become."""
     if jsonl.STDIN in sources:
         raise UsageError("-o NAME/ writes a file for each input file, and standard input has no name: name a file")

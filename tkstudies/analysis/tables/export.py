@@ -123,13 +123,22 @@ class Export:
         """
         parquet.library()
         rows: RereadRows[Record] = RereadRows(records, WholeRecords)
-        self.columns = parquet.column_types(self._counted(rows.first()))
-        if not self.columns:
-            raise InputError("no columns to write: Parquet needs at least one")
-        self._check_names()
-        layout, self.texts = parquet.schema(self.columns)
+        layout = self.layout(parquet.column_types(self._counted(rows.first())))
         with OutputFile(output) as file, file.guarded():
             parquet.write(rows.again(self.columns), layout, file.stream)
+
+    def layout(self, columns: dict[str, parquet.ColumnType], *, is_typed: bool = False) -> Any:
+        """The schema of a table of Parquet with these columns (see `parquet.schema`).
+
+        Raises:
+            InputError: There is none.
+        """
+        self.columns = columns
+        if not columns:
+            raise InputError("no columns to write: Parquet needs at least one")
+        self._check_names()
+        layout, self.texts = parquet.schema(columns, is_typed=is_typed)
+        return layout
 
     def _counted(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:

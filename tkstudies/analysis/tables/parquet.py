@@ -8,7 +8,7 @@ would be read as JSON. It carries a mark by which ``read`` restores its values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -67,6 +67,24 @@ class ColumnType:
         else:
             self.scalars.add(self._kind(value))
 
+    def absorb(self, other: ColumnType) -> None:
+        """Take into account what was seen in another part of the table."""
+        self.scalars |= other.scalars
+        if other.members is not None:
+            self.members = (self.members or set()) | other.members
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+
+    def as_json(self) -> list[Any]:
+        """All of it for `of_json`; integers may have more than 64 bits."""
+        members = None if self.members is None else sorted(self.members)
+        return [sorted(self.scalars), members, str(self.low), str(self.high)]
+
+    @classmethod
+    def of_json(cls, known: list[Any]) -> ColumnType:
+        """What `as_json` gave."""
+        scalars, members, low, high = known
+        return cls(set(scalars), None if members is None else set(members), int(low), int(high))
+
     def _kind(self, value: Any) -> str:
         if type(value) is int:
             self.low, self.high = min(self.low, value), max(self.high, value)
@@ -114,12 +132,28 @@ def column_types(records: Iterable[Record]) -> dict[str, ColumnType]:
     return columns
 
 
-def schema(columns: dict[str, ColumnType]) -> tuple[Any, list[str]]:
-    """The Arrow schema of the columns, and the names of those that become texts."""
+def joined(parts: Iterable[Mapping[str, ColumnType]]) -> dict[str, ColumnType]:
+    """The types of the columns of a table that comes in parts, in order of first appearance."""
+    columns: dict[str, ColumnType] = {}
+    for part in parts:
+        for name, column in part.items():
+            columns.setdefault(name, ColumnType()).absorb(column)
+    return columns
+
+
+def schema(columns: Mapping[str, ColumnType], *, is_typed: bool = False) -> tuple[Any, list[str]]:
+    """The Arrow schema of the columns, and the names of those that become texts.
+
+    Args:
+        is_typed: Columns of nulls get a type, that of floats, as not every program knows one for nothing.
+    """
     arrow = library()
+    nothing = {arrow.null(): arrow.float64(), arrow.list_(arrow.null()): arrow.list_(arrow.float64())}
     fields, texts = [], []
     for name, column in columns.items():
         kind = column.arrow()
+        if is_typed and kind is not None:
+            kind = nothing.get(kind, kind)
         if kind is None:
             texts.append(name)
             fields.append(arrow.field(name, arrow.string(), metadata=_MARK))
