@@ -135,6 +135,61 @@ def test_what_is_still_to_certify(tmp_path, shell):
     assert "| 317382 | express | OPEN | true | true | 33 | 0.21083 |" in result.stdout
 
 
+@pytest.fixture
+def night(quickstart, tmp_path, shell):
+    """A night's report after that of the quick start, of which it knows the folder; cassettes without some files."""
+
+    def run(*lacking, of="*"):
+        recorded = tmp_path / "recorded"
+        recorded.mkdir()
+        for file in CASSETTES.glob(f"{of}.json"):
+            if not file.name.startswith(lacking):
+                (recorded / file.name).symlink_to(file)
+        script = f"{EXAMPLES}/night.sh 317291 318877 --no-pictures < /dev/full"  # it reads nothing
+        return shell(script, cwd=tmp_path, TKSTUDIES_REPLAY="recorded")
+
+    return run
+
+
+def test_a_night_tells_what_is_new_and_what_failed(night, quickstart, tmp_path):
+    folder = shutil.copytree(quickstart, tmp_path / "night")
+    before = [row for row in rows(folder, "runs.jsonl") if row["run_number"] != 318877]
+    row = next(row for row in before if (row["run_number"], row["reco"]) == (318874, "express"))
+    row.update(rda_state="OPEN", pixel="BAD")
+    (folder / "runs.jsonl").write_text(to_lines(before))
+    todo = {"run_number": 317340, "reco": "express", "rda_state": "OPEN"}
+    (folder / "todo.jsonl").write_text(to_lines([todo]))
+    result = night("todo")
+    assert result.returncode == 3, result.stderr
+    assert "todo" in result.stderr and "Traceback" not in result.stderr
+    told, page = result.stdout.split("# Tracker certification")
+    assert [line.split() for line in told.splitlines() if line.startswith("    31")] == [
+        ["318877", "express"], ["318877", "prompt"], ["318877", "online"],
+        ["318874", "express", "OPEN", "COMPLETED"], ["318874", "express", "pixel", "BAD", "GOOD"],
+    ]  # fmt: skip
+    assert "**tkstudies todo failed (exit code 1)**" in page and "| 317340 | express | OPEN |" in page
+    assert rows(folder, "todo.jsonl") == [todo]
+    assert (folder / "report.md").read_text() in result.stdout
+    assert "tkstudies todo failed (exit code 1)" in (folder / "report.html").read_text()
+    assert {"OPEN", "COMPLETED"} <= {row["rda_state"] for row in rows(folder, "study.jsonl")}  # new rows are judged
+
+
+def test_a_night_without_any_answer_leaves_the_old_page(night, tmp_path):
+    (tmp_path / "night").mkdir()
+    (tmp_path / "night/report.html").write_text("of yesterday")
+    result = night(of="none")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no table of a study" in result.stderr.splitlines()[-1]
+    assert (tmp_path / "night/report.html").read_text() == "of yesterday"
+
+
+def test_two_nights_do_not_meet(tmp_path, shell):
+    (tmp_path / "night").mkdir()
+    result = shell(f"flock night/night.lock {EXAMPLES}/night.sh", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (75, "") and "the night before is still at work" in result.stderr
+    assert [file.name for file in (tmp_path / "night").iterdir()] == ["night.lock"]
+
+
 def test_the_page_of_examples_names_every_script():
     page = (EXAMPLES / "README.md").read_text()
     assert all(f"`{file.name}`" in page for file in EXAMPLES.glob("*.sh"))

@@ -41,6 +41,7 @@ EXTRAS = {
     "certhelper.jsonl": "tkstudies doctor runs, of the Certification Helper",
     "pca.jsonl": "tkstudies pca",
     "errors.jsonl": "tkstudies dqm --errors",
+    "failed.jsonl": "commands that failed, as examples/night.sh notes them: command, exit_code",
 }
 """What may be there too."""
 
@@ -172,6 +173,9 @@ class Folder:
                 yield f"{name} holds no record"
             if (self.path / f"{name}.part").exists():
                 yield f"{name}.part is there: {SOURCES.get(name, 'the command that makes it')} didn't come to its end"
+        for record in self.table("failed.jsonl"):
+            command, code = " ".join(str(record.get("command")).split()), record.get("exit_code")
+            yield f"{command} failed{' in part' if code == 3 else ''} (exit code {code})"
         failed = sum(record.get("error") == "failed" for record in self.table("errors.jsonl"))
         if failed:
             yield f"errors.jsonl: {failed:,} histograms couldn't be fetched"
