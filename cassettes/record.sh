@@ -14,6 +14,7 @@ export TKSTUDIES_RECORD="$work/tape"
 STUDY="$work/study" examples/quickstart.sh
 tkstudies filter 'reco in rereco,prompt' -i "$work/study/runs.jsonl" \
     | tkstudies dqm --collection tracking -o "$work/hists.jsonl"  # for what compares: rereco.sh, changed.sh
+STUDY="$work/study" examples/clusters.sh
 STUDY="$work/real" examples/real.sh
 cd "$work"
 tkstudies runreg --api v3 --min 317291 --max 317300 -o v3.jsonl  # for the tests of the cassettes

@@ -18,4 +18,6 @@ tkstudies plot histogram hists.jsonl --run 317434 --reco prompt --reference-run 
     -o "$pictures/histogram.png"
 STUDY="$work" "$OLDPWD/examples/trend.sh" > /dev/null
 cp trend.png "$pictures/trend.png"
+STUDY="$work" TKSTUDIES_REPLAY="$OLDPWD/cassettes" "$OLDPWD/examples/clusters.sh" > /dev/null
+cp clusters.png "$pictures/clusters.png"
 du -b "$pictures"/*.png

@@ -35,5 +35,6 @@ tkstudies features --stats mean,rms,entries summaries.jsonl -o features.jsonl
 tkstudies filter 'reco = online' -i global_runs.jsonl | cat runs.jsonl - \
     | tkstudies merge ${doctor[@]+"${doctor[@]}"} oms_runs.jsonl oms_fills.jsonl features.jsonl \
     | tkstudies label --exclude-commissioning --exclude-special --exclude-open -o study.jsonl
-echo "study.jsonl: $(wc -l < study.jsonl) rows; now:
-  tkstudies filter 'runtype = collisions' 'reco in express,prompt' -i study.jsonl | tkstudies pca | tkstudies plot -o pca.png"
+echo "study.jsonl: $(wc -l < study.jsonl) rows of everything; of these, the collisions:"
+tkstudies filter 'runtype = collisions' 'workspace = tracker' -i study.jsonl \
+    | tkstudies count fill__era reco status_summary --sum recorded_lumi | tkstudies show

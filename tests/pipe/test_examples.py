@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -59,6 +60,17 @@ def quickstart(study, shell):
     return study
 
 
+def is_as_the_page_says(script, told):
+    """Is every line that the page of examples shows of a script among those that it printed?"""
+    block = (EXAMPLES / "README.md").read_text().split(f"    $ examples/{script}")[1].split("\n\n")[0]
+    printed = [" ".join(line.split()) for line in told.splitlines()]
+    shown = [" ".join(line.split("...")[0].split()) for line in block.splitlines()[1:]]
+    assert len(shown) > 2
+    for line in shown:
+        assert any(one.startswith(line) for one in printed), (line, told)
+    return True
+
+
 def rows(folder, name):
     return from_lines((folder / name).read_text())
 
@@ -104,6 +116,7 @@ QUESTIONS = {
     "comments.sh": ("317479  GOOD   BAD    BAD       hv_off      Strip HV was off until LS 6", "comments.jsonl"),
     "reference.sh": ("317661  express     1                317641", "typical.jsonl"),
     "trend.sh": ("317434  BAD       hv_scan", "trend.png"),
+    "clusters.sh": ("317511  GOOD   timing_scan", "clusters.png"),
     "lost.sh": ("hv_off               5   0.35714     5             370.11  pb^{-1}", "lost.png"),
 }
 
@@ -115,8 +128,7 @@ def test_questions_to_the_folder_of_the_quick_start(script, quickstart, tmp_path
     told, made = QUESTIONS[script]
     assert (result.returncode, told in result.stdout) == (0, True), result.stderr + result.stdout
     assert (tmp_path / "study" / made).stat().st_size > 500
-    first = " ".join(told.split()[:4])
-    assert first in " ".join((EXAMPLES / "README.md").read_text().split()) or script == "trend.sh"
+    assert script == "trend.sh" or is_as_the_page_says(script, result.stdout)  # that shows its picture
 
 
 def test_the_pipe_of_the_help_page(quickstart, tmp_path, shell):
@@ -133,16 +145,17 @@ def test_what_is_still_to_certify(tmp_path, shell):
     assert (result.returncode, result.stdout.splitlines()[1][:6]) == (0, "| ---:"), result.stderr
     assert result.stdout == (tmp_path / "todo" / "todo.md").read_text()
     assert "| 317382 | express | OPEN | true | true | 33 | 0.21083 |" in result.stdout
+    assert is_as_the_page_says("todo.sh", result.stdout)
 
 
 @pytest.fixture
 def night(quickstart, tmp_path, shell):
     """A night's report after that of the quick start, of which it knows the folder; cassettes without some files."""
 
-    def run(*lacking, of="*"):
+    def run(*lacking):
         recorded = tmp_path / "recorded"
         recorded.mkdir()
-        for file in CASSETTES.glob(f"{of}.json"):
+        for file in CASSETTES.glob("*.json"):
             if not file.name.startswith(lacking):
                 (recorded / file.name).symlink_to(file)
         script = f"{EXAMPLES}/night.sh 317291 318877 --no-pictures < /dev/full"  # it reads nothing
@@ -162,6 +175,7 @@ def test_a_night_tells_what_is_new_and_what_failed(night, quickstart, tmp_path):
     result = night("todo")
     assert result.returncode == 3, result.stderr
     assert "todo" in result.stderr and "Traceback" not in result.stderr
+    assert is_as_the_page_says("night.sh", result.stdout)
     told, page = result.stdout.split("# Tracker certification")
     assert [line.split() for line in told.splitlines() if line.startswith("    31")] == [
         ["318877", "express"], ["318877", "prompt"], ["318877", "online"],
@@ -174,13 +188,15 @@ def test_a_night_tells_what_is_new_and_what_failed(night, quickstart, tmp_path):
     assert {"OPEN", "COMPLETED"} <= {row["rda_state"] for row in rows(folder, "study.jsonl")}  # new rows are judged
 
 
-def test_a_night_without_any_answer_leaves_the_old_page(night, tmp_path):
-    (tmp_path / "night").mkdir()
+def test_a_night_without_a_page_leaves_the_old_one(tmp_path, shell):
+    for folder in ("night", "broken"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "night/report.html").write_text("of yesterday")
-    result = night(of="none")
+    (tmp_path / "broken/tkstudies").symlink_to(shutil.which("false"))
+    result = shell(f"{EXAMPLES}/night.sh", cwd=tmp_path, PATH=f"{tmp_path}/broken{os.pathsep}{os.environ['PATH']}")
     assert (result.returncode, result.stdout) == (1, "")
-    assert "no table of a study" in result.stderr.splitlines()[-1]
     assert (tmp_path / "night/report.html").read_text() == "of yesterday"
+    assert len(rows(tmp_path / "night", "failed.jsonl")) == 10
 
 
 def test_two_nights_do_not_meet(tmp_path, shell):
@@ -270,6 +286,7 @@ def test_the_whole_notebook(server, tmp_path, shell):
     environment = {**server.env, "TKSTUDIES_COOKIES": str(tmp_path / "cookies.txt")}
     result = shell(script, cwd=tmp_path / "work", **environment)
     assert result.returncode == 0, result.stderr
+    assert is_as_the_page_says("tldr.sh", result.stdout)
     study = rows(tmp_path / "work", "study.jsonl")
     assert {"tracker", "global"} == {row["workspace"] for row in study}
     prompt = next(row for row in study if row["reco"] == "prompt" and row["run_number"] == 317527)
@@ -316,7 +333,7 @@ def test_the_morning(tmp_path, shell):
     assert len(found) == len(rows(tmp_path / "morning", "new.jsonl")) == 8
     assert (found[0]["run_number"], found[0]["subsystem"]) == (318816, "pixel")
     assert any(text.startswith("Hits.Pixel.mean 1.66; 90 % of good rows: 3.2") for text in found[0]["findings"])
-    assert "\n    318816  " in result.stdout
+    assert is_as_the_page_says("morning.sh", result.stdout)
     assert "8 rows judged by 35 good ones" in result.stderr
 
 
@@ -327,7 +344,7 @@ def test_a_campaign_against_its_own_prompt(tmp_path, shell):
     assert said == "Too few runs tell how much a plot usually changes: the largest changes come first."
     assert title == "Plots of rereco that differ most from those of the run's own prompt reconstruction:"
     assert head.split()[:4] == ["run_number", "reco", "name", "ks"]
-    assert len(table) == 20
+    assert len(table) == 20 and is_as_the_page_says("rereco.sh", result.stdout)
     assert {line.split()[0] for line in table} == {"317291", "317292", "317297"}
     assert "tkstudies: nothing learned (1 pair of good runs, 20 needed)" in result.stderr
     assert "45 of 45 histograms compared" in result.stderr

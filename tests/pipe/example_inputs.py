@@ -1,0 +1,73 @@
+"""Small invented files in the roles that the examples of the help give them, beside those of the quick start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import ROOT, from_lines, to_lines
+
+CERTIFICATION = (ROOT / "tests/data/certification/golden_2018.json").read_text()
+PLOTS = ("NumberOfRecHitsPerTrack_GenTk", "Chi2oNDF_GenTk")
+OF_SOME_RUNS = ("NumberOfRecHitsPerTrack_Pixel_GenTk", "TrackEta_ImpactPoint_GenTk")
+RUNS = (317291, 317295, 317434, 317512)
+LUMIS = range(1, 41)
+
+
+def write(folder: Path) -> None:
+    """Write them into a copy of the folder of the quick start, of which some plots stay."""
+
+    def read(name):
+        return from_lines((folder / name).read_text())
+
+    runs, study = read("runs.jsonl"), read("study.jsonl")
+    hists = [
+        record
+        for record in read("hists.jsonl")
+        if record["name"] in PLOTS or (record["name"] in OF_SOME_RUNS and record["run_number"] in RUNS)
+    ]
+    rows = {"today": runs, "last_week": runs, "season": study, "new": study, "outliers": _scored(study)}
+    lumis = {"lumisections": list(_of_lumisections()), "lumis": list(_per_lumisection()), "states": list(_states())}
+    flags = [{"run_number": 367094, "lumisection_number": n, "pixel": "GOOD"} for n in LUMIS]
+    others = {"hists": hists, "reference": hists, "maps": list(_maps()), "stops": STOPS, "flags": flags}
+    for name, records in {**rows, **lumis, **others}.items():
+        (folder / f"{name}.jsonl").write_text(to_lines(records))
+    for name in ("Cert_Collisions2018.json", "golden.json"):
+        (folder / name).write_text(CERTIFICATION)
+    (folder / "list-without-header.csv").write_text("317291,1\n317292,2\n")
+
+
+STOPS = [{"name": "technical stop", "start_time": "2018-06-10T08:00:00Z"}, {"name": "calibration", "run_number": 317500}]
+
+
+def _scored(study):
+    return [{**row, "isolation_forest_score": place % 7 - 3} for place, row in enumerate(study)]
+
+
+def _of_lumisections():
+    for run in RUNS[:2]:
+        for n in LUMIS:
+            yield {"run_number": run, "lumisection_number": n, "reco": "express", "golden": n % 9 > 0, "pileup": 40 - n / 9,
+                   "Hits.mean": 14 + n % 5 / 10 - (n == 30), "Hits.rms": 4 + n % 3 / 10}  # fmt: skip
+
+
+def _per_lumisection():
+    axis = {"first": {"id": 1, "value": 0}, "last": {"id": 4, "value": 10}}
+    for n in LUMIS:
+        yield {"run_number": 367094, "reco": "express", "lumisection_number": n, "plot": "/a/charge_PXBarrel",
+               "name": "charge_PXBarrel",
+               "hist": {"type": "TH1", "xaxis": axis, "bins": {"content": [1, 5, n % 7, 2]}}}  # fmt: skip
+
+
+def _states():
+    for n in LUMIS:
+        yield {"run_number": 367094, "lumisection_number": n, "bpix_ready": n > 3, "beam1_stable": True}
+
+
+def _maps():
+    axis = {"first": {"id": 1, "value": -2.5}, "last": {"id": 6, "value": 2.5}}
+    for run in (*RUNS, 317435, 317527):
+        for reco in ("express", "prompt"):
+            content = [[50 + (run * y + x * 7) % 11 for x in range(6)] for y in range(6)]
+            yield {"run_number": run, "reco": reco, "plot": "/a/TrackEtaPhi_ImpactPoint_GenTk",
+                   "name": "TrackEtaPhi_ImpactPoint_GenTk", "is_bad": run == 317434,
+                   "hist": {"type": "TH2", "xaxis": axis, "yaxis": axis, "bins": {"content": content}}}  # fmt: skip
