@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable
@@ -20,6 +21,11 @@ DIGITS = 12
 """So many digits of a hash tell one input from another."""
 
 _BLOCK = 1 << 20
+_HIDDEN = "***"
+_OF_SECRETS = re.compile(r"(?i)(passw|secret|token|credential)")
+_LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
+_SHORTEST = 8
+"""Letters of a secret of the environment: what is shorter may be any word."""
 
 
 def provenance(files: Iterable[str] = (), runs: Iterable[object] = (), at: datetime | None = None) -> Record:
@@ -46,11 +52,51 @@ def provenance(files: Iterable[str] = (), runs: Iterable[object] = (), at: datet
     }
 
 
+def undated(made: Record) -> Record:
+    """Without the time, for files of which the same command makes the same bytes: pictures."""
+    return {name: value for name, value in made.items() if name != "made_at"}
+
+
+def columns(made: Record) -> Record:
+    """The same for each record of a side file, flat as records are.
+
+    >>> columns({"command": "tkstudies pca", "inputs": [{"file": "a.jsonl", "sha256": "2d711642b726"}]})["inputs"]
+    ['a.jsonl sha256:2d711642b726']
+    """
+    files = [f"{one['file']} {HASH}:{one[HASH]}" if one[HASH] else one["file"] for one in made["inputs"]]
+    return {**made, "inputs": files}
+
+
 def command_line() -> str:
-    """The command line of this process, as a shell reads it; of Python users what they run."""
+    """The command line of this process, as a shell reads it, without secrets; of Python users what they run."""
     name, *arguments = [*sys.argv, ""][: max(len(sys.argv), 1)]
     called = os.path.basename(name)
-    return shlex.join(["tkstudies" if called in ("__main__.py", "tkstudies") else called, *arguments])
+    return shlex.join(["tkstudies" if called in ("__main__.py", "tkstudies") else called, *without_secrets(arguments)])
+
+
+def without_secrets(words: Iterable[str]) -> list[str]:
+    """Words of a command line: no login of a URL, no value of an option for a secret, none of the environment.
+
+    >>> without_secrets(["-i", "https://me:pw@host/a", "--password", "x", "--api-token=y"])
+    ['-i', 'https://host/a', '--password', '***', '--api-token=***']
+    """
+    known = [value for name, value in os.environ.items() if _OF_SECRETS.search(name) and len(value) >= _SHORTEST]
+    found: list[str] = []
+    is_secret = False
+    for word in words:
+        option, equals, _ = word.partition("=")
+        is_option = word.startswith("-") and bool(_OF_SECRETS.search(option))
+        if is_secret and not word.startswith("-"):
+            shown = _HIDDEN
+        elif is_option and equals:
+            shown = f"{option}={_HIDDEN}"
+        else:
+            shown = _LOGIN.sub("", word)
+        for secret in known:
+            shown = shown.replace(secret, _HIDDEN)
+        found.append(shown)
+        is_secret = is_option and not equals
+    return found
 
 
 def digest(file: str) -> str | None:

@@ -86,6 +86,13 @@ class Browser:
     def emulate(self, command, **parameters):
         return self._do("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
+    def seconds_of_work(self):
+        """CPU time of the page's thread since the browser began it, however busy the machine is."""
+        self.emulate("Performance.enable", timeDomain="threadTicks")
+        found = {one["name"]: one["value"] for one in self.emulate("Performance.getMetrics")["metrics"]}
+        self.emulate("Performance.disable")
+        return found["ThreadTime"]
+
     def picture(self, file):
         file.write_bytes(base64.b64decode(self._do("GET", "/screenshot")))
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import to_lines
+from tests.conftest import from_lines, to_lines
 from tests.pipe import help_examples
-from tkstudies.provenance import digest, provenance
+from tkstudies.provenance import command_line, digest, provenance
 from tkstudies.report import interactive
 
 HOSTILE = "</script><script>alert(1)</script></style><img src=x onerror=alert(2)> \"'&amp; <!-- | `x`"
@@ -147,10 +147,30 @@ def test_the_sections_are_in_their_order(folder, markdown):
         "Judged with, made from",
     ]  # fmt: skip
     assert "runs 1001 to 1006" in found[""] and "data as of" in found[""] and "UTC" in found[""]
-    assert (
-        "To certify: 2 rows. Not judged: 5 rows. Stand out: 2 runs, 1 of them new. Missing: oms\\_fills.jsonl, doct"
-        in found[""]
-    )
+
+
+def test_the_page_for_those_who_have_a_minute(folder, markdown):
+    lines = [line for line in markdown(folder())[""].splitlines() if line.startswith("- **")]
+    assert lines == [
+        "- **To certify**: 2 rows of 1 run: 1 express, 1 prompt",
+        "- **Unusual and new**: 1 run, 0 of them not signed: 1003 (pixel)",
+        "- **Unusual and known**: 1 run, 1 of them found bad by people",
+        "- **Not judged**: 5 rows",
+        "- **Missing**: oms\\_fills.jsonl, doctor.jsonl, hists.jsonl, features.jsonl",
+    ]
+    todo = [{"run_number": 1009, "reco": "express", "rda_state": "OPEN", "run_is_complete": False}]
+    found = markdown(folder(todo=todo, suspects=None, runs=None))[""]
+    assert "**To certify**: 1 row of 1 run: 1 express; 1 not complete in the DQM GUI yet\n" in found
+    assert "**Unusual**: not known: nothing is judged" in found
+
+
+def test_unusual_runs_that_nobody_signed_come_first(folder, markdown):
+    suspects = [flagged(1003, 1, score=9.0), flagged(1002, 2, score=3.0)]
+    found = markdown(folder(suspects=suspects, todo=[]))
+    lines = re.findall(r"^- .*$", found["Runs to look at"], flags=re.MULTILINE)
+    assert "**1002**" in lines[0] and "new, not signed" in lines[0] and "**1003**" in lines[1]
+    assert "2 runs, 1 of them not signed: 1002 (pixel) 1003 (pixel)\n" in found[""]
+    assert "To certify**: nothing: every row is signed" in found[""]
 
 
 def test_the_work_list_is_of_rows_that_nobody_signed(folder, markdown):
@@ -198,6 +218,12 @@ def test_issues_of_the_folder_mark_what_is_known(folder, markdown):
     assert "**1003**" in lines[0] and "known: BPix sector 3" in lines[0]
 
 
+def test_no_login_of_a_person_stands_beside_a_fault(folder, markdown):
+    runs = [registry(1003, pixel="BAD", pixel_comment="HV off (told jane.doe@cern.ch, @jdoe)")]
+    text = markdown(folder(runs=runs, study=None))["Runs to look at"]
+    assert "pixel: HV off (told (somebody), (somebody))" in text
+
+
 def test_no_more_than_ten_and_the_rest_as_numbers(folder, markdown):
     suspects = [flagged(2000 + n, n + 1) for n in range(12)]
     text = markdown(folder(suspects=suspects))["Runs to look at"]
@@ -219,6 +245,7 @@ def test_flags_that_people_changed(folder, markdown):
     text = markdown(folder())["Flags that changed"]
     assert "| 1001 | strip | GOOD (express) | BAD (prompt) |" in text
     assert "1002" not in text  # nobody signed it
+    assert "Not compared with TkDQMDoctor (doctor.jsonl) or Certification Helper (certhelper.jsonl)" in text
     doctor = [{"run_number": 1003, "reco": "express", "doctor_pixel": "Bad", "doctor_strip": "Good"}]
     text = markdown(folder(doctor=doctor))["Flags that changed"]
     assert "| 1003 | express | pixel | BAD | GOOD |" in text and "differ in 1 flag." in text
@@ -334,6 +361,18 @@ def test_long_texts_are_cut(folder, page):
     assert "(10,000 letters)" in "".join(seen.text) and "x" * 3000 not in "".join(seen.text)
 
 
+def test_a_long_list_of_runs_opens_by_a_click(folder, page):
+    _, seen = page(folder(suspects=[flagged(1003, 1), *(judged(2000 + n, n + 2) for n in range(61))]))
+    assert ("details", {"class": "list"}) in seen.elements
+    assert "express, nothing unusual in the plots that were compared (61)" in "".join(seen.text)
+
+
+def test_new_or_known_is_a_column_of_all_rows(folder, page):
+    text, _ = page(folder(suspects=[flagged(1003, 1), flagged(1004, 2, is_certified_good=False), judged(1001, 3)]))
+    data = re.search(r'id="explorer-data">(.*?)</script>', text).group(1)
+    assert '"new or known"' in data and '["new","known: people found it bad",""]' in data
+
+
 def test_a_browser_may_ask_nobody(folder, page):
     text, seen = page(folder())
     policy = next(one["content"] for tag, one in seen.elements if one.get("http-equiv") == "Content-Security-Policy")
@@ -421,3 +460,17 @@ def test_provenance(tmp_path):
     assert (found["first_run"], found["last_run"]) == (317291, 317640)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["made_at"])
     assert set(found) == {"tkstudies_version", "command", "made_at", "inputs", "first_run", "last_run"}
+
+
+def test_loadings_say_where_they_come_from(tkstudies, tmp_path):
+    rows = [{"run_number": n, "a.mean": n, "b.mean": -n * n} for n in range(1, 10)]
+    assert tkstudies("pca", "-n", "1", "--loadings", tmp_path / "l.jsonl", input=rows).exit_code == 0
+    for record in from_lines((tmp_path / "l.jsonl").read_text()):
+        assert (record["inputs"], record["first_run"], record["last_run"]) == (["-"], 1, 9)
+        assert record["command"] and record["made_at"] and record["tkstudies_version"]
+
+
+def test_no_secret_is_written(monkeypatch):
+    monkeypatch.setenv("SSO_CLIENT_SECRET", "very-very-secret")
+    monkeypatch.setattr("sys.argv", ["/home/me/bin/tkstudies", "report", "--x=very-very-secret", "http://a:b@c/d"])
+    assert command_line() == "tkstudies report '--x=***' http://c/d"

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
     not (browser.BROWSER and browser.DRIVER), reason="needs chromium and chromedriver (apt-get install chromium-driver)"
 )
 
-LONG = f"document.title = 'changed' </style>{HOSTILE}" * 60
+LONG = f"document.title = 'changed' </style>{HOSTILE}" * 80  # 10 kB
 READY = "return window.Bokeh && Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle"
 HELPERS = """
 const seen = [];
@@ -82,10 +82,13 @@ def test_it_asks_nobody_and_texts_stay_texts(opened):
     assert opened.run(HELPERS + "return cells().slice(0, 3)") == ["1000", "1000", "1001"]
 
 
-def test_two_thousand_rows_are_no_burden(page, opened):
+def test_two_thousand_rows_open_within_three_seconds(page, window):
     assert page.stat().st_size < 6e6
-    ready = opened.run("return performance.now()")
-    assert ready < 30_000  # 1.5 s on a quiet machine; tests share theirs
+    before = window.seconds_of_work()
+    window.open(page)
+    window.wait(READY, 60)
+    after = window.seconds_of_work()
+    assert 0 < (after - before if after > before else after) < 3  # 1.2 on a usual machine; a new thread begins at 0
 
 
 def test_search_keeps_the_rows_that_hold_all_words(opened):
@@ -131,6 +134,7 @@ def test_what_is_selected_in_one_is_selected_in_the_other_and_copied(opened):
 
 def test_a_click_on_a_run_number_copies_it(opened):
     opened.run("window.copied = []; window.copyRun = (text) => window.copied.push(text); scrollTo(0, 0)")
+    opened.run("document.querySelector('#others summary').click()")
     button = "document.querySelector('#others button.run')"
     opened.run(f"{button}.scrollIntoView({{block: 'center'}})")
     at = f"const box = {button}.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]"

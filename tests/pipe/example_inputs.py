@@ -8,27 +8,22 @@ from tests.conftest import ROOT, from_lines, to_lines
 
 CERTIFICATION = (ROOT / "tests/data/certification/golden_2018.json").read_text()
 PLOTS = ("NumberOfRecHitsPerTrack_GenTk", "Chi2oNDF_GenTk")
-OF_SOME_RUNS = ("NumberOfRecHitsPerTrack_Pixel_GenTk", "TrackEta_ImpactPoint_GenTk")
-RUNS = (317291, 317295, 317434, 317512)
-LUMIS = range(1, 41)
+DRAWN = ("NumberOfRecHitsPerTrack_Pixel_GenTk", "TrackEta_ImpactPoint_GenTk")
+RUNS = (317291, 317295, 317434)
+LUMIS = range(1, 13)
+
+
+def _read(folder, name):
+    return from_lines((folder / name).read_text())
 
 
 def write(folder: Path) -> None:
     """Write them into a copy of the folder of the quick start, of which some plots stay."""
-
-    def read(name):
-        return from_lines((folder / name).read_text())
-
-    runs, study = read("runs.jsonl"), read("study.jsonl")
-    hists = [
-        record
-        for record in read("hists.jsonl")
-        if record["name"] in PLOTS or (record["name"] in OF_SOME_RUNS and record["run_number"] in RUNS)
-    ]
+    runs, study = _read(folder, "runs.jsonl"), _read(folder, "study.jsonl")
+    hists = [record for record in _read(folder, "hists.jsonl") if record["name"] in PLOTS or _is_drawn(record)]
     rows = {"today": runs, "last_week": runs, "season": study, "new": study, "outliers": _scored(study)}
-    lumis = {"lumisections": list(_of_lumisections()), "lumis": list(_per_lumisection()), "states": list(_states())}
-    flags = [{"run_number": 367094, "lumisection_number": n, "pixel": "GOOD"} for n in LUMIS]
-    others = {"hists": hists, "reference": hists, "maps": list(_maps()), "stops": STOPS, "flags": flags}
+    lumis = {"lumisections": _of_lumisections(), "lumis": _per_lumisection(), "states": _states(), "flags": _flags()}
+    others = {"hists": hists, "reference": hists, "maps": _maps(), "stops": STOPS, "compared": _compared(study)}
     for name, records in {**rows, **lumis, **others}.items():
         (folder / f"{name}.jsonl").write_text(to_lines(records))
     for name in ("Cert_Collisions2018.json", "golden.json"):
@@ -36,18 +31,49 @@ def write(folder: Path) -> None:
     (folder / "list-without-header.csv").write_text("317291,1\n317292,2\n")
 
 
-STOPS = [{"name": "technical stop", "start_time": "2018-06-10T08:00:00Z"}, {"name": "calibration", "run_number": 317500}]
+def shorten(folder: Path) -> None:
+    """Leave so much in the tables that each picture has something to show."""
+    for name in ("study", "pca", "outliers"):
+        (folder / f"{name}.jsonl").write_text(to_lines(_read(folder, f"{name}.jsonl")[::2]))
+    drawn = [record for record in _read(folder, "hists.jsonl") if _is_drawn(record)]
+    (folder / "hists.jsonl").write_text(to_lines(drawn))
+
+
+def _is_drawn(record):
+    return record["name"] in DRAWN and record["run_number"] in RUNS
+
+
+STOPS = [
+    {"name": "technical stop", "start_time": "2018-06-10T08:00:00Z"},
+    {"name": "calibration", "run_number": 317500},
+]
 
 
 def _scored(study):
     return [{**row, "isolation_forest_score": place % 7 - 3} for place, row in enumerate(study)]
 
 
+def _compared(study):
+    for place, row in enumerate(study):
+        for name in PLOTS:
+            yield {
+                "run_number": row["run_number"],
+                "reco": row["reco"],
+                "plot": f"/a/{name}",
+                "name": name,
+                "z": place % 5 / 2,
+            }
+
+
 def _of_lumisections():
-    for run in RUNS[:2]:
+    for run in range(317501, 317509):
         for n in LUMIS:
-            yield {"run_number": run, "lumisection_number": n, "reco": "express", "golden": n % 9 > 0, "pileup": 40 - n / 9,
-                   "Hits.mean": 14 + n % 5 / 10 - (n == 30), "Hits.rms": 4 + n % 3 / 10}  # fmt: skip
+            yield {"run_number": run, "lumisection_number": n, "reco": "express", "golden": n % 9 > 0,
+                   "Hits.mean": 14 + n % 5 / 10 - (n == 10), "Hits.rms": 4 + n % 3 / 10}  # fmt: skip
+
+
+def _flags():
+    return ({"run_number": 367094, "lumisection_number": n, "pixel": "GOOD"} for n in LUMIS)
 
 
 def _per_lumisection():
@@ -65,7 +91,7 @@ def _states():
 
 def _maps():
     axis = {"first": {"id": 1, "value": -2.5}, "last": {"id": 6, "value": 2.5}}
-    for run in (*RUNS, 317435, 317527):
+    for run in (317291, 317434):
         for reco in ("express", "prompt"):
             content = [[50 + (run * y + x * 7) % 11 for x in range(6)] for y in range(6)]
             yield {"run_number": run, "reco": reco, "plot": "/a/TrackEtaPhi_ImpactPoint_GenTk",

@@ -85,7 +85,8 @@ def run(line, tkstudies):
     text = result = None
     for stage in own(line):
         text = Path(stage.source).read_text() if stage.source else text
-        result = tkstudies(*stage.words[1:], input=text)
+        small = ["--dpi", "20"] if stage.words[1] == "plot" else []
+        result = tkstudies(*stage.words[1:], *small, input=text)
         assert result.exit_code == 0 and "internal error" not in result.stderr, (line, result.stderr)
         text = result.stdout
         if stage.target and not Path(stage.target).exists():

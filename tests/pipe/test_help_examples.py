@@ -1,4 +1,4 @@
-"""Every example in the help of a command is one that the command takes; which of them run: ``test_examples``."""
+"""Every example in the help of a command is one that the command takes; ``test_examples`` runs them all."""
 
 from __future__ import annotations
 

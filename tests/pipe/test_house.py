@@ -34,7 +34,7 @@ MAY_USE = {
     TABLES: BASE,
     HISTOGRAMS: BASE,
     MULTIVARIATE: BASE | {TABLES, HISTOGRAMS},
-    "plots": BASE | ANALYSIS,
+    "plots": BASE | ANALYSIS | {"provenance"},
     "report": BASE | ANALYSIS | {"plots", "texttable", "provenance"},
     "study": BASE | ANALYSIS | CLIENTS | {"services.web"},
     "frontdoor": set(),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from matplotlib import image
 from matplotlib.text import Text
+from PIL import Image
 
 from tests.conftest import to_lines
+from tkstudies import __version__ as tkstudies_version
 from tkstudies.errors import UsageError
 from tkstudies.plots import palette, quantities
 from tkstudies.plots.axes import Axis
@@ -14,6 +18,7 @@ from tkstudies.plots.colours import Hue
 from tkstudies.plots.figures import style
 from tkstudies.plots.look import Look, Sheet
 from tkstudies.plots.scatter import scatter
+from tkstudies.provenance import digest
 
 ROWS = [
     {
@@ -57,6 +62,21 @@ def test_the_same_records_make_the_same_bytes(ending, tmp_path, tkstudies):
     for file in files:
         tkstudies("plot", "-q", "-o", file, input=ROWS)
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_picture_says_where_it_comes_from(tmp_path, tkstudies):
+    (tmp_path / "rows.jsonl").write_text(to_lines(ROWS))
+    names = [tmp_path / f"a.{ending}" for ending in ("png", "pdf", "svg")]
+    assert tkstudies("plot", *(f"-o{name}" for name in names), tmp_path / "rows.jsonl").exit_code == 0
+    told = Image.open(names[0]).text
+    found = json.loads(told["Source"])
+    assert told["Software"] == f"tkstudies {tkstudies_version}" == f"tkstudies {found['tkstudies_version']}"
+    assert found["inputs"] == [{"file": str(tmp_path / "rows.jsonl"), "sha256": digest(str(tmp_path / "rows.jsonl"))}]
+    runs = [row["run_number"] for row in ROWS]
+    assert (found["first_run"], found["last_run"]) == (min(runs), max(runs))
+    assert "made_at" not in found and found["command"]
+    for name in names[1:]:
+        assert found["inputs"][0]["sha256"].encode() in name.read_bytes()
 
 
 # --- size and words

@@ -10,7 +10,7 @@ import typer
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
-from tkstudies.provenance import provenance
+from tkstudies.provenance import columns, provenance
 
 if TYPE_CHECKING:
     from tkstudies.analysis.multivariate.components import Model
@@ -124,10 +124,12 @@ def pca(
         options.warn_of_gaps(table.gaps, table.rows, model.missing, advice)
         table.note_mixtures()
         table.losses.tell()
+        if model_file or loadings_file:
+            made = provenance(records.sources, table.fitted_runs())
         if model_file:
-            jsonl.write([{**analysis.to_json(model), **provenance(records.sources, table.fitted_runs())}], model_file)
+            jsonl.write([{**analysis.to_json(model), **made}], model_file)
         if loadings_file:
-            jsonl.write(analysis.loadings(model), loadings_file)
+            jsonl.write(({**loading, **columns(made)} for loading in analysis.loadings(model)), loadings_file)
         jsonl.write_lines(table.lines(model), output)
     table.losses.tell()
     _say_rows(table, model, apply_file)

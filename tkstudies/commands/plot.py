@@ -19,6 +19,7 @@ from tkstudies.errors import InputError, UsageError
 from tkstudies.plots import batches, figures, kinds, pages
 from tkstudies.plots.forms import form_of
 from tkstudies.plots.texts import advice, columns_of
+from tkstudies.provenance import provenance
 from tkstudies.records import Record
 
 if TYPE_CHECKING:  # typer's own copy of click, for its types only
@@ -147,24 +148,25 @@ def _drawing_command(name: str, draw: kinds.Draw) -> Callable[..., None]:
         rows = list(records)
         options.require_records(records, "nothing to plot: ")
         kinds.check_form(name, form_of(rows), records.name)
+        made = provenance(records.sources, (row.get("run_number") for row in rows))
         with figures.style(look):
             if kinds.KINDS[name].one_by_one:
                 _warn_of_unknown_columns([*_given(own, chosen), *_given(shared, vars(look)), ("--batch", batch)], rows)
                 drawn = draw(rows, look=look, **chosen)
                 if batch:
-                    pages.save_batch(drawn, batch, folders)
+                    pages.save_batch(drawn, batch, folders, made)
                 else:
-                    pages.save_pages(drawn, named, show=show)
+                    pages.save_pages(drawn, named, made, show=show)
             elif batch:
                 _warn_of_unknown_columns([*_given(own, chosen), *_given(shared, vars(look)), ("--batch", batch)], rows)
                 parts = batches.parts(rows, batch, one_by_one=False)
-                _draw_batch(parts, folders, lambda members: draw(members, look=look, **chosen))
+                _draw_batch(parts, folders, lambda members: draw(members, look=look, **chosen), made)
             else:
                 drawing = draw(rows, look=look, **chosen)
                 _warn_of_unknown_columns([*_given(own, chosen), *_given(shared, vars(look))], rows)
                 drawing.losses.tell()
                 for output in named:
-                    figures.save(drawing.figure, output)
+                    figures.save(drawing.figure, output, made)
                     console.say(f"{output}: {console.counted(drawing.number, drawing.noun)}")
                 if show:
                     figures.show(drawing.figure)
@@ -174,7 +176,10 @@ def _drawing_command(name: str, draw: kinds.Draw) -> Callable[..., None]:
 
 
 def _draw_batch(
-    parts: Iterable[batches.Part], folders: list[batches.Folder], draw: Callable[[list[Record]], figures.Drawing]
+    parts: Iterable[batches.Part],
+    folders: list[batches.Folder],
+    draw: Callable[[list[Record]], figures.Drawing],
+    origin: Record,
 ) -> None:
     """Draw a picture of each part of the records; those that can't be drawn are told and left out."""
     made, failed, first = 0, 0, ""
@@ -187,7 +192,7 @@ def _draw_batch(
             continue
         told += [f"{part.path}: {text}" for text in drawing.losses.texts()]
         for folder in folders:
-            figures.save(drawing.figure, folder.file(part.path))
+            figures.save(drawing.figure, folder.file(part.path), origin)
         made += 1
     if failed and not made:
         raise InputError(f"no picture could be drawn; {first}")

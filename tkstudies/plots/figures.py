@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import warnings
@@ -16,6 +17,7 @@ from tkstudies.errors import UsageError
 from tkstudies.plots.header import add_header
 from tkstudies.plots.look import Sheet, Style
 from tkstudies.plots.palette import COLOURS
+from tkstudies.provenance import undated
 from tkstudies.records import Record
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _SCREEN = 100  # pixels to the inch of a window
 _UNDATED: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "svgz": {"Date": None}}
+_TOLD_AS = {"png": ("Software", "Source"), "pdf": ("Creator", "Subject"), "svg": ("Creator", "Description")}
+"""Ending -> what its format calls the program, and the text that says where a picture comes from."""
+
 _PLAIN: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -165,10 +170,22 @@ def _ending(output: str) -> str:
     return os.path.splitext(output)[1].lstrip(".").lower()
 
 
-def save(figure: Figure, output: str) -> None:
+def _metadata(ending: str, made: Record | None) -> dict[str, Any] | None:
+    """What is written into a picture beside what is seen."""
+    found = dict(_UNDATED.get(ending, {}))
+    names = _TOLD_AS.get("svg" if ending == "svgz" else ending)
+    if made and names:
+        found |= zip(names, (f"tkstudies {made['tkstudies_version']}", json.dumps(undated(made))), strict=True)
+    return found or None
+
+
+def save(figure: Figure, output: str, made: Record | None = None) -> None:
     """Write a picture, whole or not at all; its ending chooses the format.
 
-    The same records make the same bytes: no time of writing is kept in the file.
+    The same command makes the same bytes: no time of writing is kept in the file.
+
+    Args:
+        made: What `tkstudies.provenance.provenance` gave: kept in PNG (Source), PDF (Subject) and SVG (description).
 
     Raises:
         UsageError: The ending is that of no picture.
@@ -177,12 +194,12 @@ def save(figure: Figure, output: str) -> None:
     check_outputs([output])
     ending = _ending(output)
     with jsonl.OutputFile(output) as file, file.guarded(), _told(output):
-        figure.savefig(file.stream, format=ending, metadata=_UNDATED.get(ending))
+        figure.savefig(file.stream, format=ending, metadata=_metadata(ending, made))
 
 
 @contextmanager
-def book(output: str) -> Iterator[Callable[[Figure], None]]:
-    """A PDF of several pages, whole or not at all: what it gives adds a page.
+def book(output: str, made: Record | None = None) -> Iterator[Callable[[Figure], None]]:
+    """A PDF of several pages, whole or not at all: what it gives adds a page; ``made`` as for `save`.
 
     Raises:
         OutputError: The file can't be written.
@@ -190,7 +207,7 @@ def book(output: str) -> Iterator[Callable[[Figure], None]]:
     from matplotlib.backends.backend_pdf import PdfPages
 
     with jsonl.OutputFile(output) as file, file.guarded(), _told(output):
-        pages = PdfPages(file.stream, metadata=_UNDATED["pdf"])
+        pages = PdfPages(file.stream, metadata=_metadata("pdf", made))
         yield pages.savefig
         pages.close()
 

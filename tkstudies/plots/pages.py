@@ -88,8 +88,8 @@ class _Drawn:
             console.left_out(f"{counted(self.failed, 'picture')} could not be drawn, such as {self._first}")
 
 
-def save_pages(pages: Pages, outputs: Sequence[str], *, show: bool = False) -> None:
-    """Write the first page into each picture, all pages into each PDF.
+def save_pages(pages: Pages, outputs: Sequence[str], made: Record | None = None, *, show: bool = False) -> None:
+    """Write the first page into each picture, all pages into each PDF; ``made`` as for `figures.save`.
 
     Raises:
         InputError: No page can be drawn.
@@ -101,14 +101,14 @@ def save_pages(pages: Pages, outputs: Sequence[str], *, show: bool = False) -> N
     drawn = _Drawn(pages.all[:top])
     with ExitStack() as stack:
         bar = stack.enter_context(console.progress("pages", min(top, len(pages.all)) if books else 1))
-        open_books = [stack.enter_context(figures.book(output)) for output in books]
+        open_books = [stack.enter_context(figures.book(output, made)) for output in books]
         for _, drawing in drawn:
             bar.advance()
             for add in open_books:
                 add(drawing.figure)
             if drawn.made == 1:
                 for output in single:
-                    figures.save(drawing.figure, output)
+                    figures.save(drawing.figure, output, made)
                 if show:
                     figures.show(drawing.figure)
                 if not books:
@@ -125,8 +125,10 @@ def save_pages(pages: Pages, outputs: Sequence[str], *, show: bool = False) -> N
         console.warn(f"{counted(len(pages.all) - 1, pages.noun)} not drawn: a .pdf holds all, {pages.choose}")
 
 
-def save_batch(pages: Pages, columns: Sequence[str], folders: Sequence[batches.Folder]) -> None:
-    """Write each page into folders named by the columns.
+def save_batch(
+    pages: Pages, columns: Sequence[str], folders: Sequence[batches.Folder], made: Record | None = None
+) -> None:
+    """Write each page into folders named by the columns; ``made`` as for `figures.save`.
 
     Raises:
         InputError: No page can be drawn.
@@ -139,7 +141,7 @@ def save_batch(pages: Pages, columns: Sequence[str], folders: Sequence[batches.F
         for place, drawing in drawn:
             bar.advance()
             for folder in folders:
-                figures.save(drawing.figure, folder.file(paths[place]))
+                figures.save(drawing.figure, folder.file(paths[place]), made)
     pages.losses.tell()
     drawn.tell()
     if len(pages.all) > len(wanted):

@@ -9,7 +9,7 @@ from typing import Any
 from tkstudies import console
 from tkstudies.records import Record, number, whole
 from tkstudies.report.folder import Folder
-from tkstudies.report.judged import Judged, texts
+from tkstudies.report.judged import Judged, key_run, texts
 from tkstudies.report.parts import MOST_COLUMNS, Block, Explorer, Section, Sentence
 from tkstudies.report.people import said
 from tkstudies.texttable import cell
@@ -30,7 +30,8 @@ def explorer(folder: Folder, judged: Judged, is_expert: bool = False) -> Section
         rows = [{**_scores(more, row), **row} for row in rows]
     if not rows:
         return Section("table", "All rows", [Sentence("There are none: nothing is judged.")])
-    first = [_first_cells(row, is_expert) for row in rows[:MOST_ROWS]]
+    marks = {run.number: run.mark for run in judged.standing_out}
+    first = [_first_cells(row, is_expert, marks) for row in rows[:MOST_ROWS]]
     fixed = [name for name in first[0] if name in _ALWAYS or any(cells[name] is not None for cells in first)]
     features = [name for name in [*(_expert(rows) if is_expert else []), *_named(rows)] if name not in first[0]]
     shown, left_out = features[: MOST_COLUMNS - len(fixed)], features[MOST_COLUMNS - len(fixed) :]
@@ -57,7 +58,7 @@ def two_digits(p: float) -> float:
     return float(f"{p:.2g}")
 
 
-def _first_cells(row: Record, is_expert: bool) -> Record:
+def _first_cells(row: Record, is_expert: bool, marks: dict[int, str]) -> Record:
     score, p_value = number(row.get("score")), number(row.get("p_value"))
     sigmas = row.get("finding_sigmas")
     return {
@@ -72,7 +73,7 @@ def _first_cells(row: Record, is_expert: bool) -> Record:
         "subsystem": _text(row.get("subsystem")) if row.get("flagged_by") else None,
         "findings": "; ".join(texts(row.get("findings"))) or None,
         "sigmas": cell(sigmas) if is_expert and sigmas else None,
-        "known": _text(row.get("known")),
+        "new or known": marks.get(key_run(row)) if row.get("flagged_by") else _text(row.get("known")),
         "not judged": _text(row.get("not_judged")),
     }
 

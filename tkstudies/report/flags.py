@@ -55,6 +55,9 @@ def _blocks(folder: Folder) -> Iterator[Block]:
         yield from _more(len(found))
     else:
         yield Sentence("None between recos that people signed.")
+    if not any(map(folder.has, _OTHERS)):
+        others = " or ".join(f"{source} ({name})" for name, source in _OTHERS.items())
+        yield Sentence(f"Not compared with {others}: neither is there.", is_note=True)
     for name, source in _OTHERS.items():
         yield from _beside(folder, name, source)
 

@@ -38,7 +38,7 @@ EXTRAS = {
     "known.jsonl": "known issues: from_run, to_run, subsystem, text",
     "changes.json": "tkstudies compare --learn",
     "oms_lumisections.jsonl": "tkstudies oms lumisections",
-    "certhelper.jsonl": "tkstudies doctor runs, of the Certification Helper",
+    "certhelper.jsonl": "run_number, reco, pixel, strip, tracking of the Certification Helper, by hand",
     "pca.jsonl": "tkstudies pca",
     "errors.jsonl": "tkstudies dqm --errors",
     "failed.jsonl": "commands that failed, as examples/night.sh notes them: command, exit_code",

@@ -16,10 +16,13 @@ from typing import Any
 
 from tkstudies.console import clean
 from tkstudies.report import interactive
-from tkstudies.report.parts import Block, Explorer, Line, Page, Picture, Runs, Section, Sentence, Table
+from tkstudies.report.parts import Block, Explorer, Line, Page, Picture, Runs, Section, Sentence, Short, Table
 from tkstudies.texttable import cell
 
 MOST_LETTERS = 2_000
+MOST_RUNS = 60
+"""Longer lists of runs open by a click."""
+
 _HERE = Path(__file__).parent
 
 
@@ -127,7 +130,10 @@ def _(block: Table) -> str:
 
 @_block.register
 def _(block: Runs) -> str:
-    return f"<p>{_text(block.what)} ({len(block.runs):,}): {' '.join(map(_run, block.runs))}</p>"
+    told, runs = f"{_text(block.what)} ({len(block.runs):,})", " ".join(map(_run, block.runs))
+    if len(block.runs) <= MOST_RUNS:
+        return f'<p class="runs">{told}: {runs}</p>'
+    return f'<details class="list"><summary>{told}</summary><div class="runs">{runs}</div></details>'
 
 
 @_block.register
@@ -136,8 +142,18 @@ def _(block: Picture) -> str:
 
 
 @_block.register
+def _(block: Short) -> str:
+    lines = []
+    for asked, section, answer, runs in block.lines:
+        named = "".join(f" {_run(run)}" + (f" ({_text(word)})" if word else "") for run, word in runs)
+        lines.append(f'<dt><a href="#{escape(section)}">{_text(asked)}</a></dt><dd>{_text(answer)}{named}</dd>')
+    return f'<dl class="short">{"".join(lines)}</dl>'
+
+
+@_block.register
 def _(block: Line) -> str:
     facts = "".join(f'<span class="fact">{_text(fact)}</span>' for fact in block.facts)
+    facts += f' <span class="mark">{_text(block.mark)}</span>' if block.mark else ""
     links = "".join(
         f'<a href="{escape(str(address))}" rel="noreferrer noopener" target="_blank">{_text(name)}</a>'
         for name, address in block.links.items()

@@ -21,7 +21,7 @@ START = f'Bokeh.embed.embed_item(JSON.parse(document.getElementById("{PLACE}-dat
 
 _MOST_LETTERS = 300
 _WIDTHS = {"run": 75, "reco": 75, "lumisection": 80, "fill": 60, "statuses": 265, "rank": 50, "score": 60, "p": 60,
-           "subsystem": 85, "findings": 520, "known": 130, "not judged": 160}  # fmt: skip
+           "subsystem": 85, "findings": 520, "new or known": 150, "not judged": 160}  # fmt: skip
 
 _SEARCH = """
 const words = cb_obj.value_input.toLowerCase().split(/\\s+/).filter(Boolean);

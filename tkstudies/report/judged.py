@@ -12,7 +12,7 @@ from tkstudies.analysis.multivariate.suspects.verdicts import Verdict
 from tkstudies.errors import WrongRecord
 from tkstudies.records import ROW_KEYS, Record, RowKey, find_row_key, number, whole
 from tkstudies.report.folder import Folder
-from tkstudies.report.people import certified
+from tkstudies.report.people import certified, is_signed
 
 
 @dataclass
@@ -44,6 +44,23 @@ class Run:
     def is_certified_bad(self) -> bool:
         """Have people found it bad already?"""
         return all(certified(row) is False for row in self.rows)
+
+    @property
+    def is_new(self) -> bool:
+        """Has nobody told of it?"""
+        return not (self.known or self.is_certified_bad)
+
+    @property
+    def is_open(self) -> bool:
+        """Has nobody signed a row of it that stands out?"""
+        return not all(is_signed(row) for row in self.rows)
+
+    @property
+    def mark(self) -> str:
+        """New, or what is known of it, in words."""
+        if self.is_new:
+            return "new, not signed" if self.is_open else "new"
+        return f"known: {self.known or 'people found it bad'}"
 
     @property
     def lumisections(self) -> str:
@@ -92,12 +109,12 @@ class Judged:
 
     @cached_property
     def standing_out(self) -> list[Run]:
-        """Runs with a row that stands out: new ones first, then known ones, then those that people found bad."""
+        """Runs with a row that stands out: new ones, of these the unsigned first, known ones, those found bad."""
         runs: dict[int, Run] = {}
         for row in self.rows:
             if row.get("flagged_by") is not None:
                 runs.setdefault(key_run(row), Run(key_run(row))).rows.append(row)
-        return sorted(runs.values(), key=lambda run: (run.is_certified_bad, bool(run.known)))
+        return sorted(runs.values(), key=lambda run: (run.is_certified_bad, bool(run.known), not run.is_open))
 
     @property
     def others(self) -> dict[str, list[int]]:

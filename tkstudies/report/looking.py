@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from tkstudies import console
@@ -13,6 +14,7 @@ from tkstudies.report.people import COMPONENTS, said
 from tkstudies.report.pictures import Pictures
 
 MOST = 10
+_PERSON = re.compile(r"[\w.+-]*@\w[\w.-]*")
 _LINKS = {"OMS": "oms_link", "Run Registry": "runregistry_link", "DQM GUI": "dqm_link"}
 
 
@@ -39,8 +41,8 @@ def _blocks(folder: Folder, judged: Judged, pictures: Pictures) -> Iterator[Bloc
         yield Sentence("None: nothing unusual in the plots that were compared.")
         return
     shown = runs[:MOST]
-    order = "new ones first, then known ones, then those that people have found bad; each by how unusual it is"
-    yield Sentence(f"{len(shown)} of {console.counted(len(runs), 'run')} that stand out: {order}. People decide.")
+    order = "new ones first, of these the unsigned ones; then known ones, then those that people have found bad"
+    yield Sentence(f"{len(shown)} of {console.counted(len(runs), 'run')} that stand out, {order}. People decide.")
     pictures.prepare(shown)
     for run in shown:
         yield _line(run, pictures)
@@ -58,11 +60,9 @@ def _line(run: Run, pictures: Pictures) -> Line:
         facts.append(str(first["unusual"]))
     if run.lumisections:
         facts.append(f"lumisections {run.lumisections}")
-    known = run.known or ("people found it bad" if run.is_certified_bad else "")
-    facts.append(f"known: {known}" if known else "new")
     found = addresses(run.number, first.get("reco"), first.get("dataset"))
     links = {name: found[column] for name, column in _LINKS.items()}
-    return Line(run.number, facts, [*_inside(run, findings), *_seen(pictures.of(run))], links)
+    return Line(run.number, facts, run.mark, [*_inside(run, findings), *_seen(pictures.of(run))], links)
 
 
 def _flagged(row: Record) -> str:
@@ -83,12 +83,12 @@ def _inside(run: Run, findings: Sequence[str]) -> Iterator[Block]:
 
 
 def _comments(row: Record) -> str:
-    """Cause and comment of components that aren't good."""
+    """Cause and comment of components, without logins and addresses of people: a fault has no name."""
     told = []
     for component in COMPONENTS:
         parts = [row.get(f"{component}_cause"), row.get(f"{component}_comment")]
         text = ", ".join(part for part in parts if isinstance(part, str) and part.strip())
-        told += [f"{component}: {text}"] if text else []
+        told += [f"{component}: {_PERSON.sub('(somebody)', text)}"] if text else []
     return f" ({'; '.join(told)})" if told else ""
 
 

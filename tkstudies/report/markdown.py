@@ -8,7 +8,7 @@ from functools import singledispatch
 from typing import Any
 
 from tkstudies.console import clean
-from tkstudies.report.parts import Block, Explorer, Line, Page, Picture, Runs, Sentence, Table
+from tkstudies.report.parts import Block, Explorer, Line, Page, Picture, Runs, Sentence, Short, Table
 from tkstudies.texttable import cell
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")
@@ -69,9 +69,17 @@ def _(block: Picture) -> Iterator[str]:
 
 
 @_block.register
+def _(block: Short) -> Iterator[str]:
+    for asked, _, answer, runs in block.lines:
+        named = "".join(f" {run}{f' ({_text(word)})' if word else ''}" for run, word in runs)
+        yield f"- **{_text(asked)}**: {_text(answer)}{named}"
+
+
+@_block.register
 def _(block: Line) -> Iterator[str]:
     links = ", ".join(f"[{_text(name)}](<{address}>)" for name, address in block.links.items() if address)
-    yield f"- **{block.run}** {' · '.join(map(_text, block.facts))}{f' ({links})' if links else ''}"
+    facts = " · ".join(_text(fact) for fact in (*block.facts, block.mark) if fact)
+    yield f"- **{block.run}** {facts}{f' ({links})' if links else ''}"
     for one in block.inside:
         if isinstance(one, Sentence):
             yield f"  - {_text(one.text)}"

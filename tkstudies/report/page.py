@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tkstudies import console
 from tkstudies.provenance import provenance
 from tkstudies.records import Record
-from tkstudies.report import explorer, flags, known, looking, lumi, made, reference, trends, unjudged, week, work
+from tkstudies.report import explorer, flags, known, looking, lumi, made, reference, short, trends, unjudged, week, work
 from tkstudies.report.folder import Folder
 from tkstudies.report.judged import Judged
 from tkstudies.report.parts import Page, Section, Sentence
@@ -31,7 +30,7 @@ def daily(folder: Folder, *, with_pictures: bool = True, is_expert: bool = False
         known.known(folder),
     ]
     page = _page("Tracker certification", folder, origin, [*sections, made.made(folder, judged, origin)])
-    return replace(page, head=[*page.head, Sentence(_in_short(folder, judged))])
+    return replace(page, head=[*page.head, short.short(folder, judged)])
 
 
 def weekly(folder: Folder) -> Page:
@@ -40,20 +39,6 @@ def weekly(folder: Folder) -> Page:
     judged = Judged(folder)
     return _page("Tracker certification, the week", folder, origin,
                  [*week.week(folder), made.made(folder, judged, origin)])  # fmt: skip
-
-
-def _in_short(folder: Folder, judged: Judged) -> str:
-    """The page in one line."""
-    is_known = folder.has("todo.jsonl") or folder.has("runs.jsonl")
-    parts = [f"To certify: {console.counted(len(work.open_rows(folder)), 'row') if is_known else 'not known'}."]
-    if folder.has("suspects.jsonl"):
-        left = sum(map(len, unjudged.reasons(folder, judged).values()))
-        parts.append(f"Not judged: {console.counted(left, 'row')}.")
-        runs = judged.standing_out
-        new = sum(not (run.known or run.is_certified_bad) for run in runs)
-        parts.append(f"Stand out: {console.counted(len(runs), 'run')}, {new:,} of them new.")
-    missing = [text.partition(" ")[0] for text in folder.missing()]
-    return " ".join([*parts, f"Missing: {', '.join(missing) or 'no table'}."])
 
 
 def origin_of(folder: Folder) -> Record:

@@ -58,18 +58,31 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Short:
+    """What a page says, for those who have a minute: a line of each thing that people ask for.
+
+    Attributes:
+        lines: What is asked, the section that tells more, the answer, and runs that it names with a word of each.
+    """
+
+    lines: Sequence[tuple[str, str, str, Sequence[tuple[int, str]]]]
+
+
+@dataclass(frozen=True)
 class Line:
     """One line about a run that opens at a click.
 
     Attributes:
         run: Its number.
-        facts: What stands in the line, the first ones bold.
+        facts: What stands in the line.
+        mark: A word that is seen at once, such as new.
         inside: What is seen when it is open.
         links: Name -> address.
     """
 
     run: int
     facts: Sequence[str]
+    mark: str = ""
     inside: Sequence[Block] = ()
     links: Record = field(default_factory=dict)
 
@@ -89,7 +102,7 @@ class Explorer:
     numbers: Sequence[str]
 
 
-Block = Sentence | Table | Runs | Picture | Line | Explorer
+Block = Sentence | Table | Runs | Picture | Line | Explorer | Short
 
 
 @dataclass(frozen=True)
@@ -107,10 +120,10 @@ class Page:
 
     Attributes:
         title: What it is about.
-        head: Sentences below the title.
+        head: What stands below the title.
         sections: In their order.
     """
 
     title: str
-    head: Sequence[Sentence]
+    head: Sequence[Block]
     sections: Sequence[Section]

@@ -41,7 +41,7 @@ def _blocks(folder: Folder, judged: Judged) -> Iterator[Block]:
     elif not rows:
         yield Sentence("Every row of the Run Registry in this folder that people certify is judged.")
     if rows:
-        yield Sentence(f"{console.counted(rows, 'row')} that no plot was compared of.")
+        yield Sentence(f"{console.counted(rows, 'row')} of which no plot was compared.")
     for why, runs in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
         yield Runs(why, sorted(runs))
 

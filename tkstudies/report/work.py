@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tkstudies import console
@@ -28,6 +29,16 @@ def open_rows(folder: Folder) -> list[Record]:
     return sorted(found, key=lambda row: (whole(row.get("run_number")) or 0, str(row.get("reco"))))
 
 
+def by_reco(rows: Iterable[Record]) -> str:
+    """How many rows of each reco.
+
+    >>> by_reco([{"reco": "prompt"}, {"reco": None}, {"reco": "prompt"}])
+    '1 other, 2 prompt'
+    """
+    counts = Counter(str(row.get("reco") or "other") for row in rows)
+    return ", ".join(f"{count:,} {reco}" for reco, count in sorted(counts.items()))
+
+
 def _blocks(folder: Folder) -> Iterator[Block]:
     rows = open_rows(folder)
     if not (folder.has("todo.jsonl") or folder.has("runs.jsonl")):
@@ -36,12 +47,7 @@ def _blocks(folder: Folder) -> Iterator[Block]:
     if not rows:
         yield Sentence("Nothing: every row of the Run Registry in this folder is signed.")
         return
-    by_reco: dict[str, int] = {}
-    for row in rows:
-        name = str(row.get("reco") or "other")
-        by_reco[name] = by_reco.get(name, 0) + 1
-    parts = ", ".join(f"{count:,} {reco}" for reco, count in sorted(by_reco.items()))
-    yield Sentence(f"{console.counted(len(rows), 'row')} that nobody has signed: {parts}.")
+    yield Sentence(f"{console.counted(len(rows), 'row')} that nobody has signed: {by_reco(rows)}.")
     yield _table(rows[:MOST], folder.has("todo.jsonl"))
     if len(rows) > MOST:
         yield Sentence(f"{len(rows) - MOST:,} more are in {'todo' if folder.has('todo.jsonl') else 'runs'}.jsonl.")
