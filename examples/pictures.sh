@@ -20,4 +20,7 @@ STUDY="$work" "$OLDPWD/examples/trend.sh" > /dev/null
 cp trend.png "$pictures/trend.png"
 STUDY="$work" TKSTUDIES_REPLAY="$OLDPWD/cassettes" "$OLDPWD/examples/clusters.sh" > /dev/null
 cp clusters.png "$pictures/clusters.png"
+TKSTUDIES_REPLAY="$OLDPWD/cassettes" tkstudies todo --min 317291 --max 318877 -o todo.jsonl
+tkstudies report . -o report.html
+chromium --headless --no-sandbox --window-size=1280,900 --screenshot="$pictures/report.png" "file://$work/report.html"
 du -b "$pictures"/*.png

@@ -63,6 +63,9 @@ tell pca.jsonl "rows with principal components of the good ones, Hotelling T2 an
 tkstudies plot pca.jsonl -o pca.png
 echo "  pca.png                  the same as a picture, coloured by the status of tracking"
 
+tkstudies report . -o report.html --no-pictures
+echo "  report.html              all of it on one page for the browser (with pictures: leave out --no-pictures)"
+
 echo "The runs that deserve a second look first; people decide, not the tool:"
 tkstudies sort --by rank --one-per run_number --top 5 suspects.jsonl \
     | tkstudies select run_number reco tracking subsystem findings | tkstudies show

@@ -28,6 +28,7 @@ FILES = [
     "suspects.jsonl",
     "pca.jsonl",
     "pca.png",
+    "report.html",
 ]
 
 

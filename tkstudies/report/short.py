@@ -30,7 +30,8 @@ def _lines(folder: Folder, judged: Judged) -> Iterator[_Line]:
         new = [run for run in runs if run.is_new]
         named = [(run.number, str(run.first.get("subsystem") or "")) for run in new[:MOST]]
         unsigned = sum(run.is_open for run in new)
-        told = f"{console.counted(len(new), 'run')}, {unsigned:,} of them not signed"
+        signed = f", {unsigned:,} of them not signed" if unsigned else ", all signed" if new else ""
+        told = f"{console.counted(len(new), 'run')}{signed}"
         yield "Unusual and new", "runs", f"{told}{_named(len(new))}", named
         known = [run for run in runs if not run.is_new]
         bad = sum(run.is_certified_bad for run in known)
