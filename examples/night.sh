@@ -8,7 +8,7 @@
 #   0 5 * * *  cd $HOME/shift && PATH=$HOME/tkstudies/.venv/bin:$PATH $HOME/tkstudies/examples/night.sh 392000
 #
 # Exit code 0: all is new; 3: a source failed, and what it gave last stands on the page, with a red line; 1: no page
-# could be made, and that of the night before is still there; 75: the night before is still at work.
+# could be made, and that of the night before is still there; 75: the night before is still at work (flock tells).
 set -euo pipefail
 exec < /dev/null # cron's, or that of a loop, is not ours
 
