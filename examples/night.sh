@@ -41,9 +41,9 @@ try oms runs "${range[@]}" -o oms_runs.jsonl
 try oms fills -i oms_runs.jsonl -o oms_fills.jsonl
 [ -z "${TKSTUDIES_COOKIES:-}${TKSTUDIES_REPLAY:-}" ] || try doctor runs -o doctor.jsonl # shift leaders only
 try todo "${range[@]}" -o todo.jsonl
-try dqm --collection tracking runs.jsonl -o hists.jsonl --resume hists.jsonl --errors errors.jsonl
+try dqm --summaries --collection tracking runs.jsonl -o summaries.jsonl --resume summaries.jsonl --errors errors.jsonl
 # a file for each step: a pipe that breaks would leave a part of the study
-try features hists.jsonl -o features.jsonl
+try features --stats mean,rms,entries summaries.jsonl -o features.jsonl
 try merge -i runs.jsonl $(there doctor.jsonl oms_runs.jsonl oms_fills.jsonl features.jsonl) -o joined.jsonl
 try label --exclude-commissioning --exclude-special joined.jsonl -o labelled.jsonl
 try filter 'reco in express,prompt' 'Hits.Pixel.mean > 0' 'Hits.Strip.mean > 0' -i labelled.jsonl -o study.jsonl

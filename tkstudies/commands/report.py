@@ -34,13 +34,14 @@ def report(
 
     \b
     FOLDER is that of examples/quickstart.sh: runs.jsonl, oms_runs.jsonl,
-    doctor.jsonl, hists.jsonl, features.jsonl, study.jsonl, suspects.jsonl; and, if
-    there, todo.jsonl, known.jsonl (from_run, to_run, subsystem, text), changes.json,
+    doctor.jsonl, summaries.jsonl or hists.jsonl (with bins: pictures of the plots),
+    features.jsonl, study.jsonl, suspects.jsonl; and, if there, todo.jsonl,
+    known.jsonl (from_run, to_run, subsystem, text), changes.json, pca.jsonl,
     oms_lumisections.jsonl, certhelper.jsonl (run_number, reco, pixel, strip,
     tracking; made by hand, as the Certification Helper serves reference runs only),
-    errors.jsonl, failed.jsonl (command, exit_code), pca.jsonl. What isn't there is
-    said on the page. It needs no network when it is opened. To sort, search and
-    select in a table of all rows: pip install 'tkstudies[page]' (bokeh).
+    errors.jsonl, failed.jsonl (command, exit_code). What isn't there is said on the
+    page. It needs no network when it is opened. To sort, search and select in a
+    table of all rows: pip install 'tkstudies[page]' (bokeh).
     The page never says that a run is good or bad: people do.
 
     \b
