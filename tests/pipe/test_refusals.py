@@ -14,7 +14,7 @@ SELECT = "select runs: --min, --max, --run"
     [
         (["count", "--each", "run"], "--each is for --sum"),
         (["doctor", "runs", "--from", "x.json", "--cookies", "c.txt"], "--from and --cookies exclude each other"),
-        (["dqm"], "what shall it be? Give one of --plot, --collection or --tracking-map; --ls; --datasets"),
+        (["dqm"], "what shall it be? Give one of --plot, --collection or --tracking-map; --folder; --ls; --datasets"),
         (["dqm", "--datasets", "--ls", "/"], "exclude each other"),
         (["dqm", "--online", "--reco", "express", "--datasets"], "--online and --reco exclude each other"),
         (["dqm", "--online", "--dataset", "/a/b/DQMIO", "--datasets"], "--online and --dataset exclude each other"),
