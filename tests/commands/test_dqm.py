@@ -172,6 +172,18 @@ def test_modules_from_the_server_to_columns(live, tkstudies):
     assert {key[2] for key in keys(online.stdout)} == {plot.online for plot in plots("modules")} - {None}
 
 
+def test_a_value_is_no_histogram_and_the_errors_say_where_it_is(live, tkstudies, tmp_path):
+    errors = tmp_path / "errors.jsonl"
+    arguments = ("--run", 317291, "--reco", "express")
+    result = tkstudies("dqm", "--plot", "/Info/ProvInfo/runIsComplete", *arguments, "--errors", errors)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert (
+        from_lines(errors.read_text())[0]["message"] == f"no histogram in {EXPRESS} (a single value is shown by --ls)"
+    )
+    listed = from_lines(tkstudies("dqm", "--ls", "/Info/ProvInfo", *arguments).stdout)
+    assert {"path": "/Info/ProvInfo/runIsComplete", "kind": "value", "value": "1"}.items() <= listed[-1].items()
+
+
 def test_online_takes_each_run_once_with_online_paths(live, tkstudies):
     table = [*rows(317291, 317292), *rows(317291, 317292, reco="prompt")]
     result, requests = asked(

@@ -112,7 +112,7 @@ def test_what_is_missing_is_counted(live, tkstudies, tmp_path):
     assert "1 plot fetched, 1 missing dataset, 3 missing plots" in result.stderr
     problems = from_lines(errors.read_text())
     assert [problem["error"] for problem in problems] == ["missing plot"] * 3 + ["missing dataset"]
-    assert problems[0]["message"] == f"not in {EXPRESS}"
+    assert problems[0]["message"] == f"no histogram in {EXPRESS} (a single value is shown by --ls)"
     assert tkstudies(*command, "--strict", input=rows(317291)).exit_code == 3
 
 

@@ -263,7 +263,10 @@ def with_bins(
 
 def missing(task: Task) -> Outcome:
     """The outcome of a plot that the dataset doesn't have."""
-    return Outcome(task, problem=Problem("missing plot", f"not in {task.sample.dataset}"))
+    return Outcome(
+        task,
+        problem=Problem("missing plot", f"no histogram in {task.sample.dataset} (a single value is shown by --ls)"),
+    )
 
 
 # --- folders
