@@ -12,17 +12,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tkstudies.console import Losses
+from tkstudies.errors import InputError
 from tkstudies.jsonl import Records
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Noted = TypeVar("Noted")
 
-Mend = Callable[[bytes], bytes]
-"""What makes the line of a part what it would be in the output of all parts together."""
+
+class Mend(NamedTuple):
+    """What makes the lines of a part what they would be in the output of all parts together.
+
+    Attributes:
+        line: The line that one of the part's becomes.
+        remembered: What the part remembers from then on.
+    """
+
+    line: Callable[[bytes], bytes]
+    remembered: Any = None
+
+
+class InTwoParts(InputError):
+    """Something is in two parts that is needed in one.
+
+    Attributes:
+        what: That which is in both. part: Number of the earlier one, from 0. files: The names of both.
+        advice: What else to do than to put the rows of a run into one file.
+    """
+
+    def __init__(self, what: str, part: int, advice: str = ""):
+        super().__init__(f"{what} is in two parts")
+        self.what, self.part, self.advice = what, part, advice
+        self.files = "", ""
 
 
 class Shardwise:
@@ -31,8 +55,13 @@ class Shardwise:
     Subclasses are made by what `pickle` takes (numbers, texts, small tables): a worker makes its own.
     """
 
-    is_partial = False
-    """Was something lost that should be in the output?"""
+    waits = False
+    """Do the lines of a part depend on later ones, so that all must be known before the first is out?"""
+
+    @property
+    def is_partial(self) -> bool:
+        """Was something lost that should be in the output?"""
+        return False
 
     def recipe(self) -> Any:
         """All that decides what becomes of a record, as JSON: with another recipe a file is made again."""
@@ -50,20 +79,35 @@ class Shardwise:
         """What was lost on the way, after the work."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Refuse an input that is no use as a whole: after its last record, before the output is there.
+
+        Raises:
+            TkstudiesError: It is none.
+        """
+
     def noted(self) -> Any:
         """What the work on its records noted, to be sent to another process."""
         raise NotImplementedError
 
-    def absorb(self, noted: Any) -> Mend | None:
-        """Take what the next part noted; how its lines are to be mended, if they are."""
+    def absorb(self, noted: Any) -> Mend | Shardwise | None:
+        """Take what the next part noted.
+
+        Returns:
+            How its lines are to be mended, if they are; or the work that must make the part again, with what it must
+            know of those before it. Then nothing was taken yet.
+
+        Raises:
+            InTwoParts: It has something that is also in an earlier part, and can't be done without that.
+        """
         raise NotImplementedError
 
     def remember(self) -> Any:
         """What the parts that follow must know of this one even if it isn't made again, as JSON."""
         return None
 
-    def recall(self, remembered: Any) -> Mend | None:
-        """Take what a part remembered that was made before."""
+    def recall(self, remembered: Any) -> Mend | Shardwise | None:
+        """Take what a part remembered that was made before; otherwise as `absorb`."""
         return None
 
 

@@ -25,7 +25,7 @@ MAY_USE = {
     "histogramrecord": {"jsonl", "records", "errors"},
     "texttable": {"jsonl", "records", "console"},
     "provenance": {"records"},
-    "shardwise": {"jsonl", "console"},
+    "shardwise": {"jsonl", "console", "errors"},
     "shards": BASE | {"provenance"},
     "services.web": BASE,
     "services.registry": BASE | CLIENTS | {"services.web"},

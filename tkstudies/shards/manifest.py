@@ -111,6 +111,11 @@ class Manifest:
         if time.monotonic() - self._written > _PAUSE:
             self.write()
 
+    def forget(self, name: str) -> None:
+        """Note that a file is about to change: should that be interrupted, it is made again."""
+        if self.made.pop(name, None):
+            self.write()
+
     def write(self) -> None:
         """Write what is known so far."""
         content: Record = {

@@ -7,11 +7,11 @@ what is missing or has changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from tkstudies import console, jsonl
-from tkstudies.shardwise import Shardwise
+from tkstudies.shardwise import InTwoParts, Shardwise
 
 Work = TypeVar("Work", bound=Shardwise)
 ONE = "1"
@@ -37,17 +37,26 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
         with writing(output), workers(jobs) as several:
             return to_folder(make, records, output, several)
     if jobs != ONE:
-        from tkstudies.shards.parts import to_parts
+        from tkstudies.shards.parts import to_parts, together
         from tkstudies.shards.workers import workers
 
         with workers(jobs) as several:
             if len(records.sources) > 1 and not several.shares_memory:
-                return to_parts(make, records, output, several)
-            if not several.shares_memory:
+                try:
+                    return to_parts(make, records, output, several)
+                except InTwoParts as found:
+                    console.say(f"one process works on all files: {together(found, records)}")
+                    records.skipped = 0
+            elif not several.shares_memory:
                 say_one_file(records)
     work = make()
-    jsonl.write_lines(work.lines(records), output)
+    jsonl.write_lines(_lines(work, records), output)
     return work
+
+
+def _lines(work: Shardwise, records: jsonl.Reader) -> Iterator[bytes]:
+    yield from work.lines(records)
+    work.check()
 
 
 def say_one_file(records: jsonl.Reader) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import shlex
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -16,7 +18,7 @@ from tkstudies.errors import InputError, UsageError
 from tkstudies.settings import current
 from tkstudies.shards.jobs import Workers
 from tkstudies.shards.manifest import Made, filled, made_of
-from tkstudies.shardwise import Mend, Shardwise
+from tkstudies.shardwise import InTwoParts, Mend, Shardwise
 
 Work = TypeVar("Work", bound=Shardwise)
 
@@ -65,11 +67,15 @@ class Task:
 
     def __init__(self, make: Callable[[], Shardwise], skip_bad_lines: bool, hashed: bool):
         self._make, self._skip, self._hashed = pickle.dumps(make), skip_bad_lines, hashed
+        self._call = uuid.uuid4().hex
 
     def __call__(self, item: Item) -> Part:
         if item.known and item.known.is_current(item.target, item.source):
             return Part(item, item.known)
-        work = _first(self._make).fresh()
+        return self.made_by(_first(self._make, self._call).fresh(), item)
+
+    def made_by(self, work: Shardwise, item: Item) -> Part:
+        """What work that hasn't seen a record makes of a file."""
         records = jsonl.Reader([item.source], skip_bad_lines=self._skip)
         before, current.partial = current.partial, False
         try:
@@ -83,8 +89,8 @@ class Task:
 
 
 @lru_cache(maxsize=1)
-def _first(make: bytes) -> Shardwise:
-    """The work of which all files of a process share what is large."""
+def _first(make: bytes, call: str) -> Shardwise:
+    """The work of which all files of a process share what is large; another call may find other side files."""
     work: Shardwise = pickle.loads(make)()  # noqa: S301  # our own function, that this process or its parent has packed
     return work
 
@@ -105,12 +111,13 @@ def to_parts(make: Callable[[], Work], records: jsonl.Reader, output: str, sever
     records.look_ahead()
     with workspace(several, output) as folder, jsonl.Writer(output) as writer:
         items = [Item(source, os.path.join(folder, f"{number}.jsonl")) for number, source in enumerate(records.sources)]
-        for part in _done(make, records, items, several, hashed=False):
-            mend = work.absorb(part.noted)
+        parts = _settled(work, make, records, items, several, hashed=False)
+        for part, mend in list(parts) if work.waits else parts:
             with open(part.item.target, "rb") as lines:
                 for line in lines:
-                    writer.write_line(mend(line[:-1]) if mend else line[:-1])
+                    writer.write_line(mend.line(line[:-1]) if mend else line[:-1])
             os.unlink(part.item.target)
+        work.check()
     return work
 
 
@@ -125,26 +132,60 @@ def to_folder(make: Callable[[], Work], records: jsonl.Reader, output: str, seve
             for source, name in zip(records.sources, names, strict=True)
         ]
         kept = 0
-        for name, part in zip(names, _done(make, records, items, several, hashed=True), strict=True):
-            kept += part.is_kept
-            mend = work.recall(part.made.remembered) if part.is_kept else work.absorb(part.noted)
-            if mend:
-                part.made.written = _mended(part.item.target, mend)
-            manifest.add(name, part.made)
+        try:
+            settled = _settled(work, make, records, items, several, hashed=True)
+            for name, (part, mend) in zip(names, settled, strict=True):
+                kept += part.is_kept
+                if mend:
+                    manifest.forget(name)
+                    part.made.written, part.made.remembered = _mended(part.item.target, mend), mend.remembered
+                manifest.add(name, part.made)
+            work.check()
+        except InTwoParts as found:
+            raise InputError(f"{together(found, records)}, or write one file (-o FILE)") from None
     manifest.say_kept(kept)
     return work
 
 
-def _done(
-    make: Callable[[], Shardwise], records: jsonl.Reader, items: Sequence[Item], several: Workers, *, hashed: bool
-) -> Iterator[Part]:
-    """The parts in the order of the files, with progress; the reader learns what was skipped."""
+def _settled(
+    work: Shardwise,
+    make: Callable[[], Shardwise],
+    records: jsonl.Reader,
+    items: Sequence[Item],
+    several: Workers,
+    *,
+    hashed: bool,
+) -> Iterator[tuple[Part, Mend | None]]:
+    """The parts in the order of the files, as they are among each other, and how to mend their lines.
+
+    The work learns what they noted, the reader what was skipped.
+    """
     task = Task(make, bool(records.skips), hashed)
     with console.progress("files", len(items)) as bar:
         for part in several.map(task, items):
+            mend = _absorbed(work, part, items)
+            if isinstance(mend, Shardwise):
+                part = task.made_by(mend, part.item)
+                mend = _absorbed(work, part, items)
+            assert not isinstance(mend, Shardwise), "made again it is right"  # noqa: S101  # no input leads here
             records.note(part.item.source, part.skipped, part.is_empty)
-            yield part
+            yield part, mend
             bar.advance()
+
+
+def _absorbed(work: Shardwise, part: Part, items: Sequence[Item]) -> Mend | Shardwise | None:
+    try:
+        return work.recall(part.made.remembered) if part.is_kept else work.absorb(part.noted)
+    except InTwoParts as found:
+        found.files = items[found.part].source, part.item.source
+        raise
+
+
+def together(found: InTwoParts, records: jsonl.Reader) -> str:
+    """What is in two files, and how to bring it into one."""
+    table = " ".join(map(shlex.quote, records.named))
+    advice = found.advice or f"tkstudies shard {table} -o NAME/ --runs-per-file 50 puts all rows of a run into one file"
+    return f"{found.what} is in both {' and '.join(found.files)}: {advice}"
 
 
 @contextmanager
@@ -177,5 +218,5 @@ def file_names(sources: Sequence[str]) -> list[str]:
 def _mended(file: str, mend: Mend) -> int:
     """Write the lines of a file anew; its size."""
     with open(file, "rb") as lines:
-        write_at_once((mend(line[:-1]) for line in lines), file)
+        write_at_once((mend.line(line[:-1]) for line in lines), file)
     return os.path.getsize(file)

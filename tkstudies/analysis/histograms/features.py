@@ -66,6 +66,8 @@ NULL_WITHOUT_BINS = ("integral", *MAP_STATISTICS)
 OF_SUMMARIES = ("mean", "rms", "entries", "mean_y", "rms_y")
 """Statistics that a histogram without bins has."""
 
+QUALITY = ("quality_tested", "quality_test_warnings", "quality_test_errors")
+
 STATISTICS = (*SERVER_STATISTICS, "skewness", "kurtosis", *QUANTILES, *MAP_STATISTICS)
 """All statistics by name; ``kurtosis`` is the excess, 0 for a normal distribution."""
 
@@ -152,6 +154,7 @@ class FeatureTable:
 
     Attributes:
         duplicates: Histograms dropped because their run, reco, lumisection and feature had come before.
+        order: Place of each feature in a row. brought_by: The plot of each, in the order in which they came up.
 
     Example:
         >>> table = FeatureTable(["entries"])
@@ -175,8 +178,9 @@ class FeatureTable:
         self._own_names = dict(feature_names or {})
         self._features: dict[str, tuple[str, _Statistics]] = {}  # by plot, grows as plots are met
         self._of_feature: dict[str, _Statistics] = {}
+        self.brought_by: dict[str, str] = {}  # plot of each feature
         self._lost: dict[str, tuple[int, str, bool]] = {}  # histograms by what they lack: count, the first, is it all
-        self._order = dict(feature_order())
+        self.order = dict(feature_order())
         self._rows: dict[RowKey, dict[str, tuple[Value, ...] | None]] = {}
         self._needing_bins = [name for name in self.names if name not in (*OF_SUMMARIES, *NULL_WITHOUT_BINS)]
         self._without_bins: set[str] = set()  # features
@@ -213,8 +217,33 @@ class FeatureTable:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows so far."""
-        for key in self._rows:
-            yield self._row(key)
+        yield from map(self._row, self._rows)
+
+    def keys(self) -> list[RowKey]:
+        """Whose rows there are so far."""
+        return list(self._rows)
+
+    def know(self, plot: str) -> tuple[str, bool]:
+        """The feature that a plot has brought up in a later part; has it the columns that it had before, if it had?"""
+        feature, statistics = self._learn(plot)
+        return feature, statistics.columns(feature) == self._statistics_of(plot).columns(feature)
+
+    def columns(self, feature: str) -> list[str]:
+        """Its columns but the contents."""
+        return self._of_feature[feature].columns(feature)
+
+    def noted(self) -> Any:
+        """What was dropped or is without numbers, for `absorb`."""
+        return self.duplicates, self._lost, self._without_bins
+
+    def absorb(self, noted: Any) -> None:
+        """Take in the same of a later part of the input."""
+        duplicates, lost, without_bins = noted
+        self.duplicates += duplicates
+        self._without_bins |= without_bins
+        for why, (count, first, is_all) in lost.items():
+            before = self._lost.get(why, (0, first, is_all))
+            self._lost[why] = before[0] + count, *before[1:]
 
     def losses(self) -> Losses:
         """Histograms that were dropped."""
@@ -259,14 +288,14 @@ class FeatureTable:
     def _row(self, key: RowKey) -> dict[str, Any]:
         row = key.columns()
         features = self._rows[key]
-        for feature in sorted(features, key=self._order.__getitem__):
-            columns = self._of_feature[feature].columns(feature)
+        for feature in sorted(features, key=self.order.__getitem__):
+            columns = self.columns(feature)
             values = features[feature] or (None,) * len(columns)
             row.update(zip(columns, values, strict=False))
             row.update((f"{feature}_{i}", content) for i, content in enumerate(values[len(columns) :]))
         if quality := self._quality.get(key):
-            row["quality_tested"] = quality["ok"] + quality["warning"] + quality["error"]
-            row["quality_test_warnings"], row["quality_test_errors"] = quality["warning"], quality["error"]
+            numbers = quality["ok"] + quality["warning"] + quality["error"], quality["warning"], quality["error"]
+            row.update(zip(QUALITY, numbers, strict=True))
         return row
 
     def _learn(self, plot: str) -> tuple[str, _Statistics]:
@@ -274,7 +303,8 @@ class FeatureTable:
         feature = own_name or feature_name(plot)
         statistics = self._of_feature.setdefault(feature, self._statistics_of(plot))
         self._features[plot] = feature, statistics
-        self._order.setdefault(feature, len(self._order))
+        self.brought_by.setdefault(feature, plot)
+        self.order.setdefault(feature, len(self.order))
         return feature, statistics
 
     def _statistics_of(self, plot: str) -> _Statistics:

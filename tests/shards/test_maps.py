@@ -1,0 +1,196 @@
+"""Features, labels, joins and comparisons of a table in a folder: what one process makes of its files together."""
+
+import contextlib
+import gzip
+import json
+import random
+
+import pytest
+
+from tests.conftest import from_lines, rows, to_lines
+from tkstudies.shards import workers
+
+OWN = ("/Ours/adc", "/Ours/charge", "/Ours/size")
+KNOWN = ("NumberOfTracks_GenTk", "TrackPt_ImpactPoint_GenTk")
+
+
+def histogram(run, reco, plot, scale=1.0, **more):
+    hist = {
+        "type": "TH1",
+        "stats": {"entries": 9 + run % 5, "mean": {"X": {"value": scale * (run % 7)}}, "rms": {"X": {"value": 1.5}}},
+        "xaxis": {"first": {"id": 1, "value": 0}, "last": {"id": 4, "value": 4}},
+        "bins": {"integral": 60, "content": [10 + run % 3, 20, 20, 10 - run % 3], "error": [3, 4, 4, 3]},
+    }
+    return {"run_number": run, "reco": reco, "plot": plot, "name": plot.rpartition("/")[2], "hist": hist, **more}
+
+
+def cut(folder, records, sizes, packed=()):
+    """Write records to files of so many each; the last one gets what is left."""
+    folder.mkdir()
+    for number, size in enumerate([*sizes, None]):
+        taken, records = (records, []) if size is None else (records[:size], records[size:])
+        path = folder / f"{number}.jsonl{'.gz' if number in packed else ''}"
+        content = to_lines(taken).encode()
+        path.write_bytes(gzip.compress(content) if number in packed else content)
+    return folder
+
+
+def together(folder):
+    """The records of a folder in one text."""
+    texts = [gzip.open(file).read() if file.suffix == ".gz" else file.read_bytes() for file in sorted(folder.iterdir())]
+    return b"".join(texts).decode()
+
+
+def written(folder):
+    return "".join(file.read_text() for file in sorted(folder.glob("*.jsonl")))
+
+
+def said(result):
+    return [line for line in result.stderr.splitlines() if "no records" not in line]
+
+
+@pytest.fixture
+def same(tkstudies, tmp_path):
+    """Run a command on a folder in several ways: all must say and write what it does with all records in one file."""
+
+    def run(*arguments, folder, jobs=None, ways=("folder", "files")):
+        one = tkstudies(*arguments, "-i", "-", input=together(folder))
+        if jobs:
+            many = tkstudies(*arguments, "-i", folder, "--jobs", jobs)
+            assert (many.stdout, said(many), many.exit_code) == (one.stdout, said(one), one.exit_code)
+        if "folder" in ways:
+            found = tkstudies(*arguments, "-i", folder)
+            assert (found.stdout, said(found), found.exit_code) == (one.stdout, said(one), one.exit_code)
+        if "files" in ways:
+            found = tkstudies(*arguments, "-i", folder, "-o", f"{tmp_path}/{folder.name}-out/")
+            assert (written(tmp_path / f"{folder.name}-out"), said(found), found.exit_code) == (
+                one.stdout,
+                said(one),
+                one.exit_code,
+            )
+        return one
+
+    return run
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Workers of ``--jobs 2`` that are in this process, and work as others do: quick to start."""
+
+    class Here(workers._Here):
+        shares_memory = False
+
+    monkeypatch.setattr(workers, "workers", lambda jobs: contextlib.nullcontext(Here()))
+
+
+def kept(result):
+    return next((line for line in result.stderr.splitlines() if "stay as they are" in line), "0").split()[0]
+
+
+class TestFeatures:
+    @pytest.fixture
+    def table(self, tmp_path):
+        """Each run brings its plots in another order, and the first ones don't have all."""
+        records = []
+        for run in range(320000, 320008):
+            plots = [*OWN, *KNOWN][: 2 + run % 4] if run % 2 else [*KNOWN, *OWN][:: -1 if run % 3 else 1]
+            records += [histogram(run, reco, plot) for reco in ("express", "prompt") for plot in plots]
+        self.records = records
+        ends = [
+            next(place for place, each in enumerate(records) if each["run_number"] == run) for run in (320003, 320006)
+        ]
+        return cut(tmp_path / "hists", records, [ends[0], 0, ends[1] - ends[0]], packed=[2])
+
+    @pytest.mark.parametrize("options", [[], ["--content", "--stats", "mean,median"]])
+    def test_of_files_are_those_of_all(self, same, table, options):
+        found = same("features", *options, folder=table, jobs=2 if options else None)
+        assert len(from_lines(found.stdout)) == 16
+
+    def test_columns_of_kept_files_follow_those_before_them(self, tkstudies, table, tmp_path):
+        def call():
+            return tkstudies("features", table, "-o", f"{tmp_path}/out/")
+
+        call()
+        first = from_lines((table / "0.jsonl").read_text())
+        (table / "0.jsonl").write_text(to_lines(first[::-1]))
+        assert kept(call()) == "3"
+        assert written(tmp_path / "out") == tkstudies("features", "-", input=together(table)).stdout
+        (table / "0.jsonl").write_text(to_lines(first))
+        assert kept(call()) == "3"
+        assert written(tmp_path / "out") == tkstudies("features", "-", input=together(table)).stdout
+        assert kept(call()) == "4"
+
+    def test_a_row_in_two_files_is_made_by_one_process(self, tkstudies, tmp_path, here):
+        records = [histogram(run, "express", plot) for run in (320001, 320002) for plot in OWN]
+        folder = cut(tmp_path / "hists", records, [4])
+        one = tkstudies("features", "-", input=records)
+        many = tkstudies("features", folder, "--jobs", 2)
+        assert many.stdout == one.stdout
+        assert many.exit_code == 0
+        assert (
+            f"one process works on all files: run 320002 express is in both {folder}/0.jsonl and {folder}/1.jsonl: "
+            f"tkstudies shard {folder} -o NAME/ --runs-per-file 50 puts all rows of a run into one file"
+        ) in many.stderr
+
+    def test_a_row_in_two_files_is_refused_where_each_becomes_a_file(self, tkstudies, tmp_path):
+        records = [histogram(320001, "express", plot, lumisection_number=1 + n) for n in range(2) for plot in OWN]
+        folder = cut(tmp_path / "hists", records, [4])
+        found = tkstudies("features", folder, "-o", f"{tmp_path}/out/")
+        assert found.exit_code == 1
+        assert "run 320001 express lumisection 2 is in both" in found.stderr
+        assert "-o NAME/ --runs-per-file 50 puts all rows of a run into one file, or write one file" in found.stderr
+        assert "goes on from there" not in found.stderr
+
+    def test_lumisections_of_a_run_may_be_in_several(self, same, tmp_path):
+        records = [histogram(320001, "express", OWN[0], lumisection_number=number) for number in range(1, 9)]
+        found = same("features", folder=cut(tmp_path / "hists", records, [3, 2]))
+        assert len(from_lines(found.stdout)) == 8
+
+    def test_one_name_for_two_kinds_of_plots(self, tkstudies, tmp_path):
+        records = [histogram(1, "express", "/a/LSanalysis/x"), histogram(2, "express", "/b/x")]
+        folder = cut(tmp_path / "hists", records, [1])
+        found = tkstudies("features", folder, "-o", f"{tmp_path}/out/")
+        assert "x, the feature of two plots that give different columns, is in both" in found.stderr
+        assert "name the statistics with --stats, or the features with --names" in found.stderr
+
+    def test_what_is_lost_is_told_as_of_one(self, same, tmp_path):
+        empty = {"run_number": 1, "reco": "express", "plot": "/a/b", "hist": {}}
+        records = [empty, *[histogram(2, "express", "/a/b")] * 2, {**empty, "run_number": 3}]
+        found = same("features", folder=cut(tmp_path / "hists", records, [1, 2]))
+        assert "2 histograms with neither stats nor bins, so without numbers (the first: run 1, /a/b)" in found.stderr
+        assert "1 histogram dropped: same run, reco and plot as before" in found.stderr
+        assert found.exit_code == 3
+
+    def test_a_changed_file_of_names_makes_all_again(self, tkstudies, table, tmp_path):
+        names = tmp_path / "names.jsonl"
+        for feature, expected in (("Adc", "0"), ("Adc", "4"), ("Charge", "0")):
+            names.write_text(json.dumps({"plot": OWN[0], "feature": feature}))
+            found = tkstudies("features", table, "--names", names, "-o", f"{tmp_path}/out/")
+            assert kept(found) == expected
+            assert f"{feature}.mean" in written(tmp_path / "out")
+
+    def test_a_folder_of_the_older_crawler_is_none_of_files(self, tkstudies, tmp_path):
+        (tmp_path / "adc").mkdir()
+        (tmp_path / "adc" / "321012_express.json").write_text(json.dumps({"hist": histogram(1, "x", "/y")["hist"]}))
+        assert rows(tkstudies("features", tmp_path / "adc", "--jobs", 2))[0]["run_number"] == 321012
+        found = tkstudies("features", tmp_path / "adc", "-o", f"{tmp_path}/out/")
+        assert found.exit_code == 2
+        assert "-o NAME/ writes a file for each file of records, and" in found.stderr
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_random_cuts(self, same, table, tmp_path, seed):
+        chance = random.Random(seed)
+        of_row = {}
+        for record in self.records:
+            of_row.setdefault((record["run_number"], record["reco"]), []).append(record)
+        groups = list(of_row.values())
+        chance.shuffle(groups)
+        sizes = []
+        for group in groups:
+            if sizes and chance.random() < 0.6:
+                sizes[-1] += len(group)
+            else:
+                sizes += [0] * chance.randrange(2) + [len(group)]
+        records = [record for group in groups for record in group]
+        packed = chance.sample(range(len(sizes) + 1), 1)
+        same("features", folder=cut(tmp_path / "cut", records, sizes, packed), ways=["files"])
