@@ -37,8 +37,8 @@ def cut(folder, records, sizes, packed=()):
 
 def together(folder):
     """The records of a folder in one text."""
-    texts = [gzip.open(file).read() if file.suffix == ".gz" else file.read_bytes() for file in sorted(folder.iterdir())]
-    return b"".join(texts).decode()
+    contents = [(file, file.read_bytes()) for file in sorted(folder.iterdir())]
+    return b"".join(gzip.decompress(held) if file.suffix == ".gz" else held for file, held in contents).decode()
 
 
 def written(folder):
@@ -194,3 +194,77 @@ class TestFeatures:
         records = [record for group in groups for record in group]
         packed = chance.sample(range(len(sizes) + 1), 1)
         same("features", folder=cut(tmp_path / "cut", records, sizes, packed), ways=["files"])
+
+
+RUNS = [
+    {
+        "run_number": run,
+        "reco": reco,
+        "rda_name": f"/{reco}/{'Commissioning' if run == 320004 and reco == 'prompt' else 'Collisions'}18/DQM",
+        "pixel": "GOOD",
+        "strip": "BAD" if run % 3 else "GOOD",
+        "tracking": "GOOD",
+        **({"problem_names": ["Dead channel"] * (run % 2)} if reco == "prompt" else {}),
+    }
+    for run in range(320000, 320008)
+    for reco in ("express", "prompt")
+]
+
+
+class TestLabel:
+    """has_dead_channel and is_commissioning hold for all rows of a run."""
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ["--exclude-commissioning", "--set", "pixel=BAD", "--exclude-open"],
+            ["--only", "is_bad", "--exclude-special"],
+            ["--sorted", "--only", "has_dead_channel"],
+        ],
+    )
+    def test_of_files_are_those_of_all(self, same, tmp_path, options):
+        folder = cut(tmp_path / "runs", RUNS, [4, 0, 6], packed=[0])
+        found = same("label", *options, folder=folder, jobs=2 if "--set" in options else None)
+        assert found.exit_code == 0
+        assert len(from_lines(found.stdout)) == (14 if "--set" in options else 16)
+
+    @pytest.mark.parametrize("label", ["is_commissioning", "has_dead_channel"])
+    def test_of_a_run_in_two_files_are_made_by_one_process(self, tkstudies, tmp_path, here, label):
+        folder = cut(tmp_path / "runs", RUNS, [9])  # run 320004, whose prompt row is one of commissioning
+        one = tkstudies("label", "--only", label, "-", input=RUNS)
+        many = tkstudies("label", "--only", label, folder, "--jobs", 2)
+        assert many.stdout == one.stdout
+        assert rows(many)[8][label] is (label == "is_commissioning")
+        assert f"one process works on all files: run 320004 is in both {folder}/0.jsonl and" in many.stderr
+
+    def test_of_a_run_in_two_files_are_refused_for_files(self, tkstudies, tmp_path):
+        folder = cut(tmp_path / "runs", RUNS, [9])
+        for _ in range(2):  # the second time one of them is there already
+            found = tkstudies("label", folder, "-o", f"{tmp_path}/out/")
+            assert found.exit_code == 1
+            assert f"run 320004 is in both {folder}/0.jsonl and {folder}/1.jsonl: tkstudies shard" in found.stderr
+
+    def test_of_each_row_don_t_care(self, same, tmp_path, here):
+        folder = cut(tmp_path / "runs", RUNS, [9])
+        assert len(from_lines(same("label", "--only", "is_bad", folder=folder, jobs=2).stdout)) == 16
+
+    def test_a_run_in_two_files_of_which_both_know_the_same(self, same, tmp_path):
+        found = [{**row, "problem_names": []} for row in RUNS if row["run_number"] != 320004]
+        same("label", folder=cut(tmp_path / "runs", found, [3, 4]), ways=["files"])
+
+    def test_sorted_rows_that_come_again_in_another_file(self, tkstudies, tmp_path, here):
+        again = [*RUNS, RUNS[1]]
+        folder = cut(tmp_path / "runs", again, [16])
+        one = tkstudies("label", "--sorted", "-", input=again)
+        many = tkstudies("label", "--sorted", folder, "--jobs", 2)
+        assert many.exit_code == one.exit_code == 1
+        assert one.stderr in many.stderr
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_random_cuts(self, same, tmp_path, seed, here):
+        chance = random.Random(seed)
+        sizes = [2 * chance.randrange(4) for _ in range(4)]
+        found = chance.sample(range(8), 8)
+        table = [row for run in found for row in RUNS if row["run_number"] == 320000 + run]
+        options = ["--exclude-commissioning"] * chance.randrange(2) + ["--sorted"] * chance.randrange(2)
+        same("label", *options, folder=cut(tmp_path / "cut", table, sizes, packed=[seed % 5]), jobs=2, ways=["files"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import console
 from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
 
@@ -39,6 +40,7 @@ def label(
     ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Add derived columns: runtype, is_bad, status_summary, bad_reason, ...
@@ -46,7 +48,8 @@ def label(
     \b
     is_commissioning and has_* hold for every row of a run as soon as they hold for
     one, so the rows wait for the end of the input (or of the run, with --sorted).
-    What can't be known is null.
+    What can't be known is null. Several processes (--jobs), and -o NAME/, which
+    writes a file for each file of a folder, need all rows of a run in one file.
 
     \b
     is_bad is the notebook's rule: what isn't GOOD is bad. is_certified_good and
@@ -65,21 +68,25 @@ def label(
       tkstudies label --only is_bad,bad_reason < study.jsonl
       tkstudies label --exclude-commissioning --exclude-special --exclude-open < study.jsonl
       tkstudies label --set table=today --set week=23 --only table,week < study.jsonl
+      tkstudies label --jobs 4 study/ -o labelled/
     """
     from tkstudies.analysis.tables.labelling import Labelling
     from tkstudies.analysis.tables.labels import LABELS, select
+    from tkstudies.shards.mapping import map_files
 
     own = _constants(constants)
     names = [name for name in options.words(only) if name not in own]
     excluded = {"commissioning": exclude_commissioning, "special": exclude_special, "open": exclude_open}
-    labelling = Labelling(
+    make = partial(
+        Labelling,
         select(names) if only else tuple(LABELS),
         exclude=[name for name, is_wanted in excluded.items() if is_wanted],
         in_order=in_order,
         constants=own,
     )
+    make()  # a mistake in the options is told before that in a file
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="run records")
-    jsonl.write(labelling.rows(records), output)
+    labelling = map_files(make, records, output, jobs)
     labelling.losses().tell()
     if labelling.dropped:
         console.say(f"{console.counted(labelling.dropped, 'row')} dropped")

@@ -8,8 +8,9 @@ from typing import Any
 from tkstudies.analysis.tables.labels import LABELS, ROW_WISE, SPREADING, RunLabels, is_special, label_record, run_of
 from tkstudies.console import Losses
 from tkstudies.errors import InputError, UsageError
-from tkstudies.jsonl import Records, WholeRecords, decode, records_of
+from tkstudies.jsonl import Records, WholeRecords, decode, encode, records_of
 from tkstudies.records import Record
+from tkstudies.shardwise import InTwoParts, Shardwise
 
 EXCLUSIONS = {
     "commissioning": ("run_class_name", "rda_name"),
@@ -19,7 +20,7 @@ EXCLUSIONS = {
 """What can be left out -> the columns that tell: runs with a commissioning row, special rows, rows that are OPEN."""
 
 
-class Labelling:
+class Labelling(Shardwise):
     """Adds labels to rows, and leaves out those that a study doesn't want.
 
     Args:
@@ -42,6 +43,7 @@ class Labelling:
         in_order: bool = False,
         constants: Mapping[str, Any] | None = None,
     ):
+        self._given = list(names), sorted(exclude), in_order, constants
         self._constants = dict(constants or {})
         self._replaced = dict.fromkeys(self._constants, 0)
         for name in self._constants:
@@ -59,6 +61,10 @@ class Labelling:
         self._of_run = tuple(dict.fromkeys(needed))
         self._idle = {name: columns for name, columns in EXCLUSIONS.items() if name in exclude}
         self._written = 0
+        self._runs: dict[int | None, dict[str, bool]] = {}  # what was spread over the rows of each run
+        self._parts: dict[int | None, int] = {}  # the first part that has the run
+        self._part = 0
+        self.waits = bool(self._of_run)
 
     def rows(self, records: Records) -> Iterator[Record]:
         """The rows with their labels, in the order of the input."""
@@ -69,11 +75,50 @@ class Labelling:
             for line, record in group:
                 of_runs.observe(record)
                 held.append((line, record if self._in_order or not self._of_run else None))
+            self._runs.update(of_runs.of_run)
             for line, known in held:
                 labelled = self._labelled(known or decode(line), of_runs)
                 if labelled is not None:
                     self._written += 1
                     yield labelled
+
+    def lines(self, records: Records) -> Iterator[bytes]:
+        return map(encode, self.rows(records))
+
+    def recipe(self) -> Any:
+        return self._given
+
+    def fresh(self) -> Labelling:
+        return Labelling(*self._given)
+
+    def noted(self) -> Any:
+        return self.remember(), self.dropped, self._replaced, self._written, set(self._idle)
+
+    def absorb(self, noted: Any) -> None:
+        remembered, dropped, replaced, written, idle = noted
+        self.recall(remembered)
+        self.dropped, self._written = self.dropped + dropped, self._written + written
+        self._replaced = {name: rows + replaced[name] for name, rows in self._replaced.items()}
+        self._idle = {name: columns for name, columns in self._idle.items() if name in idle}
+
+    def remember(self) -> Any:
+        """The runs by what was spread over their rows: the labels that hold for all, and those that hold for none."""
+        alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int | None]] = {}
+        for run, labels in self._runs.items():
+            yes, no = (tuple(name for name in labels if labels[name] is flag) for flag in (True, False))
+            alike.setdefault((yes, no), []).append(run)
+        return [[yes, no, runs] for (yes, no), runs in alike.items()]
+
+    def recall(self, remembered: Any) -> None:
+        for yes, no, runs in remembered:
+            labels = {**dict.fromkeys(no, False), **dict.fromkeys(yes, True)}
+            for run in runs:
+                if run in self._runs and (self._in_order or self._runs[run] != labels):
+                    what = "a row without a run number" if run is None else f"run {run}"
+                    raise InTwoParts(what, self._parts[run])
+                self._runs[run] = labels
+                self._parts.setdefault(run, self._part)
+        self._part += 1
 
     def _labelled(self, record: Record, of_runs: RunLabels) -> Record | None:
         """The row with its labels, None if it is left out."""
@@ -120,6 +165,7 @@ class Labelling:
                     f"--sorted: run {run} comes again after other runs: sort the input or leave --sorted out"
                 )
             seen.add(run)
+            self._runs.setdefault(run, {})
             group.append((line, record))
         if group:
             yield group

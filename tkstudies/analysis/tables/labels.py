@@ -264,6 +264,9 @@ class RunLabels:
     says yes; ``has_*`` is known for the whole run as soon as one row has problem_names, an empty list
     included.
 
+    Attributes:
+        of_run: The runs observed -> the labels that hold for all their rows, and those that hold for none.
+
     Example:
         >>> rows = [{"run_number": 1, "problem_names": ["FED error"]}, {"run_number": 1}]
         >>> labels = RunLabels(["has_fed_error"])
@@ -275,23 +278,23 @@ class RunLabels:
 
     def __init__(self, names: Collection[str] = tuple(SPREADING)) -> None:
         self.names = tuple(names)
-        self._of_run: dict[int, dict[str, bool]] = {}
+        self.of_run: dict[int | None, dict[str, bool]] = {}
 
     def observe(self, record: Record) -> None:
         """Learn what a record says about its run."""
         run = run_of(record)
         if run is None:
             return
+        known = self.of_run.setdefault(run, {})
         for name in self.names:
             value = LABELS[name](record)
             if value or (value is False and name in PROBLEMS):
-                known = self._of_run.setdefault(run, {})
                 known[name] = value or known.get(name, False)
 
     def apply(self, record: Record) -> dict[str, Any]:
         """A copy of the record with the labels of its run."""
         run = run_of(record)
-        of_run = {} if run is None else self._of_run.get(run, {})
+        of_run = {} if run is None else self.of_run.get(run, {})
         labels = {name: of_run[name] if name in of_run else LABELS[name](record) for name in self.names}
         return {**record, **labels}
 
