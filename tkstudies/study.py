@@ -12,8 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tkstudies.analysis.tables.join import Join, LeftRows, LeftSide, NoCommonKey, Table, load_table
+from tkstudies.analysis.tables.join import Join, LeftRows
 from tkstudies.analysis.tables.labelling import EXCLUSIONS, Labelling
+from tkstudies.analysis.tables.rightside import LeftSide, NoCommonKey, Table, load_table
 from tkstudies.analysis.tables.select import select_columns
 from tkstudies.analysis.tables.sort import sorted_lines
 from tkstudies.errors import InputError

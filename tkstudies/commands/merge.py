@@ -56,7 +56,8 @@ def merge(
       tkstudies merge oms_runs.jsonl oms_fills.jsonl features.jsonl < runs.jsonl > joined.jsonl
       tkstudies merge --prefix doctor_ doctor.jsonl < runs.jsonl
     """
-    from tkstudies.analysis.tables.join import Join, LeftRows, load_table
+    from tkstudies.analysis.tables.join import Join, LeftRows
+    from tkstudies.analysis.tables.rightside import load_table
 
     keys = options.words(on)
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
