@@ -268,3 +268,113 @@ class TestLabel:
         table = [row for run in found for row in RUNS if row["run_number"] == 320000 + run]
         options = ["--exclude-commissioning"] * chance.randrange(2) + ["--sorted"] * chance.randrange(2)
         same("label", *options, folder=cut(tmp_path / "cut", table, sizes, packed=[seed % 5]), jobs=2, ways=["files"])
+
+
+class TestMerge:
+    @pytest.fixture
+    def right(self, tmp_path):
+        runs = [
+            {"run_number": run, "lumi": run / 7, "late": f"right {run}", "pixel": "BAD"}
+            for run in range(320000, 320007)
+        ]
+        fills = [{"fill_number": number, "era": "2018B"} for number in (6700, 6700, 6701)]
+        (tmp_path / "oms.jsonl").write_text(to_lines([*runs, runs[0], {"lumi": 1}]))
+        (tmp_path / "fills.jsonl").write_text(to_lines(fills))
+        return [tmp_path / "oms.jsonl", tmp_path / "fills.jsonl"]
+
+    @staticmethod
+    def left(late=()):
+        """Rows of runs, of which some have a column more."""
+        return [
+            {
+                "run_number": 320000 + number // 2,
+                "fill_number": 6700 + number // 4,
+                "pixel": "GOOD",
+                **({"late": f"left {number}"} if number in late else {}),
+                "filler": "x" * 60_000,  # twenty of them are more than the first megabyte
+            }
+            for number in range(60)
+        ]
+
+    @pytest.mark.parametrize("options", [[], ["--prefix", "oms_", "--how", "inner"], ["--many"]], ids=str)
+    def test_of_files_is_that_of_all(self, same, tmp_path, right, options):
+        folder = cut(tmp_path / "runs", self.left()[:16], [4, 0, 6], packed=[2])
+        found = same("merge", *right, *options, folder=folder, jobs=None if options else 2)
+        assert found.exit_code == 0
+        assert "oms.jsonl: 1 row without run_number not joined" in found.stderr
+
+    @pytest.mark.parametrize("late", [{1}, {30}, {25, 31, 50}, {58}], ids=str)
+    @pytest.mark.parametrize("options", [[], ["--prefix", "r_"]], ids=str)
+    def test_a_column_that_comes_late_counts_from_its_row_on(self, same, tmp_path, right, here, late, options):
+        folder = cut(tmp_path / "runs", self.left(late), [5, 18, 0, 7, 19])
+        found = same("merge", right[0], *options, folder=folder, jobs=2)
+        if 1 not in late:
+            assert f"late is on both sides, on the left only from row {min(late) + 1} on" in found.stderr
+
+    def test_kept_files_are_made_again_if_a_column_came_late_before_them(self, tkstudies, tmp_path, right):
+        folder = cut(tmp_path / "runs", self.left(), [25, 10, 10])
+
+        def call():
+            found = tkstudies("merge", right[0], "-i", folder, "-o", f"{tmp_path}/out/")
+            one = tkstudies("merge", right[0], "-i", "-", input=together(folder))
+            assert written(tmp_path / "out") == one.stdout
+            assert [line for line in found.stderr.splitlines() if "stay as" not in line] == one.stderr.splitlines()
+            return kept(found)
+
+        assert [call(), call()] == ["0", "4"]
+        (folder / "1.jsonl").write_text(to_lines(self.left({28})[25:35]))
+        assert [call(), call()] == ["1", "4"]
+        (folder / "1.jsonl").write_text(to_lines(self.left()[25:35]))
+        assert [call(), call()] == ["1", "4"]
+
+    def test_a_better_key_that_comes_late_is_refused_as_by_one(self, tkstudies, tmp_path, here):
+        rows = self.left()
+        for number in (37, 55):
+            rows[number]["reco"] = "express"
+        (tmp_path / "right.jsonl").write_text(to_lines([{"run_number": 320001, "reco": "express", "x": 1}]))
+        folder = cut(tmp_path / "runs", rows, [25, 10, 10])
+        one = tkstudies("merge", tmp_path / "right.jsonl", "-i", folder)
+        for way in (["--jobs", 2], ["-o", f"{tmp_path}/out/"]):
+            found = tkstudies("merge", tmp_path / "right.jsonl", "-i", folder, *way)
+            assert (found.exit_code, found.stderr.splitlines()[-1]) == (1, one.stderr.splitlines()[-1])
+            assert "but from row 38 on the left side has run_number and reco" in found.stderr
+
+    def test_a_changed_table_makes_all_again(self, tkstudies, tmp_path, right):
+        folder = cut(tmp_path / "runs", self.left()[:8], [4])
+        calls = []
+        for lumi in (1, 1, 2):
+            right[0].write_text(to_lines([{"run_number": 320000, "lumi": lumi}]))
+            found = tkstudies("merge", right[0], "-i", folder, "-o", f"{tmp_path}/out/")
+            calls.append((kept(found), from_lines(written(tmp_path / "out"))[0]["lumi"]))
+        assert calls == [("0", 1), ("2", 1), ("0", 2)]
+
+    def test_bad_lines_of_a_table_are_told_once(self, same, tmp_path, right, here):
+        right[0].write_text("{broken\n" + to_lines([{"run_number": 320000, "lumi": 1}]))
+        folder = cut(tmp_path / "runs", self.left()[:8], [4])
+        found = same("merge", right[0], "--skip-bad-lines", folder=folder, jobs=2)
+        assert found.exit_code == 3
+        assert found.stderr.count("1 malformed line skipped in") == 1
+
+    def test_a_table_that_can_be_read_only_once(self, tkstudies, tmp_path):
+        folder = cut(tmp_path / "runs", self.left()[:8], [4])
+        found = tkstudies("merge", "-", "-i", folder, "--jobs", 2, input=to_lines(self.left()[:1]))
+        assert found.exit_code == 2
+        assert "standard input can be read only once, and --jobs and -o NAME/ need it again" in found.stderr
+
+    def test_nothing_to_join(self, same, tmp_path, right, here):
+        folder = cut(tmp_path / "runs", [{"run_number": run, "fill_number": 2} for run in (1, 2)], [1, 0])
+        found = same("merge", *right, folder=folder, jobs=2)
+        assert "oms.jsonl: no left row has a run_number that is in it: nothing joined" in found.stderr
+        (tmp_path / "cut").mkdir()
+        (tmp_path / "cut" / "0.jsonl").touch()
+        (tmp_path / "cut" / "1.jsonl").touch()
+        assert same("merge", *right, folder=tmp_path / "cut", jobs=2).stdout == ""
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_random_cuts(self, same, tmp_path, right, seed, here):
+        chance = random.Random(seed)
+        late = chance.sample(range(60), chance.choice([1, 5, 30]))
+        sizes = [chance.randrange(25) for _ in range(4)]
+        folder = cut(tmp_path / "cut", self.left(late), sizes, packed=[seed % 5])
+        options = ["--prefix", "r_"] * chance.randrange(2) + ["--many"] * chance.randrange(2)
+        same("merge", *right, *options, folder=folder, jobs=2, ways=["files"])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from tkstudies import jsonl
 from tkstudies.commands import options
 
 app = options.application()
@@ -38,6 +38,7 @@ def merge(
     ] = False,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Join tables onto the records of standard input.
@@ -50,29 +51,22 @@ def merge(
     has too is dropped, which is told if a value is lost by it, or kept under
     --prefix: two tables with the same columns go in as one (cat a b). Which columns
     the left side has is told by its first megabyte, which is read before joining.
+    With --jobs N several processes join the files of a folder, and -o NAME/ writes a
+    file for each: every process holds all right-hand tables.
 
     \b
     Examples:
       tkstudies merge oms_runs.jsonl oms_fills.jsonl features.jsonl < runs.jsonl > joined.jsonl
       tkstudies merge --prefix doctor_ doctor.jsonl < runs.jsonl
+      tkstudies merge --jobs 4 oms_runs.jsonl -i features/ -o joined/
     """
-    from tkstudies.analysis.tables.join import Join, LeftRows
-    from tkstudies.analysis.tables.rightside import load_table
+    from tkstudies.analysis.tables.merging import Merge
+    from tkstudies.shards.mapping import map_files
 
-    keys = options.words(on)
     left = options.reader(inputs, skip_bad_lines=skip_bad_lines, expected="left-hand records")
     options.check_stdin_once(left, right)
-    readers = [jsonl.Reader([name], skip_bad_lines=skip_bad_lines) for name in right]
-
-    with jsonl.Writer(output) as writer:
-        rows = LeftRows(left, keys)
-        if not rows:
-            options.report_skipped(left)
-            return
-        side = rows.side()
-        tables = [load_table(reader.sources[0], reader, side, keys, many, prefix) for reader in readers]
-        join = Join(rows, tables, inner=how is How.inner, prefix=prefix)
-        for line in join:
-            writer.write_line(line)
-    join.losses().tell()
-    options.report_skipped(left, *readers)
+    options.check_read_often(right, output, jobs)
+    make = partial(Merge, right, options.words(on), how is How.inner, prefix, many, left.sources, skip_bad_lines)
+    merged = map_files(make, left, output, jobs)
+    merged.losses().tell()
+    options.report_skipped(left, *merged.readers)

@@ -211,6 +211,19 @@ def check_stdin_once(
         raise UsageError(f"standard input can't be {told}")
 
 
+def check_read_often(files: Iterable[str], output: str, jobs: str) -> None:
+    """Refuse what can be read but once as an input that several processes need, or a later call.
+
+    Raises:
+        UsageError: One is standard input or a pipe.
+    """
+    if jobs != "1" or output.endswith("/"):
+        for name in files:
+            if name == jsonl.STDIN or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
+                once = f"{jsonl.shown(name)} can be read only once"
+                raise UsageError(f"{once}, and --jobs and -o NAME/ need it again: write it to a file")
+
+
 def certification(file: str) -> Certification:
     """The good runs and lumisections of a certification JSON."""
     from tkstudies.analysis.tables.certification import read_certification

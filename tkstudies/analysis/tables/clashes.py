@@ -29,6 +29,12 @@ class Clashes:
     def __bool__(self) -> bool:
         return bool(self._held)
 
+    def fresh(self) -> Clashes:
+        """The same, of which nothing was compared yet."""
+        other = Clashes()
+        other._held, other._open = self._held, dict(self._open)
+        return other
+
     def hold(self, key: Any, members: bytes, columns: Iterable[str]) -> None:
         """Keep the dropped members of a right-hand row."""
         self._held.setdefault(key, []).append(members)

@@ -8,15 +8,14 @@ right-hand side take no more memory than its file.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tkstudies.analysis.tables.clashes import note_lost
 from tkstudies.analysis.tables.rightside import KeyColumns, LeftSide, Table, load_table
 from tkstudies.analysis.tables.splice import Names, as_line, renamed
 from tkstudies.console import Losses, listed
-from tkstudies.errors import InputError
 from tkstudies.jsonl import Records, decode, records_of
 from tkstudies.jsonl.columns import NamedColumns, Values
 from tkstudies.records import KEY_COLUMNS, Record
@@ -29,10 +28,15 @@ class LeftRows:
         records: The left-hand records.
         on: Key columns beyond the automatic ones.
         ahead: How many bytes to read before; None for all.
+        before: What the rows before these had, if these are a part of the left side.
     """
 
-    def __init__(self, records: Records, on: Iterable[str] = (), ahead: int | None = 1 << 20):
+    def __init__(
+        self, records: Records, on: Iterable[str] = (), ahead: int | None = 1 << 20, before: LeftSide | None = None
+    ):
         self.columns = KeyColumns(on)
+        if before:
+            self.columns.know(before)
         self._rows = records.rows(self.columns)
         self._first: deque[tuple[bytes, Values]] = deque()
         size = 0
@@ -68,14 +72,31 @@ class Join:
         tables: Right-hand sides, in the order in which they are joined.
         inner: Drop left rows that a table doesn't know.
         prefix: Name to put before a right column that the left side has; such columns are dropped if empty.
+        before: What the rows before these had, if these are a part of the left side. Then a better key is no error,
+            but in ``news``.
 
     Attributes:
         late: Columns of a table that the left side has too, but not in its first megabyte: the rows before that
             number got the table's.
+        news: What rows of a part have and those before it hadn't, as far as the tables care.
+        rows: Number of left rows, after the last one.
     """
 
-    def __init__(self, left: LeftRows, tables: list[Table], *, inner: bool = False, prefix: str = ""):
+    def __init__(
+        self,
+        left: LeftRows,
+        tables: list[Table],
+        *,
+        inner: bool = False,
+        prefix: str = "",
+        before: LeftSide | None = None,
+    ):
         self.late: dict[str, int] = {}
+        self.news = News()
+        self.rows = 0
+        self._before = before
+        self._watched = set(left.columns.wanted).union(*(table.columns for table in tables))
+        self._watched |= {prefix + column for column in self._watched}
         self._left = left
         self._tables = tables
         self._inner = inner
@@ -93,33 +114,29 @@ class Join:
             InputError: A left row has a better key than those in the first megabyte.
         """
         columns, valued = self._left.columns.columns, self._left.columns.valued
+        number = 0
         for number, (line, values) in enumerate(self._left, start=1):
             if (len(columns), len(valued)) != self._known:
                 self._known = len(columns), len(valued)
                 self._look_again(number)
             yield from self._joined([line[:-1]], values)
+        self.rows = number
 
     def _look_again(self, number: int) -> None:
         """Adapt to columns that the left side has from a row on: usually its first."""
         self._steps = []
         left = self._left.side()
+        if self._before:
+            self.news.note(left, self._before, self._watched, number)
         for place, table in enumerate(self._tables):
-            self._check_key(table, left, number)
-            late = left.columns.keys() & table.columns.keys()
+            if not self._before:
+                left.check_key(table, number)
+            late = [column for column in table.columns if column in left.columns]
             self.late.update((column, number) for column in late if column not in self.late)
             names = Names((), "", set(left.columns), self._prefix) if late else None
             key_of_row = self._left.columns.getter(table.keys)
             self._steps.append(_Step(table, key_of_row, names, self._adds_keys(place)))
-            left.columns.update(table.columns)
-            left.valued |= table.valued
-
-    def _check_key(self, table: Table, left: LeftSide, number: int) -> None:
-        keys = left.keys_with(table.valued)
-        if table.is_automatic and keys and keys != table.keys:
-            raise InputError(
-                f"{table.name}: joined on {' and '.join(table.keys)}, but from row {number} on the left side has "
-                f"{' and '.join(keys)}: name the key with --on"
-            )
+            left.join(table)
 
     def _adds_keys(self, place: int) -> bool:
         """Whether a table has columns that later ones are joined on."""
@@ -163,23 +180,51 @@ class Join:
 
     def losses(self) -> Losses:
         """What was dropped, not joined or not found, after the work."""
-        losses = Losses()
-        note_lost((column for table in self._tables for column in table.clashes.lost), self._prefix, losses)
-        for number in dict.fromkeys(self.late.values()):
-            columns = [column for column, first in self.late.items() if first == number]
-            are, ones = ("is", "one") if len(columns) == 1 else ("are", "ones")
-            losses.note(
-                f"{listed(columns, 10)} {are} on both sides, on the left only from row {number} on: the rows before "
-                f"have the right {ones}"
-            )
-        for table in self._tables:
-            keys, name = " and ".join(table.keys), table.name
-            losses.add(table.keyless, "row", f"without {keys} not joined", source=name)
-            repeated, advice = f"with a repeated {keys} dropped", "the first stays; --many keeps all"
-            losses.add(table.duplicates, "row", repeated, source=name, advice=advice)
-            if not table.matched and table.rows:
-                losses.note(f"{name}: no left row has a {keys} that is in it: nothing joined")
-        return losses
+        return join_losses(self._tables, self.late, self._prefix)
+
+
+def join_losses(tables: Iterable[Table], late: Mapping[str, int], prefix: str) -> Losses:
+    """What was dropped, not joined or not found, of joined tables.
+
+    Args:
+        late: As `Join.late`.
+    """
+    losses, tables = Losses(), list(tables)
+    note_lost((column for table in tables for column in table.clashes.lost), prefix, losses)
+    for number in dict.fromkeys(late.values()):
+        columns = [column for column, first in late.items() if first == number]
+        are, ones = ("is", "one") if len(columns) == 1 else ("are", "ones")
+        losses.note(
+            f"{listed(columns, 10)} {are} on both sides, on the left only from row {number} on: the rows before "
+            f"have the right {ones}"
+        )
+    for table in tables:
+        keys, name = " and ".join(table.keys), table.name
+        losses.add(table.keyless, "row", f"without {keys} not joined", source=name)
+        repeated, advice = f"with a repeated {keys} dropped", "the first stays; --many keeps all"
+        losses.add(table.duplicates, "row", repeated, source=name, advice=advice)
+        if not table.matched and table.size:
+            losses.note(f"{name}: no left row has a {keys} that is in it: nothing joined")
+    return losses
+
+
+@dataclass
+class News:
+    """Columns that rows of a part have and those before it hadn't, and key columns that get their first value.
+
+    Both with the number of the first such row.
+    """
+
+    columns: dict[str, int] = field(default_factory=dict)
+    valued: dict[str, int] = field(default_factory=dict)
+
+    def note(self, left: LeftSide, before: LeftSide, watched: Container[str], number: int) -> None:
+        """Take notice of what the left side has from a row on."""
+        for column in left.columns:
+            if column in watched and column not in before.columns:
+                self.columns.setdefault(column, number)
+        for column in left.valued - before.valued:
+            self.valued.setdefault(column, number)
 
 
 @dataclass

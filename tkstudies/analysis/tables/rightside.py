@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tkstudies.analysis.tables.clashes import Clashes
 from tkstudies.analysis.tables.splice import Endings
@@ -31,6 +32,12 @@ class KeyColumns(LearnedColumns):
         super().__init__(dict.fromkeys([*KEY_COLUMNS, *on]))
         self.valued: set[str] = set()
         self._unvalued = list(enumerate(self.wanted))
+
+    def know(self, before: LeftSide) -> None:
+        """Take notice of rows that came before."""
+        self.columns.update(before.columns)
+        self.valued |= before.valued
+        self._unvalued = [(place, column) for place, column in self._unvalued if column not in self.valued]
 
     def note(self, values: Values) -> bool:
         """Take notice of the values of a row; whether a key column has its first value in it."""
@@ -79,6 +86,7 @@ class Table(msgspec.Struct):
         columns: Every column that it adds.
         dropped: Columns that the left side has too, also under the prefix.
         rows: Key -> end of a line, without its brace; a list of them where ``many`` rows have the key.
+        size: Number of keys.
         keyless: Rows without a key, which nothing can be joined with.
         duplicates: Rows dropped because their key had come before.
         matched: Left rows that found a row here.
@@ -92,10 +100,15 @@ class Table(msgspec.Struct):
     columns: dict[str, None] = {}
     dropped: dict[str, None] = {}
     rows: dict[Any, bytes | list[bytes]] = {}
+    size: int = 0
     keyless: int = 0
     duplicates: int = 0
     matched: int = 0
     clashes: Clashes = msgspec.field(default_factory=Clashes)
+
+    def fresh(self) -> Table:
+        """The same, with which no row was joined yet; the rows are shared."""
+        return replace(self, matched=0, clashes=self.clashes.fresh())
 
 
 @dataclass
@@ -108,6 +121,27 @@ class LeftSide:
     def keys_with(self, right: Iterable[str]) -> tuple[str, ...] | None:
         """The key for a right-hand side that has values of these key columns."""
         return choose_keys(self.valued, right) or choose_keys(self.columns, right)
+
+    def join(self, table: Table) -> None:
+        """Take in what a table adds."""
+        self.columns.update(table.columns)
+        self.valued |= table.valued
+
+    def check_key(self, table: Table, number: int) -> None:
+        """Refuse a better key than a table is joined on.
+
+        Args:
+            number: Of the first row that has it.
+
+        Raises:
+            InputError: There is one.
+        """
+        keys = self.keys_with(table.valued)
+        if table.is_automatic and keys and keys != table.keys:
+            raise InputError(
+                f"{table.name}: joined on {' and '.join(table.keys)}, but from row {number} on the left side has "
+                f"{' and '.join(keys)}: name the key with --on"
+            )
 
 
 def load_table(
@@ -156,8 +190,8 @@ def load_table(
         raise NoCommonKey(_no_key(name, on, left.columns, columns.columns))
     table.valued = columns.valued
     table.columns, table.dropped = endings.columns()
-    left.columns.update(table.columns)
-    left.valued |= table.valued
+    table.size = len(table.rows)
+    left.join(table)
     return table
 
 
