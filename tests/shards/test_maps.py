@@ -378,3 +378,129 @@ class TestMerge:
         folder = cut(tmp_path / "cut", self.left(late), sizes, packed=[seed % 5])
         options = ["--prefix", "r_"] * chance.randrange(2) + ["--many"] * chance.randrange(2)
         same("merge", *right, *options, folder=folder, jobs=2, ways=["files"])
+
+
+class TestCompare:
+    PLOTS = OWN[:2]
+
+    @pytest.fixture
+    def table(self, tmp_path):
+        """Run 320000 is the reference that all others name; the last file holds only its prompt histograms again."""
+        records = [
+            histogram(run, reco, plot, reference_run_number=320000)
+            for run in range(320000, 320006)
+            for reco in ("express", "prompt")
+            for plot in self.PLOTS
+        ]
+        records[9]["hist"] = "unsupported type"
+        return cut(tmp_path / "hists", records, [8, 0, 4], packed=[2])
+
+    @pytest.fixture
+    def reference(self, tmp_path):
+        file = tmp_path / "reference.jsonl"
+        found = [histogram(319999, reco, plot) for reco in ("express", "prompt") for plot in [*self.PLOTS, OWN[0]]]
+        file.write_text(to_lines(found))
+        return file
+
+    WAYS = ("--reference-run 320004", "--reference-reco prompt", "", "--run 320001-320003", "--tolerance 0.2")
+
+    @pytest.mark.parametrize("options", WAYS)
+    def test_references_among_the_histograms(self, same, table, here, options):
+        found = same("compare", *options.split(), folder=table, jobs=2)
+        assert found.exit_code == 0
+        assert len(from_lines(found.stdout)) >= 12
+
+    def test_references_in_a_file(self, same, table, reference):
+        found = same("compare", "--reference", reference, folder=table, jobs=2)
+        assert "2 histograms dropped as references: same run, reco and plot as before" in found.stderr
+        assert "  not compared: 1 no histogram" in found.stderr
+
+    @pytest.fixture
+    def changes(self, tkstudies, tmp_path):
+        file = tmp_path / "changes.json"
+        good = [histogram(run, "express", plot) for run in range(319000, 319040) for plot in self.PLOTS]
+        assert tkstudies("compare", "--learn", "-", "-o", file, input=good).exit_code == 0
+        return file
+
+    def test_how_unusual_changes_are(self, same, table, changes, here, tkstudies, tmp_path):
+        several = ["--reference-run", 320000, "--reference-run", 320005]
+        found = same("compare", "--changes", changes, *several, folder=table, jobs=2)
+        assert "the most unusual: " in found.stderr
+        assert "no z for 2 plots (adc, charge): learned, but not for prompt" in found.stderr
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ("--reference-run 1", "the input: no histogram of run 1 to compare with"),
+            (
+                "--reference-reco rereco",
+                "the input: no histogram of reco rereco to compare with (recos are express, pr",
+            ),
+            ("--run 5-6,9", "--run 5-6,9: no histogram of such a run"),
+            (
+                "--reference-run 320000 --reference-run 320001",
+                "of several references the median z counts: add --changes",
+            ),
+        ],
+    )
+    def test_what_is_no_use_as_a_whole_is_refused_as_by_one(self, tkstudies, table, tmp_path, here, options, message):
+        one = tkstudies("compare", *options.split(), "-i", table, "-o", tmp_path / "one.jsonl")
+        assert message in one.stderr
+        for way in (["--jobs", 2, "-o", tmp_path / "one.jsonl"], ["-o", f"{tmp_path}/out/"]):
+            found = tkstudies("compare", *options.split(), "-i", table, *way)
+            assert (found.exit_code, found.stderr.splitlines()[-1]) == (one.exit_code, one.stderr.splitlines()[-1])
+        assert not (tmp_path / "one.jsonl").exists()
+
+    def test_no_reference_is_named(self, tkstudies, tmp_path, here):
+        folder = cut(tmp_path / "hists", [histogram(run, "express", OWN[0]) for run in (1, 2)], [1])
+        found = tkstudies("compare", "-i", folder, "--jobs", 2)
+        assert found.exit_code == 2
+        assert "which run is the reference? Name it with --reference-run" in found.stderr
+
+    def test_a_run_whose_reference_is_in_another_file(self, tkstudies, tmp_path, here):
+        records = [histogram(run, reco, OWN[0]) for reco in ("express", "prompt") for run in (1, 2)]
+        folder = cut(tmp_path / "hists", records, [2])
+        one = tkstudies("compare", "--reference-reco", "prompt", "-", input=records)
+        many = tkstudies("compare", "--reference-reco", "prompt", "-i", folder, "--jobs", 2)
+        assert many.stdout == one.stdout
+        assert "one process works on all files: run 1 is in both" in many.stderr
+        found = tkstudies("compare", "--reference-reco", "prompt", "-i", folder, "-o", f"{tmp_path}/out/")
+        assert found.exit_code == 1
+        assert f"run 1 is in both {folder}/0.jsonl and {folder}/1.jsonl: tkstudies shard {folder} -o" in found.stderr
+
+    def test_what_changes_makes_all_again(self, tkstudies, table, reference, changes, tmp_path):
+        def call(*options):
+            found = tkstudies("compare", "-i", table, "-o", f"{tmp_path}/out/", *options)
+            assert written(tmp_path / "out") == tkstudies("compare", "-", *options, input=together(table)).stdout
+            return kept(found)
+
+        assert [call(), call(), call("--tolerance", 0.5)] == ["0", "4", "0"]
+        first = from_lines((table / "0.jsonl").read_text())
+        assert call() == "0"
+        (table / "0.jsonl").write_text(to_lines([*first[:-1], histogram(320009, "express", OWN[0])]))
+        assert call() == "3"
+        (table / "0.jsonl").write_text(to_lines([histogram(320000, "express", OWN[0], 3.0), *first[1:]]))
+        assert call() == "0"
+        named = ["--reference", reference, "--changes", changes]
+        assert [call(*named), call(*named)] == ["0", "4"]
+        reference.write_text(to_lines([histogram(319999, "express", OWN[0])]))
+        assert call(*named) == "0"
+        changes.write_text(changes.read_text() + " ")
+        assert call(*named) == "0"
+
+    def test_learning_is_for_one_process(self, tkstudies, table):
+        found = tkstudies("compare", "--learn", "-i", table, "--jobs", 2)
+        assert found.exit_code == 2
+        assert "--jobs means nothing to --learn" in found.stderr
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_random_cuts(self, same, table, tmp_path, seed, here):
+        chance = random.Random(seed)
+        groups = {}
+        for record in from_lines(together(table)):
+            groups.setdefault(record["run_number"], []).append(record)
+        runs = chance.sample(sorted(groups), len(groups))
+        folder = cut(
+            tmp_path / "cut", [each for run in runs for each in groups[run]], [4 * chance.randrange(3) for _ in runs]
+        )
+        same("compare", *self.WAYS[seed % 3].split(), folder=folder, jobs=2, ways=["files"])

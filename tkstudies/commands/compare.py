@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tkstudies import console, jsonl
+from tkstudies import console
 from tkstudies.commands import completion, options
-from tkstudies.commands.compare_input import both_sides, unusual_by
-from tkstudies.errors import InputError, UsageError
+from tkstudies.errors import UsageError
 
 if TYPE_CHECKING:
-    from tkstudies.analysis.histograms.references import References
+    from tkstudies.analysis.histograms.comparing import Comparing
 
 app = options.application()
 
@@ -74,6 +73,7 @@ def compare(
     ] = None,
     inputs: options.Inputs = None,
     output: options.Output = "-",
+    jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Compare the shape of histograms with those of a reference run, one record per plot.
@@ -112,9 +112,11 @@ def compare(
       tkstudies compare --changes changes.json --reference reference.jsonl new.jsonl
       tkstudies compare --reference-reco prompt hists.jsonl
       tkstudies compare hists.jsonl 317512 317527
+      tkstudies compare --jobs 4 --reference reference.jsonl hists/ -o compared/
       tkstudies merge doctor.jsonl < hists.jsonl | tkstudies compare
     """
-    from tkstudies.analysis.histograms.comparison import TOLERANCE
+    from tkstudies.analysis.histograms.comparing import TOLERANCE, Comparing, Wanted
+    from tkstudies.shards.mapping import map_files
 
     numbers, files = options.runs_among(files)
     run = [*(run or []), *numbers[:1]]
@@ -123,50 +125,29 @@ def compare(
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="histogram records")
     options.check_stdin_once(records, [*(reference or []), study, changes], "both sides: name a file for one of them")
 
-    def is_chosen(run_number: int) -> bool:
-        return not runs or any(first <= run_number <= last for first, last in runs)
-
     if learn:
-        _refuse("--learn", reference=reference, reference_run=reference_run, changes=changes, tolerance=tolerance)
+        several = None if jobs == "1" else jobs
+        of_comparisons = {"reference": reference, "reference_run": reference_run, "changes": changes}
+        _refuse("--learn", **of_comparisons, tolerance=tolerance, jobs=several)
         if good and not study:
             raise UsageError("--good looks at rows of runs: name them with --study FILE")
         from tkstudies.commands.compare_learn import learn as learn_changes
 
-        seed = 42 if seed is None else seed
+        seed, chosen = 42 if seed is None else seed, Wanted(runs=runs).is_chosen
         learn_changes(
-            records, output, study=study, good=good or [], is_chosen=is_chosen, reference_reco=reference_reco, seed=seed
+            records, output, study=study, good=good or [], is_chosen=chosen, reference_reco=reference_reco, seed=seed
         )
         return
     _refuse("a comparison (they go with --learn)", study=study, good=good, seed=seed)
-    unusual = unusual_by(changes, reference_reco) if changes else None
     named = _numbers(reference_run)
     if named and reference_reco is not None:
         raise UsageError("--reference-reco compares each run with itself: leave out --reference-run")
-    sides = both_sides(records, reference or [], named, reference_reco, skip_bad_lines)
-    if len(sides.references.run_numbers) > 1 and unusual is None:
-        raise UsageError("of several references the median z counts: add --changes FILE (--learn makes it)")
+    options.check_read_often([*(reference or []), *filter(None, [changes])], output, jobs)
     allowed = TOLERANCE if tolerance is None else tolerance
-    reasons: Counter[str | None] = Counter()
-    others = without_chi2 = 0
-    with jsonl.Writer(output) as writer:
-        for plot in sides.plots:
-            if not is_chosen(plot.row.run_number):
-                others += 1
-                continue
-            result = sides.references.compare(plot, sides.default, allowed, unusual)
-            reasons[result["reason"]] += 1
-            without_chi2 += result["ndf"] == 0
-            if unusual:
-                unusual.count(result)
-            writer.write(result)
-        if others and not reasons:
-            raise InputError(f"--run {','.join(run or [])}: no histogram of such a run")
-    _report(reasons, sides.references, without_chi2)
-    if unusual:
-        unusual.losses().tell()
-        for line in unusual.summary():
-            console.say(line)
-    options.report_skipped(*sides.readers)
+    wanted = Wanted(reference or [], named, reference_reco, changes, runs, allowed)
+    work = map_files(partial(Comparing, wanted, records.sources, skip_bad_lines), records, output, jobs)
+    _report(work)
+    options.report_skipped(records, *work.readers)
 
 
 def _refuse(what: str, **given: Any) -> None:
@@ -185,14 +166,18 @@ def _numbers(runs: list[str] | None) -> list[int]:
     return list(dict.fromkeys(first for first, _ in ranges))
 
 
-def _report(reasons: Counter[str | None], references: References, without_chi2: int) -> None:
-    references.losses().tell()
-    total = sum(reasons.values())
-    not_compared = [f"{count:,} {reason}" for reason, count in sorted(reasons.items(), key=str) if reason]
-    console.say(f"{reasons[None]:,} of {console.counted(total, 'histogram')} compared")
+def _report(work: Comparing) -> None:
+    work.losses().tell()
+    total = sum(work.reasons.values())
+    not_compared = [f"{count:,} {reason}" for reason, count in sorted(work.reasons.items(), key=str) if reason]
+    console.say(f"{work.reasons[None]:,} of {console.counted(total, 'histogram')} compared")
     for text in not_compared:
         console.say(f"  not compared: {text}")
-    if without_chi2:
-        console.say(f"  no p_value: {without_chi2:,} with too few entries for a chi-square")
-    if total and not reasons[None]:
+    if work.without_chi2:
+        console.say(f"  no p_value: {work.without_chi2:,} with too few entries for a chi-square")
+    if total and not work.reasons[None]:
         console.warn("nothing could be compared: see the column reason, or name the reference with --reference-run")
+    if work.unusual:
+        work.unusual.losses().tell()
+        for line in work.unusual.summary():
+            console.say(line)

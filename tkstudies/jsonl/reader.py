@@ -160,6 +160,16 @@ class Reader:
         if is_empty:
             self._empty.add(source)
 
+    @property
+    def findings(self) -> tuple[int, list[str]]:
+        """What was skipped and which sources are empty, for `take`."""
+        return self.skipped, sorted(self._empty)
+
+    def take(self, findings: tuple[int, list[str]]) -> None:
+        """Note what another process found in the same sources."""
+        self.skipped += findings[0]
+        self._empty.update(findings[1])
+
     def parsed(self, form: Form[Value]) -> Iterator[Value]:
         """Yield what the form makes of each line."""
         for _, value in self.rows(form):

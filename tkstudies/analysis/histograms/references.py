@@ -16,7 +16,6 @@ from tkstudies.analysis.histograms.collections import to_offline
 from tkstudies.analysis.histograms.comparable import usable
 from tkstudies.analysis.histograms.comparison import TOLERANCE, Histogram, Incomparable
 from tkstudies.analysis.histograms.unusual import Unusual, middle
-from tkstudies.console import Losses
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.records import Record, RowKey
 
@@ -168,12 +167,6 @@ class References:
         data, reference = usable(plot.histogram), self._find(plot, run)
         usable(reference.histogram, "reference: ")
         return data, reference
-
-    def losses(self) -> Losses:
-        """Histograms that were dropped."""
-        losses = Losses()
-        losses.add(self.repeated, "histogram", "dropped as references: same run, reco and plot as before")
-        return losses
 
     def _find(self, plot: Plot, run_number: int | None) -> Plot:
         if run_number is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import median
+from typing import Any
 
 from tkstudies import console
 from tkstudies.analysis.histograms.changes import Change, PlotKey, Usual, change
@@ -72,6 +73,23 @@ class Unusual:
         self.large += z > LARGE
         if self.largest is None or z > self.largest["z"]:
             self.largest = record
+
+    def fresh(self) -> Unusual:
+        """The same, that has seen no plot."""
+        return Unusual(self.changes)
+
+    def noted(self) -> Any:
+        """What it has counted, for `absorb`."""
+        return self.judged, self.large, self.largest, dict(self.without)
+
+    def absorb(self, noted: Any) -> None:
+        """Take in what was counted of later plots."""
+        judged, large, largest, without = noted
+        self.judged, self.large = self.judged + judged, self.large + large
+        if largest and (self.largest is None or largest["z"] > self.largest["z"]):
+            self.largest = largest
+        for reason, names in without.items():
+            self.without[reason].update(names)
 
     def summary(self) -> list[str]:
         """What a user should know, in a few lines."""

@@ -100,16 +100,15 @@ class Merge(Shardwise):
         return part
 
     def noted(self) -> Any:
-        return self.remember(), [(reader.skipped, bool(reader.empty)) for reader in self.readers]
+        return self.remember(), [reader.findings for reader in self.readers]
 
     def absorb(self, noted: Any) -> Merge | None:
         remembered, readers = noted
         again = self.recall(remembered)
         if not again and remembered["rows"] and not self._is_told:  # all parts have read the same tables
             self._is_told = True
-            for reader, (skipped, is_empty) in zip(self.readers, readers, strict=True):
-                for number, source in enumerate(reader.sources):
-                    reader.note(source, 0 if number else skipped, is_empty)
+            for reader, findings in zip(self.readers, readers, strict=True):
+                reader.take(findings)
         return again
 
     def remember(self) -> Any:
