@@ -94,7 +94,8 @@ class TestFeatures:
         records = []
         for run in range(320000, 320008):
             plots = [*OWN, *KNOWN][: 2 + run % 4] if run % 2 else [*KNOWN, *OWN][:: -1 if run % 3 else 1]
-            records += [histogram(run, reco, plot) for reco in ("express", "prompt") for plot in plots]
+            more = {"quality_test": "warning"} if run % 2 else {}
+            records += [histogram(run, reco, plot, **more) for reco in ("express", "prompt") for plot in plots]
         self.records = records
         ends = [
             next(place for place, each in enumerate(records) if each["run_number"] == run) for run in (320003, 320006)
@@ -504,3 +505,9 @@ class TestCompare:
             tmp_path / "cut", [each for run in runs for each in groups[run]], [4 * chance.randrange(3) for _ in runs]
         )
         same("compare", *self.WAYS[seed % 3].split(), folder=folder, jobs=2, ways=["files"])
+
+
+def test_standard_input_is_for_one_process(tkstudies):
+    found = tkstudies("features", "-", "--jobs", 2, input=[histogram(1, "express", OWN[0])])
+    assert rows(found)[0]["run_number"] == 1
+    assert "standard input can't be shared: one process works on it" in found.stderr

@@ -27,7 +27,7 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
         jobs: See `workers.workers`.
 
     Raises:
-        UsageError: Standard input can't be shared, or has no name for a file of a folder.
+        UsageError: Standard input has no name for a file of a folder.
     """
     if output.endswith("/"):
         from tkstudies.shards.manifest import writing
@@ -41,7 +41,9 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
         from tkstudies.shards.workers import workers
 
         with workers(jobs) as several:
-            if len(records.sources) > 1 and not several.shares_memory:
+            if jsonl.STDIN in records.sources:
+                console.say("standard input can't be shared: one process works on it")
+            elif len(records.sources) > 1 and not several.shares_memory:
                 try:
                     return to_parts(make, records, output, several)
                 except InTwoParts as found:
