@@ -118,9 +118,8 @@ def test_words_have_their_defaults():
         name = option.opts[0]
         default = getattr(option.default, "value", option.default)
         expected = WORDS.get(name)
-        if (path, name) in (("report", "-o"), ("shard", "-o")):  # a page or a folder has to be named
-            assert option.required or default == ""
-            continue
+        if (path, name) in (("report", "-o"), ("shard", "-o")):  # a page and a folder have to be named
+            assert option.required
         elif isinstance(expected, dict):
             expected = expected.get(path)
         if isinstance(default, str) and default:
@@ -167,7 +166,7 @@ READING = {
     "diff": ["right.jsonl"],
     "export": [],
     "rank": [],
-    "shard": ["-o", "shards/"],
+    "shard": ["-o", "cut/"],
     "suspects": [],
     "trackingmap": ["--maps", "right.jsonl"],
     "dqm": ["--datasets"],

@@ -8,6 +8,7 @@ from tests.conftest import from_lines, to_lines
 from tkstudies import console
 from tkstudies.errors import ServiceError
 from tkstudies.services.dqm.gui import DqmGui
+from tkstudies.services.dqm.resume import CrawlOutput
 from tkstudies.services.web import paging
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
@@ -194,16 +195,15 @@ class TestHistograms:
 
     def test_after_ctrl_c_go_on(self, crawl, log, tmp_path, monkeypatch):
         whole = crawl(output="-").stdout
-        ask = DqmGui.histogram
+        add = CrawlOutput.add
 
-        def stop(gui, run, *rest):
-            if run == 317338:
+        def stop(into, line, *rest):
+            if b"317338" in line:
                 raise KeyboardInterrupt
-            return ask(gui, run, *rest)
+            add(into, line, *rest)
 
         with monkeypatch.context() as patched:
-            patched.setattr("tkstudies.services.dqm.crawl.in_order", lambda f, items, n: ((i, f(i)) for i in items))
-            patched.setattr(DqmGui, "histogram", stop)
+            patched.setattr(CrawlOutput, "add", stop)
             found = crawl()
         assert found.exit_code == 130
         assert f"1 of 2 files are whole in {tmp_path}/out/: the same command goes on from there" in found.stderr

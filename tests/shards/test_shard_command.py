@@ -178,10 +178,10 @@ class TestWhatIsRefused:
         assert "1 malformed line skipped in in.jsonl" in found.stderr
         assert "".join(files(tmp_path).values()) == to_lines(ROWS)
 
-    @pytest.mark.parametrize("output", [[], ["-o", "in.jsonl"], ["-o", "-"]])
+    @pytest.mark.parametrize("output", ["in.jsonl", "other.jsonl", "-"])
     def test_what_is_no_folder(self, shard, tkstudies, output):
         shard(ROWS)
-        found = tkstudies("shard", "in.jsonl", *output)
+        found = tkstudies("shard", "in.jsonl", "-o", output)
         assert found.exit_code == 2
         assert "name it with -o NAME/" in found.stderr
 

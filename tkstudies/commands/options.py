@@ -183,7 +183,7 @@ def output_folder(output: str, command: str) -> str:
     Raises:
         UsageError: None is named, or a file.
     """
-    if output in ("", jsonl.STDOUT) or output.endswith(ENDINGS) or os.path.isfile(output):
+    if output == jsonl.STDOUT or output.endswith(ENDINGS) or os.path.isfile(output):
         raise UsageError(f"{command} writes the files of a folder: name it with -o NAME/")
     return output.rstrip("/") + "/"
 

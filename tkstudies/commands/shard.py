@@ -14,13 +14,13 @@ app = options.application()
 
 @app.command()
 def shard(
+    output: Annotated[str, typer.Option("-o", "--output", metavar="NAME/", help="The folder that is written.")],
     files: options.Files = None,
     runs_per_file: options.RunsPerFile = None,
     size: Annotated[
         str, typer.Option("--size", metavar="SIZE", help="So many bytes in each file instead, e.g. 100MB.")
     ] = "",
     inputs: options.Inputs = None,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="NAME/", help="The folder that is written.")] = "",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:
     """Cut a table into the files of a folder, which other commands read as the table that they are together.
@@ -36,7 +36,8 @@ def shard(
     Examples:
       tkstudies shard study.jsonl -o study/
       tkstudies dqm --collection all runs.jsonl | tkstudies shard --size 100MB -o hists/
-      tkstudies shard --runs-per-file 200 study.jsonl -o study/ && tkstudies filter 'strip = BAD' study/ --jobs 2
+      tkstudies shard --runs-per-file 200 study.jsonl -o study/
+      tkstudies filter 'strip = BAD' study/ --jobs 2
     """
     from tkstudies.shards import groups
     from tkstudies.shards.cut import Table, cut
