@@ -40,7 +40,7 @@ def shorten(folder: Path) -> None:
 
 
 def _is_drawn(record):
-    return record["name"] in DRAWN and record["run_number"] in RUNS
+    return record["name"] in DRAWN and record["run_number"] in RUNS and record["reco"] == "prompt"
 
 
 STOPS = [

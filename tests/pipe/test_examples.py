@@ -218,7 +218,9 @@ def work(quickstart, tmp_path, monkeypatch, tkstudies):
     folder = shutil.copytree(quickstart, tmp_path / "work")
     names = (*example_inputs.PLOTS, *example_inputs.DRAWN)
     wanted = [word for plot in plots("tracking") if plot.name in names for word in ("--plot", plot.offline)]
-    fetched = tkstudies("--replay", CASSETTES, "dqm", *wanted, "--reco", "prompt", folder / "runs.jsonl")
+    fetched = tkstudies(
+        "--replay", CASSETTES, "dqm", *wanted, "--reco", "prompt", "--reco", "rereco", folder / "runs.jsonl"
+    )
     (folder / "hists.jsonl").write_text(fetched.stdout)
     example_inputs.write(folder)
     monkeypatch.chdir(folder)
