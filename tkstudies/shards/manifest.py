@@ -19,6 +19,7 @@ from tkstudies.jsonl.output import reason
 from tkstudies.jsonl.part import SUFFIX
 from tkstudies.provenance import command_line, digest, stamp
 from tkstudies.records import Record
+from tkstudies.shardwise import InTwoParts
 
 _LOCK = ".lock"
 _PAUSE = 1.0  # seconds between two writings, as there may be thousands of files
@@ -192,6 +193,8 @@ def filled(
     try:
         yield manifest
         manifest.is_complete = True
+    except InTwoParts:  # the same command doesn't go on from there
+        raise
     except (KeyboardInterrupt, Exception):
         console.warn(manifest.unfinished())
         raise

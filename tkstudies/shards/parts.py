@@ -126,13 +126,13 @@ def to_folder(make: Callable[[], Work], records: jsonl.Reader, output: str, seve
     names = file_names(records.sources)
     work = make()
     records.look_ahead()
-    with filled(output, work.recipe(), names, "no input is behind it any more") as manifest:
-        items = [
-            Item(source, os.path.join(output, name), manifest.made.get(name))
-            for source, name in zip(records.sources, names, strict=True)
-        ]
-        kept = 0
-        try:
+    kept = 0
+    try:
+        with filled(output, work.recipe(), names, "no input is behind it any more") as manifest:
+            items = [
+                Item(source, os.path.join(output, name), manifest.made.get(name))
+                for source, name in zip(records.sources, names, strict=True)
+            ]
             settled = _settled(work, make, records, items, several, hashed=True)
             for name, (part, mend) in zip(names, settled, strict=True):
                 kept += part.is_kept
@@ -141,8 +141,8 @@ def to_folder(make: Callable[[], Work], records: jsonl.Reader, output: str, seve
                     part.made.written, part.made.remembered = _mended(part.item.target, mend), mend.remembered
                 manifest.add(name, part.made)
             work.check()
-        except InTwoParts as found:
-            raise InputError(f"{together(found, records)}, or write one file (-o FILE)") from None
+    except InTwoParts as found:
+        raise InputError(f"{together(found, records)}, or write one file (-o FILE)") from None
     manifest.say_kept(kept)
     return work
 
