@@ -114,7 +114,20 @@ class TestTables:
 
     def test_of_a_time(self, tkstudies, live, tmp_path):
         (start,) = {row["start_time"] for row in from_lines(tkstudies("oms", "runs", "--run", "317511").stdout)}
-        command = ["oms", "lumisections", "--since", start, "--until", f"{start[:14]}59:59Z", "--fields", "pileup"]
+        command = [
+            "oms",
+            "lumisections",
+            "--since",
+            start,
+            "--until",
+            f"{start[:14]}59:59Z",
+            "--min",
+            317505,
+            "--max",
+            317515,
+            "--fields",
+            "pileup",
+        ]
         one = tkstudies(*command)
         tkstudies(*command, "-o", f"{tmp_path}/out/", "--runs-per-file", 1)
         assert one.stdout and "".join(files(tmp_path / "out").values()) == one.stdout
