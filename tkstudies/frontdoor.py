@@ -75,7 +75,7 @@ class GlobalOption(NamedTuple):
 
 
 GLOBAL_OPTIONS = (
-    GlobalOption(("-q", "--quiet"), "No progress and no summaries; warnings and errors remain."),
+    GlobalOption(("-q", "--quiet"), "No progress and no counts at the end; warnings and errors remain."),
     GlobalOption(("-v", "--verbose"), "Log each request; show where an internal error comes from."),
     GlobalOption(("--replay",), "Answer every request from the cassettes in DIR.", "DIR", True),
     GlobalOption(("--record",), "Record every request as a cassette in DIR.", "DIR", True),

@@ -37,7 +37,7 @@ class Settings:
     """The global options, and whether something was left out on the way (exit code 3).
 
     Attributes:
-        quiet: No progress, no summaries; warnings and errors remain.
+        quiet: No progress, no counts at the end; warnings and errors remain.
         verbose: Each request is logged, and an internal error shows its traceback.
         replay: Folder of cassettes to answer from, or None.
         record: Folder to record cassettes in, or None.

@@ -7,8 +7,9 @@ The pipe
 
     tkstudies runreg --min 317291 --max 318877 -o runs.jsonl
     tkstudies oms runs --min 317291 --max 318877 -o oms_runs.jsonl
-    tkstudies dqm --summaries --collection tracking runs.jsonl > hists.jsonl
-    tkstudies features hists.jsonl -o features.jsonl
+    tkstudies dqm --summaries --collection tracking runs.jsonl \\
+      -o summaries.jsonl
+    tkstudies features summaries.jsonl -o features.jsonl
     tkstudies merge oms_runs.jsonl features.jsonl < runs.jsonl \\
       | tkstudies label \\
       | tkstudies filter 'reco in express,prompt' -o study.jsonl

@@ -89,6 +89,15 @@ def test_what_needs_bins_is_null_and_told_once(live, tkstudies):
     assert (features.exit_code, features.stderr) == (0, told)
 
 
+def test_bins_come_before_summaries(live, tkstudies):
+    small, full = (tkstudies("dqm", "--plot", HITS, *more, input=rows(317291)).stdout for more in (["--summaries"], []))
+    alone = tkstudies("features", input=full)
+    after, before = tkstudies("features", input=small + full), tkstudies("features", input=full + small)
+    assert alone.stdout == after.stdout == before.stdout
+    assert (alone.stderr, after.stderr) == ("", "")
+    assert "1 histogram dropped: same run, reco and plot as before" in before.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [(["--stats", "mean,median", "--stats", "q05"], "median, q05"), (["--content"], "bin contents")],

@@ -115,8 +115,9 @@ def dqm(
       tkstudies dqm --run 321012 --reco prompt --ls /Tracking/TrackParameters
 
     \b
-    Numbers without bins come by one request for each folder, out of the server's index
-    (six digits): enough for features, not for compare, trackingmap, plot.
+    Entries, mean and rms come without bins by one request for each folder, from the
+    server's index (six digits). What features makes of bins is null then; compare,
+    trackingmap and plot need the histograms.
       tkstudies dqm --summaries --collection all runs.jsonl | tkstudies features
       tkstudies dqm --summaries --folder /PixelPhase1/Tracks --quality runs.jsonl
       tkstudies dqm --check-summaries 20 --collection all runs.jsonl

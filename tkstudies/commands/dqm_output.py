@@ -220,8 +220,10 @@ def _stdout_is_file() -> bool:
 
 def _line_with_file() -> str:
     """The command line of this process with an output that can be resumed."""
-    name = next((name for name in ("hists.jsonl", f"hists-{os.getpid()}.jsonl") if not os.path.lexists(name)), "FILE")
     given = sys.argv[1:]
+    kind = "summaries" if "--summaries" in given else "hists"
+    names = f"{kind}.jsonl", f"{kind}-{os.getpid()}.jsonl"
+    name = next((name for name in names if not os.path.lexists(name)), "FILE")
     resume = "" if any(word.startswith("--resume") for word in given) else f" --resume {name}"
     return f"tkstudies {shlex.join(given)} -o {name}{resume}"
 

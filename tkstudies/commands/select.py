@@ -32,7 +32,7 @@ def select(
     \b
     Examples:
       tkstudies select run_number reco 'Hits.*.mean' < study.jsonl
-      tkstudies select --drop '*.entries' '*.integral' features.jsonl
+      tkstudies select --drop '*.entries' 'Seeds.*' features.jsonl
     """
     from tkstudies.analysis.tables.select import Selection
     from tkstudies.shards.mapping import map_files

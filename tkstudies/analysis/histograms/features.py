@@ -183,13 +183,13 @@ class FeatureTable:
         self.order = dict(feature_order())
         self._rows: dict[RowKey, dict[str, tuple[Value, ...] | None]] = {}
         self._needing_bins = [name for name in self.names if name not in (*OF_SUMMARIES, *NULL_WITHOUT_BINS)]
-        self._without_bins: set[str] = set()  # features
+        self._without_bins: set[tuple[RowKey, str]] = set()  # which features of which rows
         self._quality: defaultdict[RowKey, Counter[str]] = defaultdict(Counter)
 
     def add(self, record: HistogramRecord | Mapping[str, Any]) -> None:
         """Take in one histogram record.
 
-        A histogram that the server didn't have gives nulls and makes way for a later one.
+        A histogram that the server didn't have gives nulls and makes way for a later one; so does a summary for bins.
 
         Raises:
             WrongRecord: The record doesn't say which run or which plot, or lacks the bins that a statistic needs.
@@ -203,9 +203,10 @@ class FeatureTable:
             row.setdefault(feature, None)
             if isinstance(hist, Hist):
                 self._note_empty(record, hist)
-        elif row.get(feature) is not None:
+        elif row.get(feature) is not None and (record.is_summary or (record.key, feature) not in self._without_bins):
             self.duplicates += 1
         else:
+            self._without_bins.discard((record.key, feature))
             if record.is_summary:
                 self._note_summary(record, feature)
             values = statistics(hist)
@@ -256,18 +257,17 @@ class FeatureTable:
 
     def _note_null_columns(self, losses: Losses) -> None:
         """Count the columns that are null for want of bins."""
-        found = [self._of_feature[feature] for feature in self._without_bins]
+        found = [self._of_feature[feature] for feature in {feature for _, feature in self._without_bins}]
         names = [name for statistics in found for name in statistics.names if name in NULL_WITHOUT_BINS]
         parts = sum(len(statistics.parts) for statistics in found)
         told = [f".{name}" for name in NULL_WITHOUT_BINS if name in names] + ["parts of the detector"] * (parts > 0)
         losses.add(len(names) + parts, "column", f"of bins ({', '.join(told)}) null, as summaries have none")
 
     def _note_summary(self, record: HistogramRecord, feature: str) -> None:
-        needing = [*self._needing_bins, *(["bin contents"] if self.content else [])]
-        if needing:
+        if needing := [*self._needing_bins, *(["bin contents"] if self.content else [])]:
             which = f"run {record.run_number}, {record.label:.120}"
             raise WrongRecord(f"no {listed(needing)} without bins: {which} is a summary; fetch it without --summaries")
-        self._without_bins.add(feature)
+        self._without_bins.add((record.key, feature))
 
     def _note_empty(self, record: HistogramRecord, hist: Hist) -> None:
         what = "with neither stats nor bins"
