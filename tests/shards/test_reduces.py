@@ -6,7 +6,10 @@ The same folder gives the same bytes for every --jobs; what one file with all ro
 import pickle
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from tests.analysis import studies
 from tests.conftest import from_lines, nearly, to_lines
@@ -37,7 +40,7 @@ def study(number=400):
     return rows
 
 
-PCA = {
+CHOICES = {
     "plainly": [],
     "all columns": ["--keep", "all", "--contributions"],
     "good rows": ["--fit-where", "f3.rms < 310", "--missing", "mean"],
@@ -47,16 +50,26 @@ PCA = {
 
 
 class TestComponents:
-    @pytest.mark.parametrize("options", PCA)
+    @pytest.mark.parametrize("options", CHOICES)
     def test_of_a_folder_are_those_of_a_file(self, tkstudies, cut, tmp_path, options):
         whole, folder = cut(study(250 if options == "whole rows" else 400))
         side = ["--loadings", tmp_path / "loadings.jsonl"]
-        one = tkstudies("pca", *PCA[options], *side, whole)
+        one = tkstudies("pca", *CHOICES[options], *side, whole)
         loadings = without_time(from_lines((tmp_path / "loadings.jsonl").read_text()))
-        many = tkstudies("pca", *PCA[options], *side, folder)
+        many = tkstudies("pca", *CHOICES[options], *side, folder)
         assert (many.stderr, many.exit_code) == (one.stderr, one.exit_code) and one.stdout
         assert from_lines(many.stdout) == nearly(from_lines(one.stdout))
         assert without_time(from_lines((tmp_path / "loadings.jsonl").read_text())) == nearly(loadings)
+
+    def test_of_a_folder_are_those_of_scikit_learn(self, tkstudies, cut):
+        rng = np.random.default_rng(5)
+        values = rng.normal(size=(160, 6)) @ rng.normal(size=(6, 6)) + 1e4
+        rows = [{f"{name}.mean": value for name, value in zip("abcdef", row, strict=True)} for row in values.tolist()]
+        _, folder = cut(rows, (3, 70, 0, 50))
+        found = from_lines(tkstudies("pca", "-n", "3", folder).stdout)
+        scores = PCA(3, svd_solver="full").fit_transform(StandardScaler().fit_transform(values))
+        ours = np.array([[row[f"pc{number}"] for number in (1, 2, 3)] for row in found])
+        assert np.abs(ours) == pytest.approx(np.abs(scores), rel=1e-9, abs=1e-9)
 
 
 def without_time(loadings):
