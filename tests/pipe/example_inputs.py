@@ -26,9 +26,11 @@ def write(folder: Path) -> None:
     others = {"hists": hists, "reference": hists, "maps": _maps(), "stops": STOPS, "compared": _compared(study)}
     for name, records in {**rows, **lumis, **others}.items():
         (folder / f"{name}.jsonl").write_text(to_lines(records))
-    (folder / "ten_years").mkdir()
-    for number, part in enumerate((study[::2], study[1::2])):
-        (folder / "ten_years" / f"{number}.jsonl").write_text(to_lines(part))
+    for name, records in {"ten_years": study, "hists": hists}.items():
+        (folder / name).mkdir()
+        for number in range(2):
+            part = [record for record in records if record["run_number"] % 2 == number]
+            (folder / name / f"{number}.jsonl").write_text(to_lines(part))
     for name in ("Cert_Collisions2018.json", "golden.json"):
         (folder / name).write_text(CERTIFICATION)
     (folder / "list-without-header.csv").write_text("317291,1\n317292,2\n")

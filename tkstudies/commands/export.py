@@ -97,8 +97,8 @@ def export(
     Examples:
       tkstudies export study.jsonl > study.csv
       tkstudies filter 'tracking = BAD' < study.jsonl | tkstudies export -o bad.parquet
-      tkstudies export --to parquet study/ -o study-parquet/
-      tkstudies export --to jsonl study-parquet/ > study.jsonl
+      tkstudies export --to parquet ten_years/ -o ten-years-parquet/
+      tkstudies export --to jsonl ten-years-parquet/ > again.jsonl
       tkstudies export --to jsonl --drop-nulls study.csv | tkstudies pca
       tkstudies export --to jsonl --names run_number,group list-without-header.csv
     """

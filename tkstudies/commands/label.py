@@ -68,7 +68,7 @@ def label(
       tkstudies label --only is_bad,bad_reason < study.jsonl
       tkstudies label --exclude-commissioning --exclude-special --exclude-open < study.jsonl
       tkstudies label --set table=today --set week=23 --only table,week < study.jsonl
-      tkstudies label --jobs 4 study/ -o labelled/
+      tkstudies label --jobs 4 ten_years/ -o labelled/
     """
     from tkstudies.analysis.tables.labelling import Labelling
     from tkstudies.analysis.tables.labels import LABELS, select

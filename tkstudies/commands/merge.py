@@ -58,7 +58,7 @@ def merge(
     Examples:
       tkstudies merge oms_runs.jsonl oms_fills.jsonl features.jsonl < runs.jsonl > joined.jsonl
       tkstudies merge --prefix doctor_ doctor.jsonl < runs.jsonl
-      tkstudies merge --jobs 4 oms_runs.jsonl -i features/ -o joined/
+      tkstudies merge --jobs 4 oms_runs.jsonl -i ten_years/ -o joined/
     """
     from tkstudies.analysis.tables.merging import Merge
     from tkstudies.shards.mapping import map_files

@@ -34,10 +34,10 @@ def shard(
 
     \b
     Examples:
-      tkstudies shard study.jsonl -o study/
-      tkstudies dqm --collection all runs.jsonl | tkstudies shard --size 100MB -o hists/
-      tkstudies shard --runs-per-file 200 study.jsonl -o study/
-      tkstudies filter 'strip = BAD' study/ --jobs 2
+      tkstudies shard study.jsonl -o shards/
+      tkstudies dqm --collection all runs.jsonl | tkstudies shard --size 100MB -o shards_of_hists/
+      tkstudies shard --runs-per-file 200 study.jsonl -o shards/
+      tkstudies filter 'strip = BAD' shards/ --jobs 2
     """
     from tkstudies.shards import groups
     from tkstudies.shards.cut import Table, cut
