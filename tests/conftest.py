@@ -38,6 +38,24 @@ SERVICES = ("RUNREG", "RESTHUB", "OMS", "DQM", "DOCTOR", "CERTHELPER", "WBM", "D
 NOWHERE = "http://127.0.0.1:9"  # a closed port: child processes can't reach a network either
 
 
+LONG = (
+    "test_examples",
+    "test_workers",
+    "test_plot",
+    "test_reliability",
+    "test_stopped",
+    "test_cli",
+    "test_dqm",
+    "test_fuzz",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long come first: otherwise one process would be at the last of them alone."""
+    places = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONG)))
+
+
 def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -245,8 +245,9 @@ def test_the_examples_of_the_help_run_after_the_quick_start(work, tkstudies):
     assert is_short
 
 
-def test_the_examples_of_the_help_that_ask_servers(work, live, tkstudies):
+def test_the_examples_of_the_help_that_ask_servers(work, live, tkstudies, monkeypatch):
     shutil.rmtree(work / "hists")  # which one of them makes
+    monkeypatch.setattr(live.sso, "interval", 1.0)  # of tkstudies login
     live.write_cookies(work / "cookies.txt")
     for name in ("runs", "study", "oms_runs"):
         some = [row for row in rows(work, f"{name}.jsonl") if row["run_number"] in (317291, 317527)]
