@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from tkstudies import console
@@ -12,6 +13,7 @@ from tkstudies.report.unjudged import reasons
 from tkstudies.report.work import by_reco, open_rows
 
 MOST = 10
+REASONS = 2
 
 _Line = tuple[str, str, str, list[tuple[int, str]]]
 
@@ -30,21 +32,30 @@ def _lines(folder: Folder, judged: Judged) -> Iterator[_Line]:
         new = [run for run in runs if run.is_new]
         named = [(run.number, str(run.first.get("subsystem") or "")) for run in new[:MOST]]
         unsigned = sum(run.is_open for run in new)
-        signed = f", {unsigned:,} of them not signed" if unsigned else ", all signed" if new else ""
+        signed = f", {unsigned:,} of them not signed" if unsigned else ", already signed" if new else ""
         told = f"{console.counted(len(new), 'run')}{signed}"
         yield "Unusual and new", "runs", f"{told}{_named(len(new))}", named
         known = [run for run in runs if not run.is_new]
         bad = sum(run.is_certified_bad for run in known)
-        yield (
-            "Unusual and known",
-            "runs",
-            f"{console.counted(len(known), 'run')}, {bad:,} of them found bad by people",
-            [],
-        )
-        left = sum(map(len, reasons(folder, judged).values()))
-        yield "Not judged", "unjudged", console.counted(left, "row"), []
+        yield ("Unusual and known", "runs", _known(len(known), bad), [])
+        yield "Not judged", "unjudged", _not_judged(reasons(folder, judged)), []
     missing = [text.partition(" ")[0] for text in folder.missing()]
-    yield "Missing", "made", ", ".join(missing) or "no table of the study", []
+    yield "Missing", "made", ", ".join(missing) or "nothing: all tables of the study are here", []
+
+
+def _known(runs: int, bad: int) -> str:
+    which = "" if runs == bad == 1 else "all of them " if runs == bad else f"{bad:,} of them "
+    return f"{console.counted(runs, 'run')}{f', {which}certified bad by people already' if runs else ''}"
+
+
+def _not_judged(found: dict[str, set[int]]) -> str:
+    """How many rows, and the commonest reasons."""
+    rows = sum(map(len, found.values()))
+    by_reason: Counter[str] = Counter()
+    for why, runs in found.items():
+        by_reason[why.partition(": ")[2]] += len(runs)
+    told = ", ".join(f"{count:,} {why}" for why, count in by_reason.most_common(REASONS))
+    return f"{console.counted(rows, 'row')}{f': {told}' if told else ''}{', ...' if len(by_reason) > REASONS else ''}"
 
 
 def _work(folder: Folder) -> str:
