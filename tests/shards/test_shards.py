@@ -167,3 +167,11 @@ class TestASecondCall:
         found = tkstudies("filter", "Hits.mean > 4", table, "-o", f"{table}/")
         assert found.exit_code == 2
         assert "holds 0.jsonl, which no command wrote as a file of this table: name a new folder" in found.stderr
+
+
+@pytest.mark.parametrize("command", [["sort", "--by", "run_number"], ["label", "--jobs", "2", "-"], ["pca"], ["show"]])
+def test_a_folder_as_output_is_made_or_refused(command, tkstudies, table, tmp_path):
+    found = tkstudies(*command, "-i", table, "-o", f"{tmp_path}/new/")
+    assert found.exit_code in (1, 2)
+    assert "name a file" in found.stderr
+    assert not (tmp_path / "new").is_file()

@@ -150,7 +150,7 @@ class OutputFile:
     def _opened(self, output: str) -> BinaryIO:
         try:
             mode = os.stat(output).st_mode if os.path.exists(output) else None
-            if mode is not None and stat.S_ISDIR(mode):
+            if output.endswith("/") or (mode is not None and stat.S_ISDIR(mode)):
                 raise OutputError(f"{output}: is a folder: name a file")
             if mode is not None and not stat.S_ISREG(mode):
                 return open(output, "wb")
