@@ -21,6 +21,8 @@ The pipe
     missing or were skipped, 130 interrupted. In scripts: set -euo pipefail.
   - A file appears when it is complete. A crawl that was stopped goes on with
     the same line and --resume FILE.
+  - A folder is a table: its files that end in .jsonl or .jsonl.gz. --jobs 8
+    works on eight of them at once; -o NAME/ writes a file for each; shard cuts.
   - Expressions such as 't2 > 15' go into quotes: the shell takes > for a file.
   Python has the same stages as functions: help(tkstudies).
 """
