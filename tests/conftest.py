@@ -21,6 +21,7 @@ from tests.cern.server import CernServer
 from tests.cern.simulation import World
 from tkstudies.cli import app
 from tkstudies.services.web import retries
+from tkstudies.settings import current
 
 settings.register_profile("steady", deadline=None)  # a loaded machine is slow, not wrong
 settings.load_profile("steady")
@@ -71,6 +72,7 @@ def closed_network(monkeypatch, tmp_path_factory):
     for service in SERVICES:
         monkeypatch.setenv(f"TKSTUDIES_{service}_URL", NOWHERE)
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp()))
+    current.reset()  # a test that replays leaves its cassettes there
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "nothing"))
 
 
