@@ -95,6 +95,14 @@ def server(world):
         assert running.errors == []
 
 
+@pytest.fixture(scope="module")
+def running(world):
+    """A fixture server of the module's own, whose faults are set by each test."""
+    with CernServer(world=world) as server:
+        yield server
+        assert server.errors == []
+
+
 @pytest.fixture
 def live(server, monkeypatch):
     """The environment of a user whose services are the fixture server."""

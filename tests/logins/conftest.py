@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from tests.cern.server import CernServer
 from tests.cern.sso import Sso
 from tkstudies.services.web import device, tokens
 from tkstudies.services.web.connection import finish
@@ -29,13 +28,6 @@ class Clock:
     def sleep(self, seconds):
         self.slept.append(seconds)
         self.now += seconds
-
-
-@pytest.fixture(scope="module")
-def running(world):
-    with CernServer(world=world) as server:
-        yield server
-        assert server.errors == []
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.cern.faults import KINDS, Faults
-from tests.cern.server import CernServer
 from tkstudies.services import oms
 from tkstudies.services.registry import v3, v4
 
@@ -65,14 +64,6 @@ def can_hit(kind, case):
 
 
 CELLS = [(name, kind) for name, case in CASES.items() for kind in KINDS if can_hit(kind, case)]
-
-
-@pytest.fixture(scope="module")
-def running(world):
-    """A fixture server whose faults are set by each test."""
-    with CernServer(world=world) as server:
-        yield server
-        assert server.errors == []
 
 
 @pytest.fixture
