@@ -163,6 +163,14 @@ class TestASecondCall:
         assert found.exit_code == 1
         assert "9.jsonl isn't in its manifest.json" in found.stderr
 
+    def test_a_manifest_names_no_file_elsewhere(self, call, tmp_path):
+        manifest, victim = tmp_path / "out" / "manifest.json", tmp_path / "victim.jsonl"
+        victim.write_text("{}\n")
+        manifest.write_text(manifest.read_text().replace('"4.jsonl"', '"../victim.jsonl"'))
+        found = call("Hits.mean > 5")
+        assert (found.exit_code, "isn't a manifest of tkstudies" in found.stderr) == (1, True)
+        assert victim.exists()
+
     def test_does_not_write_over_records_of_somebody_else(self, tkstudies, table):
         found = tkstudies("filter", "Hits.mean > 4", table, "-o", f"{table}/")
         assert found.exit_code == 2

@@ -7,7 +7,6 @@ in it says which files belong to it, so that one that is missing isn't overlooke
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -23,15 +22,6 @@ ENDINGS = (".jsonl", ".jsonl.gz")
 
 _KEYS = ("run_number", "reco", "lumisection_number", "fill_number", "plot")
 _OVERLAP = 0.5  # of the columns of the narrower table
-
-
-def expanded(sources: Iterable[str]) -> Iterator[str]:
-    """The sources, with the files of a folder in its place."""
-    for source in sources:
-        if os.path.isdir(source):
-            yield from files_in(source)
-        else:
-            yield source
 
 
 def files_in(folder: str) -> list[str]:
@@ -101,9 +91,14 @@ def checked_manifest(found: Any, path: str) -> Record:
         InputError: It isn't.
     """
     files = found.get("files") if isinstance(found, dict) else None
-    if not isinstance(files, dict) or not all(isinstance(each, dict) for each in files.values()):
+    if not isinstance(files, dict) or not all(map(_is_entry, files, files.values())):
         raise InputError(f"{path}: isn't a manifest of tkstudies: remove it, or name files")
     return dict(found)
+
+
+def _is_entry(name: str, entry: Any) -> bool:
+    """A file of the folder itself: files that go are deleted by these names."""
+    return os.path.basename(name) == name and isinstance(entry, dict)
 
 
 def whole_files(folder: str, names: list[str], written: Record, manifest: str = MANIFEST) -> list[str]:

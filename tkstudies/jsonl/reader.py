@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.jsonl.codec import NOT_STRICT, BadRecord, decode, decode_strictly, encode, quoted
-from tkstudies.jsonl.folder import expanded
+from tkstudies.jsonl.folder import files_in
 from tkstudies.jsonl.output import reason
 from tkstudies.jsonl.source import (
     STDIN,
@@ -83,7 +84,7 @@ class Reader:
 
     def __init__(self, sources: Iterable[str], *, skip_bad_lines: bool | None = None, expected: str = "records"):
         self.named = list(sources)
-        self._files = {name: list(expanded([name])) for name in self.named}
+        self._files = {name: files_in(name) if os.path.isdir(name) else [name] for name in self.named}
         self.sources = [file for name in self.named for file in self._files[name]]
         self.skipped = 0
         self._empty: set[str] = set()
