@@ -124,7 +124,10 @@ class Shards(Protocol):
         """
 
     def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """What a task makes of each item."""
+        """What a task makes of each item, one for each part."""
+
+    def each(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """What a task makes of each of any items. It may hold what is large: each worker gets it once."""
 
     def lines(
         self,
@@ -145,6 +148,9 @@ class Whole:
         yield task(self._records, "")
 
     def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        return map(task, items)
+
+    def each(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         return map(task, items)
 
     def lines(

@@ -164,9 +164,11 @@ class Elsewhere:
 
     shares_memory = False
     folder = ""
+    items = 0
 
     def map(self, task, items):
         for item in items:
+            self.items += 1
             sent, content = pickle.loads(pickle.dumps((task, item)))
             yield pickle.loads(pickle.dumps(sent(content)))
 
@@ -191,6 +193,31 @@ class TestManyProcessesMakeWhatOneMakes:
         many = tkstudies(*words, folder, "--jobs", "5")
         assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
         assert sorted(place.name for place in tmp_path.iterdir()) == ["model.json", "table", "whole.jsonl"]
+
+    @pytest.mark.parametrize("options", SUSPECTS)
+    @pytest.mark.parametrize("table", ["rows", "lumisections", "without labels"])
+    def test_models_are_fitted_by_several_even_of_one_file(self, tkstudies, cut, tmp_path, monkeypatch, table, options):
+        rows = good_rows()
+        if table == "lumisections":
+            rows = [
+                {
+                    **row,
+                    "run_number": 320000 + place // 5,
+                    "lumisection_number": place % 5 + 1,
+                    "pileup": place % 17 + 20,
+                }
+                for place, row in enumerate(rows)
+            ]
+        if table == "without labels":
+            rows = [{name: value for name, value in row.items() if name != "is_bad"} for row in rows]
+        whole, _ = cut(rows, (50,))
+        one = tkstudies("suspects", *SUSPECTS[options], whole)
+        workers = Elsewhere()
+        monkeypatch.setattr("tkstudies.shards.reducing.workers", contextmanager(lambda _: iter([workers])))
+        many = tkstudies("suspects", *SUSPECTS[options], whole, "--jobs", "5")
+        assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
+        assert workers.items >= 10 and "Hits.mean" in one.stdout
+        assert sorted(place.name for place in tmp_path.iterdir()) == ["table", "whole.jsonl"]
 
     def test_in_real_processes(self, tkstudies, cut, tmp_path):
         _, folder = cut(study(), (90, 1, 0, 250))

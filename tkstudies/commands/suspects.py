@@ -124,8 +124,8 @@ def suspects(
     It never says that a row is good or bad: people do.
     With --comparisons also comparison_z, the mean of the ten largest z of the row's
     plots: a further measure if half of the good rows have comparisons too.
-    With --jobs several processes read the files of a folder; one judges, and the
-    result is that of one file with all rows.
+    With --jobs several processes read the files of a folder, and fit the models of
+    any table; the result is the same for every --jobs.
 
     \b
     Known limits: a good short run is flagged 5 times too often. If the last
@@ -163,7 +163,7 @@ def suspects(
     replaced: set[str] = set()
     compared = _comparisons(comparisons) if comparisons else None
     tables = [records] if judging is None else [records, judging]
-    with one_thread(), shards(jobs, output, *tables) as (reported, *of_judging):
+    with one_thread(), shards(jobs, output, *tables, also_one=True) as (reported, *of_judging):
         judge = Judge(reported, next(iter(of_judging), None), chosen, compared)
         jsonl.write(rows(judge, shape, replaced), output)
         told = summary(judge)

@@ -41,7 +41,7 @@ class _Store:
             try:
                 descriptor, self._name = mkstemp(dir=folder)
             except OSError as error:
-                raise _unwritten(folder, error) from None
+                raise unwritten(folder, error) from None
             self._file: IO[bytes] = os.fdopen(descriptor, "wb", buffering=_BUFFER)
         else:
             self._file = SpooledTemporaryFile(max_size=_IN_MEMORY, buffering=_BUFFER)  # noqa: SIM115
@@ -53,7 +53,7 @@ class _Store:
             try:
                 self._file.close()
             except OSError as error:
-                raise _unwritten(self._folder, error) from None
+                raise unwritten(self._folder, error) from None
 
     def remove(self) -> None:
         """The file of a store in a folder isn't needed any more."""
@@ -68,7 +68,7 @@ class _Store:
         try:
             self._file.write(content)
         except OSError as error:
-            raise _unwritten(self._folder, error) from None
+            raise unwritten(self._folder, error) from None
 
     @contextmanager
     def _reading(self) -> Iterator[IO[bytes]]:
@@ -116,7 +116,7 @@ class LineStore(_Store):
             with other._reading() as source, open(self._name, "ab") as stream:
                 copyfileobj(source, stream, _BUFFER)
         except OSError as error:
-            raise _unwritten(self._folder, error) from None
+            raise unwritten(self._folder, error) from None
         end = self._starts[-1]
         self._starts.extend([end + start for start in other._starts[1:]])
         other.remove()
@@ -175,6 +175,7 @@ class NumberStore(_Store):
             yield chunk[:filled]
 
 
-def _unwritten(folder: str, error: OSError) -> OutputError:
+def unwritten(folder: str, error: OSError) -> OutputError:
+    """What to say of a temporary file that can't be written."""
     folder = folder or gettempdir()
     return OutputError(f"{folder}: temporary files can't be written: {error.strerror} (TMPDIR names another folder)")

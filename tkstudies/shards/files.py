@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import lru_cache
+from tempfile import mkstemp
 from typing import Any, NamedTuple, TypeVar
 
 from tkstudies import console, jsonl
 from tkstudies.errors import UsageError
-from tkstudies.jsonl.store import LineStore
+from tkstudies.jsonl.store import LineStore, unwritten
 from tkstudies.shards.jobs import Workers
-from tkstudies.shardwise import one_thread
+from tkstudies.shardwise import Whole, one_thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,6 +51,9 @@ class Files:
                 yield result
                 bar.advance()
 
+    def each(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        return _each(self._several, self._folder, task, items)
+
     def lines(
         self,
         task: Callable[[Item], Generator[bytes, None, Noted]],
@@ -57,6 +64,59 @@ class Files:
             yield from lines
             lines.remove()
             absorb(noted)
+
+
+class OneFile(Whole):
+    """All records are one part, on which this process works; others help where the work isn't on records.
+
+    Args:
+        several, folder: As those of `Files`.
+    """
+
+    def __init__(self, records: jsonl.Reader, several: Workers, folder: str):
+        super().__init__(records)
+        self._several, self._folder = several, folder
+
+    def each(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        return _each(self._several, self._folder, task, items)
+
+
+def _each(several: Workers, folder: str, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """What a task makes of items, each in one thread; workers find the task in a file."""
+    if several.shares_memory or len(items) < 2:
+        with one_thread():
+            yield from map(task, items)
+        return
+    descriptor, file = mkstemp(dir=folder)
+    try:
+        with open(descriptor, "wb") as stream:
+            pickle.dump(task, stream, protocol=5)
+    except OSError as error:
+        raise unwritten(folder, error) from None
+    with console.progress("steps", len(items)) as bar:
+        for result in several.map(_Kept(file), items):
+            yield result
+            bar.advance()
+    os.unlink(file)
+
+
+class _Kept:
+    """A task that is in a file."""
+
+    def __init__(self, file: str):
+        self._file = file
+
+    def __call__(self, item: Any) -> Any:
+        with one_thread():
+            return _task(self._file)(item)
+
+
+@lru_cache(maxsize=1)
+def _task(file: str) -> Callable[[Any], Any]:
+    """The task that a process works on."""
+    with open(file, "rb") as stream:
+        task: Callable[[Any], Any] = pickle.load(stream)  # noqa: S301  # our own, in a folder of this call
+    return task
 
 
 class _Item(NamedTuple):

@@ -16,13 +16,14 @@ from tkstudies.shardwise import Shards, Whole, one_thread
 
 
 @contextmanager
-def shards(jobs: str, output: str, *tables: jsonl.Reader) -> Iterator[list[Shards]]:
+def shards(jobs: str, output: str, *tables: jsonl.Reader, also_one: bool = False) -> Iterator[list[Shards]]:
     """The parts of tables, with those who work on them: what they leave on disk goes at the end.
 
     Args:
         jobs: See `workers.workers`.
         output: Where the result goes; parts wait beside it, or where the workers want them.
         tables: The first is the one that is reported.
+        also_one: Whether several have work on a table of one file, too (`Shards.each`).
 
     Raises:
         UsageError: ``jobs`` means nothing, the output is a folder, or there is no place for parts.
@@ -31,14 +32,14 @@ def shards(jobs: str, output: str, *tables: jsonl.Reader) -> Iterator[list[Shard
         raise UsageError(f"-o {output}: the result is one table: name a file (tkstudies shard cuts it)")
     with ExitStack() as stack:
         several = stack.enter_context(workers(jobs))
-        if all(len(records.sources) == 1 for records in tables):
+        if all(len(records.sources) == 1 for records in tables) and (several.shares_memory or not also_one):
             if not several.shares_memory:
                 say_one_file(tables[0])
             yield [Whole(records) for records in tables]
             return
-        from tkstudies.shards.files import Files
+        from tkstudies.shards.files import Files, OneFile
         from tkstudies.shards.parts import workspace
 
         folder = stack.enter_context(workspace(several, output))
         stack.enter_context(one_thread())
-        yield [Whole(records) if len(records.sources) == 1 else Files(records, several, folder) for records in tables]
+        yield [(OneFile if len(table.sources) == 1 else Files)(table, several, folder) for table in tables]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects.features import ENTRIES, plot_of, subsystem
-from tkstudies.analysis.multivariate.suspects.fit import Model
 from tkstudies.analysis.multivariate.suspects.strata import Stratum
 
 Array = NDArray[np.float64]
@@ -70,8 +69,8 @@ def findings(stratum: Stratum, row: int, history: Rows, shown: Shown) -> list[Fi
     if measure == 2 * len(stratum.views):
         return _missing(stratum, row, shown)
     view = stratum.views[measure // 2]
-    model = stratum.models[measure // 2][stratum.model_of[row]]
-    numbers, errors = view.of(np.array([row])), view.errors[[row]]
+    model, learned = stratum.lesson(row, measure // 2)
+    numbers, errors = view.of(np.array([row]), learned), view.errors[[row]]
     deviations = np.nan_to_num(model.deviations(numbers, errors)[0])
     others = ""
     if measure % 2 == 0 and np.abs(deviations).max() < TELLING:
@@ -80,7 +79,7 @@ def findings(stratum: Stratum, row: int, history: Rows, shown: Shown) -> list[Fi
         others = ", given all other plots"
     order = np.argsort(-np.abs(deviations), kind="stable")[:MOST]
     told = [place for place in order.tolist() if abs(deviations[place]) >= TELLING] or order[:1].tolist()
-    typical = view.typical(np.array([row]))
+    typical = view.typical(np.array([row]), learned)
     found = []
     for place in told:
         sigmas = float(np.clip(deviations[place], -MOST_SIGMAS, MOST_SIGMAS))
@@ -174,6 +173,6 @@ def loudest_subsystem(deviations: Array, features: Sequence[str], is_short: bool
 def deviations_of(stratum: Stratum, row: int) -> Array:
     """How far each feature of a row is off, in the view that decides; 0 where it is missing."""
     number = min(int(stratum.calibrated.measure[row]) // 2, len(stratum.views) - 1)
-    model: Model = stratum.models[number][stratum.model_of[row]]
+    model, learned = stratum.lesson(row, number)
     view = stratum.views[number]
-    return np.nan_to_num(model.deviations(view.of(np.array([row])), view.errors[[row]])[0])
+    return np.nan_to_num(model.deviations(view.of(np.array([row]), learned), view.errors[[row]])[0])

@@ -14,7 +14,8 @@ from tkstudies.analysis.multivariate.suspects import good, groups, lumisections
 from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons
 from tkstudies.analysis.multivariate.suspects.findings import Finding, Shown, deviations_of, findings, loudest_subsystem
 from tkstudies.analysis.multivariate.suspects.fit import TRIMMED
-from tkstudies.analysis.multivariate.suspects.strata import UNUSUAL, Plan, Stratum, View
+from tkstudies.analysis.multivariate.suspects.judging import Plan, View
+from tkstudies.analysis.multivariate.suspects.strata import UNUSUAL, Stratum
 from tkstudies.analysis.multivariate.suspects.table import Table
 from tkstudies.analysis.multivariate.suspects.verdicts import Told, Verdict
 from tkstudies.errors import InputError, UsageError
@@ -82,6 +83,7 @@ class Judge:
         comparisons: Comparisons | None = None,
     ):
         self.options = options or Options()
+        self._shards = records
         chosen = good.given(self.options.good) if self.options.good else None
         looked_at = (*good.COLUMNS, *groups.COLUMNS, *READY, *self.options.group_by, "recorded_lumi_unit")
         self.table = Table(records, judging, (*looked_at, *(chosen.columns if chosen else ())))
@@ -194,9 +196,9 @@ class Judge:
         stratum, shown = self._stratum(part, names, values, shown, is_good)
         stratum.compared = None if self._compared is None else self._compared[order]
         plan = self._plan()
-        stratum.run(plan)
+        stratum.run(plan, self._shards)
         if not self.rule.is_known:
-            stratum.learn_from_the_usual(plan)
+            stratum.learn_from_the_usual(plan, self._shards)
         self.told.groups[group.kind.text] = int(is_good.sum())
         self.told.features = max(self.told.features, len(names))
         self._read_off(stratum, order, shown)

@@ -5,11 +5,13 @@ A lumisection is looked at in two ways: without what pileup and luminosity expla
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects.fit import chunks, is_failed
-from tkstudies.analysis.multivariate.suspects.strata import View
+from tkstudies.analysis.multivariate.suspects.judging import View
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -62,6 +64,14 @@ def is_low(luminosity: Array, runs: Rows, good: Flags) -> Flags:
     return low
 
 
+class Explained(NamedTuple):
+    """What conditions explain: the coefficients of a parabola in each, in widths from the middle of good rows."""
+
+    middle: Array
+    width: Array
+    coefficients: Array
+
+
 class Conditioned(View):
     """Lumisections without what conditions explain: a parabola in each of them, learned from good rows (Huber).
 
@@ -74,26 +84,29 @@ class Conditioned(View):
         super().__init__(values, errors, expected)
         self._conditions = conditions
 
-    def learn(self, training: Rows) -> None:
-        """Learn from these rows what conditions explain."""
+    def learn(self, training: Rows) -> Explained:
+        """What conditions explain in these rows."""
         known = ~np.isnan(self._conditions[training])
         filled = np.where(known, self._conditions[training], 0.0)
         count = np.maximum(known.sum(axis=0), 1)
-        self._middle = filled.sum(axis=0) / count
-        width = np.sqrt(np.where(known, (filled - self._middle) ** 2, 0.0).sum(axis=0) / count)
-        self._width = np.where(width > 1e-9 * np.abs(self._middle), width, np.inf)
+        middle = filled.sum(axis=0) / count
+        width = np.sqrt(np.where(known, (filled - middle) ** 2, 0.0).sum(axis=0) / count)
+        width = np.where(width > 1e-9 * np.abs(middle), width, np.inf)
         values = self.values[training]
         values = np.where(is_failed(values), np.nan, values)
-        self._coefficients = _huber(self._terms(training), values)
+        return Explained(middle, width, _huber(_terms(self._conditions[training], middle, width), values))
 
-    def of(self, rows: Rows) -> Array:
+    def of(self, rows: Rows, learned: Any = None) -> Array:
         """What conditions don't explain."""
-        return self.values[rows] - self._terms(rows) @ self._coefficients
+        explained: Explained = learned
+        terms = _terms(self._conditions[rows], explained.middle, explained.width)
+        return self.values[rows] - terms @ explained.coefficients
 
-    def _terms(self, rows: Rows) -> Array:
-        scaled = np.clip((self._conditions[rows] - self._middle) / self._width, -_CLIP, _CLIP)
-        scaled = np.where(np.isnan(scaled), 0.0, scaled)
-        return np.column_stack([np.ones(len(rows)), scaled, scaled**2])
+
+def _terms(conditions: Array, middle: Array, width: Array) -> Array:
+    scaled = np.clip((conditions - middle) / width, -_CLIP, _CLIP)
+    scaled = np.where(np.isnan(scaled), 0.0, scaled)
+    return np.column_stack([np.ones(len(conditions)), scaled, scaled**2])
 
 
 def _huber(terms: Array, values: Array) -> Array:
@@ -129,28 +142,32 @@ class Beside(View):
         super().__init__(view.values, view.errors, view.expected)
         self._view, self._neighbours = view, neighbours
 
-    def of(self, rows: Rows) -> Array:
-        """The differences, NaN where there are too few neighbours."""
-        return self._view.of(rows) - self.medians(rows)
+    def learn(self, training: Rows) -> Any:
+        """What the view that is compared has to know."""
+        return self._view.learn(training)
 
-    def medians(self, rows: Rows) -> Array:
-        """The medians of the neighbours."""
+    def of(self, rows: Rows, learned: Any = None) -> Array:
+        """The differences, NaN where there are too few neighbours."""
+        return self._view.of(rows, learned) - self._medians(rows, learned)
+
+    def _medians(self, rows: Rows, learned: Any) -> Array:
         needed = np.unique(np.append(self._neighbours[rows].ravel(), -1))
-        numbers = np.vstack([np.full((1, self.values.shape[1]), np.nan), self._view.of(needed[1:].astype(np.int64))])
+        known = self._view.of(needed[1:].astype(np.int64), learned)
+        numbers = np.vstack([np.full((1, self.values.shape[1]), np.nan), known])
         places = np.searchsorted(needed, self._neighbours[rows])
         result = np.empty((len(rows), self.values.shape[1]))
         for part in chunks(len(rows)):
             near = numbers[places[part]]  # rows, neighbours, features
             near.sort(axis=1)
-            known = np.count_nonzero(~np.isnan(near), axis=1)
-            low, high = np.maximum((known - 1) // 2, 0), np.minimum(known // 2, near.shape[1] - 1)
+            count = np.count_nonzero(~np.isnan(near), axis=1)
+            low, high = np.maximum((count - 1) // 2, 0), np.minimum(count // 2, near.shape[1] - 1)
             middle = np.take_along_axis(near, low[:, None, :], 1) + np.take_along_axis(near, high[:, None, :], 1)
-            result[part] = np.where(known >= LEAST_NEIGHBOURS, middle[:, 0, :] / 2, np.nan)
+            result[part] = np.where(count >= LEAST_NEIGHBOURS, middle[:, 0, :] / 2, np.nan)
         return result
 
-    def typical(self, rows: Rows) -> Array | None:
-        """What the neighbours have."""
-        return self.medians(rows)
+    def typical(self, rows: Rows, learned: Any = None) -> Array | None:
+        """What the neighbours have: their medians."""
+        return self._medians(rows, learned)
 
 
 def neighbours(runs: Rows, good: Flags, judged: Flags) -> NDArray[np.int32]:

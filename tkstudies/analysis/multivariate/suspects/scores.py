@@ -44,6 +44,14 @@ class Judgement:
     good: Rows
     others: Rows
 
+    def __str__(self) -> str:
+        return f"{len(self.good) + len(self.others):,} rows"
+
+    @property
+    def can_be_done(self) -> bool:
+        """Are there rows to learn from, and rows to judge?"""
+        return bool(len(self.training) and len(self.good) + len(self.others))
+
 
 def by_folds(runs: Rows, good: NDArray[np.bool_], seed: int) -> Iterator[Judgement]:
     """Each tenth of the runs judged by the other nine.

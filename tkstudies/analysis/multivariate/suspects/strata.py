@@ -9,63 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects import scores
-from tkstudies.analysis.multivariate.suspects.calibration import HISTORY, Calibrated, GoodRuns, Scales
-from tkstudies.analysis.multivariate.suspects.fit import TRIMMED, Model, RawScores, fit, score
-from tkstudies.analysis.multivariate.suspects.scores import Judgement
+from tkstudies.analysis.multivariate.suspects.calibration import Calibrated, GoodRuns, Scales
+from tkstudies.analysis.multivariate.suspects.fit import TRIMMED, RawScores
+from tkstudies.analysis.multivariate.suspects.judging import Judging, Lesson, Plan, View
+from tkstudies.shardwise import Shards
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-MOST_ROWS = 20_000
-"""Good rows that a model is fitted to."""
-
 UNUSUAL = 0.25
 """Part of the rows that teaches nothing where no label tells good rows."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How rows are judged.
-
-    Attributes:
-        earlier: Only by good runs before them.
-        seed: For everything that is drawn.
-        trimmed: Part of the good rows that may have a wrong label.
-        history: Rows in a history.
-        least_runs: Whole runs that a history has; 1 if a run has one row.
-    """
-
-    earlier: bool = False
-    seed: int = 42
-    trimmed: float = TRIMMED
-    history: int = HISTORY
-    least_runs: int = 1
-
-
-class View:
-    """Numbers by which rows are judged, as they are; other views prepare them (`lumisections`).
-
-    Attributes:
-        values, errors: Shape (rows, features).
-        expected: Whether a feature could be there, same shape; None for all.
-    """
-
-    name = ""
-
-    def __init__(self, values: Array, errors: Array, expected: Flags | None = None):
-        self.values, self.errors, self.expected = values, errors, expected
-
-    def learn(self, training: Rows) -> None:
-        """Prepare for a model of these rows."""
-
-    def of(self, rows: Rows) -> Array:
-        """Their numbers."""
-        return self.values[rows]
-
-    def typical(self, rows: Rows) -> Array | None:
-        """What the numbers of rows are compared with, if each has its own."""
-        return None
 
 
 @dataclass
@@ -76,7 +30,7 @@ class Stratum:
         runs, good: Run number of each row, and whether it is good; shape (rows,).
         views: What is looked at.
         raw: Scores by view.
-        models: All models by view; ``model_of`` says which one judged a row, -1 if none.
+        lessons: All models by view; ``model_of`` says which one judged a row, -1 if none.
         calibrated: Scores on the common scale.
         counted: Rows that p-values count; the good ones if None.
         compared: How unusual rows are beside their references, NaN where unknown; None if nobody has compared.
@@ -86,45 +40,36 @@ class Stratum:
     good: Flags
     views: Sequence[View]
     raw: list[RawScores] = field(default_factory=list)
-    models: list[list[Model]] = field(default_factory=list)
+    lessons: list[list[Lesson]] = field(default_factory=list)
     model_of: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     calibrated: Calibrated = field(default_factory=lambda: Calibrated.empty(0))
     counted: Flags | None = None
     compared: Array | None = None
 
-    def run(self, plan: Plan) -> None:
-        """Judge all rows."""
+    def run(self, plan: Plan, shards: Shards) -> None:
+        """Judge all rows; models are fitted by those who work on the table."""
         rows = len(self.runs)
         self.raw = [RawScores.empty(rows) for _ in self.views]
-        self.models = [[] for _ in self.views]
+        self.lessons = [[] for _ in self.views]
         self.model_of = np.full(rows, -1)
         split = scores.walking_forward if plan.earlier else scores.by_folds
-        for judgement in split(self.runs, self.good, plan.seed):
-            if len(judgement.training) and len(judgement.good) + len(judgement.others):
-                self._judge(judgement, plan)
+        judgements = [each for each in split(self.runs, self.good, plan.seed) if each.can_be_done]
+        judging = Judging(self.views, self.runs, plan)
+        for number, (judgement, by_view) in enumerate(zip(judgements, shards.each(judging, judgements), strict=True)):
+            for raw, lessons, judged in zip(self.raw, self.lessons, by_view, strict=True):
+                lessons.append(judged.lesson)
+                raw.put(judgement.good, judged.good)
+                raw.put(judgement.others, judged.others)
+            self.model_of[judgement.good] = self.model_of[judgement.others] = number
         self._calibrate(plan)
 
-    def learn_from_the_usual(self, plan: Plan) -> None:
+    def learn_from_the_usual(self, plan: Plan, shards: Shards) -> None:
         """Once more, from the rows that were the most usual ones; p-values still count all."""
         score = np.where(np.isnan(self.calibrated.score), np.inf, self.calibrated.score)
         usual = np.argsort(score, kind="stable")[: len(score) - int(UNUSUAL * len(score))]
         self.counted, self.good = self.good, np.zeros(len(score), dtype=bool)
         self.good[usual] = True
-        self.run(replace(plan, trimmed=TRIMMED))
-
-    def _judge(self, judgement: Judgement, plan: Plan) -> None:
-        training = drawn(judgement.training, self.runs, plan.seed)
-        number = len(self.models[0])
-        for view, raw, models in zip(self.views, self.raw, self.models, strict=True):
-            view.learn(training)
-            model = fit(view.of(training), view.errors[training], plan.trimmed)
-            models.append(model)
-            for rows in (judgement.good, judgement.others):
-                if len(rows):
-                    expected = None if view.expected is None else view.expected[rows]
-                    raw.put(rows, score(view.of(rows), view.errors[rows], model, expected))
-        for rows in (judgement.good, judgement.others):
-            self.model_of[rows] = number
+        self.run(replace(plan, trimmed=TRIMMED), shards)
 
     def _calibrate(self, plan: Plan) -> None:
         self.calibrated = Calibrated.empty(len(self.runs))
@@ -159,16 +104,10 @@ class Stratum:
 
         return history
 
+    def lesson(self, row: int, view: int) -> Lesson:
+        """What judged a row in a view."""
+        return self.lessons[view][self.model_of[row]]
+
     def history(self, run: int) -> Rows:
         """The good rows that a run is compared with, once all are judged."""
         return self._good(run)
-
-
-def drawn(training: Rows, runs: Rows, seed: int, most: int = MOST_ROWS) -> Rows:
-    """So many rows of runs drawn at random, if there are more."""
-    if len(training) <= most:
-        return training
-    numbers, size = np.unique(runs[training], return_counts=True)
-    order = np.random.default_rng(seed).permutation(len(numbers))
-    taken = numbers[order[: max(int(np.searchsorted(np.cumsum(size[order]), most, side="right")), 1)]]
-    return training[np.isin(runs[training], taken)]
