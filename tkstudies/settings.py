@@ -42,6 +42,7 @@ class Settings:
         replay: Folder of cassettes to answer from, or None.
         record: Folder to record cassettes in, or None.
         partial: True once a record was skipped or could not be fetched.
+        inputs: Names of the files that the command reads.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class Settings:
         self.replay: Path | None = None
         self.record: Path | None = None
         self.command = "tkstudies"
+        self.inputs: set[str] = set()
 
     def reset(self, command: str = "tkstudies") -> None:
         """Start afresh from the environment, as for a new process.
@@ -59,6 +61,7 @@ class Settings:
         """
         self.quiet = self.verbose = self.partial = False
         self.command = command
+        self.inputs = set()
         self.replay = self.record = None
         self.use_replay(os.environ.get("TKSTUDIES_REPLAY"), "TKSTUDIES_REPLAY")
         self.use_record(os.environ.get("TKSTUDIES_RECORD"))

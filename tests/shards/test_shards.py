@@ -139,7 +139,7 @@ class TestASecondCall:
     def test_with_other_words_makes_all(self, call):
         found = call("Hits.mean > 5")
         assert self.kept(found) == "0"
-        assert "was made by another command line or version: all of it is made again" in found.stderr
+        assert "was made by another command line or version, or from other input: all of it is" in found.stderr
 
     def test_removes_what_has_no_input_any_more(self, call, table, tmp_path):
         (table / "4.jsonl").unlink()
@@ -172,14 +172,65 @@ class TestASecondCall:
         assert victim.exists()
 
     def test_does_not_write_over_records_of_somebody_else(self, tkstudies, table):
-        found = tkstudies("filter", "Hits.mean > 4", table, "-o", f"{table}/")
+        found = tkstudies("filter", "Hits.mean > 4", table.parent / "whole.jsonl", "-o", f"{table}/")
         assert found.exit_code == 2
         assert "holds 0.jsonl, which no command wrote as a file of this table: name a new folder" in found.stderr
 
 
-@pytest.mark.parametrize("command", [["sort", "--by", "run_number"], ["label", "--jobs", "2", "-"], ["pca"], ["show"]])
+@pytest.mark.parametrize(
+    "command", [["sort", "--by", "run_number"], ["label", "--jobs", "2", "-"], ["suspects"], ["show"]]
+)
 def test_a_folder_as_output_is_made_or_refused(command, tkstudies, table, tmp_path):
     found = tkstudies(*command, "-i", table, "-o", f"{tmp_path}/new/")
     assert found.exit_code in (1, 2)
     assert "name a file" in found.stderr
     assert not (tmp_path / "new").is_file()
+
+
+WAYS = {
+    "filter": ["filter", "Hits.mean > 4", "{folder}"],
+    "a file of it": ["select", "Hits.mean", "{file}"],
+    "a link": ["filter", "Hits.mean > 4", "{link}"],
+    "the right side": ["merge", "{folder}", "-i", "{whole}"],
+    "label": ["label", "{folder}"],
+    "pca": ["pca", "--apply", "{file}", "{whole}"],
+    "features": ["features", "{folder}"],
+}
+
+
+class TestWhatIsReadStays:
+    """A folder is never both: what is written there begins with the removal of what isn't wanted any more."""
+
+    @pytest.fixture
+    def shards(self, tkstudies, table, tmp_path):
+        """The table, cut anew: a folder of our own."""
+        tkstudies("shard", table, "--runs-per-file", "12", "-o", f"{tmp_path}/shards/")
+        return tmp_path / "shards"
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_when_it_is_the_output_too(self, tkstudies, shards, tmp_path, way):
+        (tmp_path / "link.jsonl").symlink_to(min(shards.glob("*.jsonl")))
+        places = {"folder": shards, "file": min(shards.glob("*.jsonl")), "link": tmp_path / "link.jsonl"}
+        words = [word.format(**places, whole=tmp_path / "whole.jsonl") for word in WAYS[way]]
+        before = {file: file.read_bytes() for file in shards.iterdir()}
+        found = tkstudies(*words, "-o", f"{shards}/")
+        assert found.exit_code in (1, 2) and found.stdout == ""
+        if way not in ("pca", "the right side"):
+            assert "is in the folder that is written: name another one with -o" in found.stderr
+        assert {file: file.read_bytes() for file in shards.iterdir()} == before
+
+    def test_when_the_right_side_was_written_by_the_same_command(self, tkstudies, table, tmp_path):
+        whole, lumi = tmp_path / "whole.jsonl", tmp_path / "lumi.jsonl"
+        write(lumi, [{"run_number": 320000, "recorded_lumi": 1.5}])
+        assert tkstudies("merge", lumi, "-i", whole, "-o", f"{tmp_path}/merged/").exit_code == 0
+        before = (tmp_path / "merged/whole.jsonl").read_bytes()
+        found = tkstudies("merge", tmp_path / "merged", "-i", table, "-o", f"{tmp_path}/merged/")
+        assert "is in the folder that is written" in found.stderr
+        assert (tmp_path / "merged/whole.jsonl").read_bytes() == before
+
+    def test_when_another_command_has_made_the_output(self, tkstudies, shards, table):
+        before = {file: file.read_bytes() for file in shards.iterdir()}
+        found = tkstudies("filter", "Hits.mean > 4", table, "-o", f"{shards}/")
+        assert found.exit_code == 2
+        assert f"{shards}/: its files were written by tkstudies shard: name another folder" in found.stderr
+        assert {file: file.read_bytes() for file in shards.iterdir()} == before

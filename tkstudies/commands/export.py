@@ -130,7 +130,6 @@ def export(
     elif output.endswith("/"):
         from tkstudies.commands.export_files import write_parquet_files
 
-        options.check_not_within(source, output)
         write_parquet_files(source, output, jobs, exported)
     else:
         exported.write_parquet(source, output)

@@ -188,17 +188,6 @@ def output_folder(output: str, command: str) -> str:
     return output.rstrip("/") + "/"
 
 
-def check_not_within(records: jsonl.Reader, folder: str) -> None:
-    """Refuse to read files from the folder that is written.
-
-    Raises:
-        UsageError: One is there.
-    """
-    for source in records.sources:
-        if source != jsonl.STDIN and os.path.realpath(os.path.dirname(source) or ".") == os.path.realpath(folder):
-            raise UsageError(f"{source} is in the folder that is written: name another one with -o")
-
-
 def check_stdin_once(
     records: jsonl.Reader, others: Iterable[str], told: str = "both sides: name the left-hand file with -i"
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import UsageError
-from tkstudies.provenance import columns, provenance
+from tkstudies.provenance import columns, digest, provenance
 
 if TYPE_CHECKING:
     from tkstudies.analysis.multivariate.components import Model
@@ -84,7 +84,9 @@ def pca(
     shows them. With --contributions t2_features and q_features name what is behind
     T2 and Q, t2_contributions and q_contributions how much of them each explains.
     The files of a folder are summed one by one, in the order of their names: the
-    same output for every --jobs, and that of one file with all rows to 1e-9.
+    same output for every --jobs, and that of one file with all rows to 1e-9. With
+    -o NAME/ each becomes a file of that folder; a second call does only what is
+    missing or has changed: with --apply file by file, else all if any has.
 
     \b
     Examples:
@@ -96,7 +98,7 @@ def pca(
     """
     from tkstudies.analysis.multivariate import components as analysis
     from tkstudies.analysis.multivariate.pca import ComponentTable
-    from tkstudies.shards.reducing import shards
+    from tkstudies.shards.byfile import Recipe, shards_to
 
     _check_side_files(output, model_file, loadings_file)
     if tolerant and not apply_file:
@@ -104,10 +106,15 @@ def pca(
     fitting = (features, fit_where, model_file, components, missing)
     model = _read_model(apply_file, *fitting) if apply_file else None
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines, expected="rows with features")
-    with shards(jobs, output, records) as (rows,):
+    patterns = options.words(features)
+    chosen = [patterns, fit_where, components, missing, keep, contributions, tolerant, digest(apply_file)]
+    recipe = Recipe(chosen, is_of_all=model is None, is_current=not (model_file or loadings_file))
+    with shards_to(jobs, output, records, recipe) as rows:
+        if rows is None:
+            return
         table = ComponentTable(
             rows,
-            patterns=options.words(features),
+            patterns=patterns,
             model=model,
             fit_where=fit_where or (),
             keep_all=keep is options.Keep.all,
@@ -130,7 +137,7 @@ def pca(
             jsonl.write([{**analysis.to_json(model), **made}], model_file)
         if loadings_file:
             jsonl.write(({**loading, **columns(made)} for loading in analysis.loadings(model)), loadings_file)
-        jsonl.write_lines(table.lines(model), output)
+        jsonl.write_lines(table.lines(model), os.devnull if output.endswith("/") else output)  # a folder has them
     table.losses.tell()
     _say_rows(table, model, apply_file)
     _warn_of_bad_rows(table)

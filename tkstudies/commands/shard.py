@@ -47,7 +47,6 @@ def shard(
     output = options.output_folder(output, "tkstudies shard")
     most = groups.size_in_bytes(size) if size else runs_per_file or groups.RUNS_PER_FILE
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines)
-    options.check_not_within(records, output)
     table = Table(records)
     table.count()
     parts = groups.by_size(table.sizes, most) if size else groups.by_number(table.rows, most)

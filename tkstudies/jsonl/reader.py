@@ -136,6 +136,11 @@ class Reader:
                         f"{shown(source)}: can't be read after line {self._number}: {reason(error)}"
                     ) from None
 
+    def leave_out(self, sources: Iterable[str]) -> None:
+        """Don't read some of the sources."""
+        done = set(sources)
+        self.sources = [source for source in self.sources if source not in done]
+
     def look_ahead(self) -> None:
         """Refuse later sources that aren't JSON Lines before the records of the first one are out."""
         for source in self.sources[1:]:

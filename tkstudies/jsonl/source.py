@@ -114,6 +114,7 @@ def check_source(source: str, expected: str) -> None:
             raise InputError(f"{source}: is a folder, not a file of {expected}")
         if not os.path.exists(source):
             raise InputError(f"{source}: no such file")
+        settings.current.inputs.add(source)
     elif sys.stdin is None or sys.stdin.closed:
         raise InputError(f"standard input is closed: name a file of {expected}")
     elif sys.stdin.isatty():

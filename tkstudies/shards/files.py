@@ -28,12 +28,16 @@ class Files:
         several: Who works on them.
         folder: Where parts can be left.
 
+    Attributes:
+        skipped_in: The files of which lines were left out.
+
     Raises:
         UsageError: Standard input is among the files, and others are to read it.
     """
 
     def __init__(self, records: jsonl.Reader, several: Workers, folder: str):
         self._records, self._several, self._folder = records, several, folder
+        self.skipped_in: set[str] = set()
         if jsonl.STDIN in records.sources and not several.shares_memory:
             raise UsageError("standard input can't be read by several processes: name a file, or leave --jobs out")
 
@@ -42,6 +46,8 @@ class Files:
         reading = _Reading(task, self._folder, bool(self._records.skips))
         for source, found in zip(self._records.sources, self.map(reading, self._records.sources), strict=True):
             self._records.note(source, found.skipped, found.is_empty)
+            if found.skipped:
+                self.skipped_in.add(source)
             yield found.result
 
     def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:

@@ -19,6 +19,7 @@ from tkstudies.jsonl.output import reason
 from tkstudies.jsonl.part import SUFFIX
 from tkstudies.provenance import command_line, digest, stamp
 from tkstudies.records import Record
+from tkstudies.settings import current
 from tkstudies.shardwise import InTwoParts
 
 _LOCK = ".lock"
@@ -122,6 +123,7 @@ class Manifest:
         content: Record = {
             "tkstudies_version": __version__,
             "command": command_line(),
+            "written_by": current.command,
             "made_at": stamp(),
             "recipe": self._recipe,
             "complete": self.is_complete,
@@ -182,11 +184,13 @@ def filled(
         kind: How the manifest is kept.
 
     Raises:
-        OutputError: It can't be written. InputError: Its manifest is damaged.
+        OutputError: It can't be written. InputError: Its manifest is damaged. UsageError: This command reads from it.
     """
+    _check_not_read(folder)
     manifest = kind(folder, recipe, expected)
     if manifest.is_new_recipe:
-        console.say(f"{folder}: was made by another command line or version: all of it is made again")
+        why = "was made by another command line or version, or from other input"
+        console.say(f"{folder}: {why}: all of it is made again")
     if gone := manifest.removed():
         tell(f"{folder}: {console.listed(gone, 3)} removed, as {why_removed}")
     manifest.write()
@@ -196,7 +200,8 @@ def filled(
     except InTwoParts:  # the same command doesn't go on from there
         raise
     except (KeyboardInterrupt, Exception):
-        console.warn(manifest.unfinished())
+        if manifest.done:
+            console.warn(manifest.unfinished())
         raise
     finally:
         manifest.write()
@@ -208,8 +213,10 @@ def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
 
     Raises:
         OutputError: It can't be made or written.
-        UsageError: Another command writes it, or somebody else's records are in it.
+        UsageError: Another command writes it, somebody else's records are in it, or those of another command, or this
+            command reads from it.
     """
+    _check_not_read(folder)
     try:
         os.makedirs(folder, exist_ok=True)
         lock = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -222,7 +229,13 @@ def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
             raise UsageError(f"{folder}: another command writes it: wait for its end, or name another folder") from None
         except OSError:
             pass  # a file system without locks
-        if kind.read(folder) is None and (others := kind.strangers(folder)):
+        before = kind.read(folder)
+        writer = before.get("written_by") if before else None
+        if writer not in (None, current.command):
+            raise UsageError(
+                f"{folder}: its files were written by tkstudies {writer}: name another folder, or remove this one"
+            )
+        if before is None and (others := kind.strangers(folder)):
             raise UsageError(
                 f"{folder}: holds {others[0]}, which no command wrote as a file of this table: name a new folder"
             )
@@ -234,6 +247,14 @@ def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
                     os.unlink(left)
     finally:
         os.close(lock)
+
+
+def _check_not_read(folder: str) -> None:
+    """A folder isn't both read and written: files that aren't wanted in it any more are removed first."""
+    inside = os.path.realpath(folder)
+    for source in sorted(current.inputs):
+        if inside in (os.path.dirname(os.path.realpath(source)), os.path.realpath(os.path.dirname(source) or ".")):
+            raise UsageError(f"{source} is in the folder that is written: name another one with -o")
 
 
 def made_of(source: str, file: str, records: int, hashed: bool) -> Made:

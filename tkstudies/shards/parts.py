@@ -190,9 +190,14 @@ def together(found: InTwoParts, records: jsonl.Reader) -> str:
 
 @contextmanager
 def workspace(several: Workers, output: str) -> Iterator[str]:
-    """A folder for parts, where all workers can write; it goes at the end."""
-    is_file = output != jsonl.STDOUT and (os.path.isfile(output) or not os.path.exists(output))
-    place = os.path.dirname(os.path.abspath(output)) if is_file else several.folder
+    """A folder for parts, where all workers can write; it goes at the end.
+
+    Args:
+        output: Where the result goes: parts wait beside a file or folder, where there is as much room.
+    """
+    is_folder, is_file = output.endswith("/"), os.path.isfile(output) or not os.path.exists(output)
+    is_named = output != jsonl.STDOUT and (is_folder or is_file)
+    place = os.path.dirname(os.path.abspath(output)) if is_named else several.folder
     try:
         folder = tempfile.mkdtemp(prefix=".tkstudies-", dir=place or None)
     except OSError as error:
