@@ -11,7 +11,7 @@ from msgspec import convert
 from tests.cern.simulated_histograms import DATA
 from tests.conftest import rows
 from tkstudies.errors import ServiceError
-from tkstudies.services import oms
+from tkstudies.services import oms, omslistings, omsruns
 from tkstudies.services.injection import FIELDS, split_scheme
 from tkstudies.services.omsrecords import Row, flat_record, lacks_units, with_units_of_run
 from tkstudies.services.runselection import Numbers, RunSelection
@@ -35,7 +35,7 @@ def asked(live):
 @pytest.fixture
 def faulty(fail, monkeypatch):
     """As ``fail``, with short pages, so that there are many."""
-    monkeypatch.setattr(oms, "PAGE_SIZE", 50)
+    monkeypatch.setattr(omslistings, "PAGE_SIZE", 50)
     return fail
 
 
@@ -91,8 +91,10 @@ def test_without_the_units_the_lumisections_come_all_the_same(live, tkstudies, m
     def fail(*args, **options):
         raise ServiceError("OMS: no answer")
 
-    listed = oms._listed
-    monkeypatch.setattr(oms, "_listed", lambda c, name, *rest: fail() if name == "runs" else listed(c, name, *rest))
+    listed = omslistings.listed
+    monkeypatch.setattr(
+        omslistings, "listed", lambda c, name, *rest: fail() if name == "runs" else listed(c, name, *rest)
+    )
     result = tkstudies("oms", "lumisections", "--run", 315265)
     assert (len(rows(result)), rows(result)[0]["recorded_lumi_unit"]) == (63, None)
     assert "the units of luminosities (*_unit, *_pb) are null: OMS didn't tell those of the runs" in result.stderr
@@ -410,11 +412,11 @@ def test_pages_that_shift_are_healed(faulty, tkstudies):
     found = rows(tkstudies(*options))
     assert faults.total("repeated_rows") > 0
     assert sorted(found, key=lambda row: row["lumisection_number"]) == expected
-    assert len(expected) > 20 * oms.PAGE_SIZE
+    assert len(expected) > 20 * omslistings.PAGE_SIZE
 
 
 def test_runs_that_begin_while_pages_are_read_change_nothing_else(changes, monkeypatch, tkstudies):
-    monkeypatch.setattr(oms, "PAGE_SIZE", 20)
+    monkeypatch.setattr(omslistings, "PAGE_SIZE", 20)
     options = ["oms", "runs", "--min", 317000, "--max", 318000, "--workers", 1]
     before = [row["run_number"] for row in rows(tkstudies(*options))]
     pages = []
@@ -461,6 +463,6 @@ def test_an_era_without_run_numbers_is_taken_from_its_fills(live, monkeypatch):
         return ({"era": row["era"]} if eras else row for row in rows_of(name, wanted))
 
     monkeypatch.setattr(oms, "resource", without_runs)
-    first, last = oms.era_runs("Run2018B")
-    fills = [fill for fill in rows_of("fills", oms.Wanted()) if fill["era"] == "2018B"]
+    first, last = omsruns.era_runs("Run2018B")
+    fills = [fill for fill in rows_of("fills", omslistings.Wanted()) if fill["era"] == "2018B"]
     assert (first, last) == (min(f["first_run_number"] for f in fills), max(f["last_run_number"] for f in fills))

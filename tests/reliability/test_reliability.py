@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.cern.faults import KINDS, Faults
-from tkstudies.services import oms
+from tkstudies.services import omslistings
 from tkstudies.services.registry import v3, v4
 
 PAGE = 10  # rows: many pages out of few rows
@@ -72,7 +72,7 @@ def faulty(running, quick_retries, monkeypatch, tmp_path):
     for name, value in running.env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TKSTUDIES_COOKIES", str(running.write_cookies(tmp_path / "cookies.txt")))
-    for module in (oms, v4, v3):
+    for module in (omslistings, v4, v3):
         monkeypatch.setattr(module, "PAGE_SIZE", PAGE)
     running.faults = None
     yield running

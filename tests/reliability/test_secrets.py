@@ -138,8 +138,8 @@ def test_a_token_is_not_sent_in_the_clear(user, tkstudies, monkeypatch):
 def test_an_internal_error_shows_no_secret(user, shell, tmp_path):
     (tmp_path / "broken.py").write_text(
         "import sys\n"
-        "from tkstudies.services import oms\n"
-        "oms.flat_record = None\n"
+        "from tkstudies.services import omslistings\n"
+        "omslistings.flat_record = None\n"
         "from tkstudies.__main__ import main\n"
         "main()\n"
     )

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tkstudies.commands import options, selection
 from tkstudies.errors import UsageError
-from tkstudies.services import oms
 from tkstudies.services.dqm.datasets import RULES, choose, looks_like_cosmics, reco_of
 from tkstudies.services.injection import FIELDS, split_scheme
+from tkstudies.services.omslistings import parse_filter
 
 RECOS = sorted(RULES)
 scheme_parts = st.sampled_from(
@@ -62,7 +62,7 @@ def test_a_dataset_tells_its_reco(name):
 @given(st.one_of(st.text(max_size=30), st.from_regex(r"[a-z_.]{1,9}(__[a-z]{1,4})?(=.{0,9})?", fullmatch=True)))
 def test_a_filter_of_oms_is_three_texts_or_a_wrong_command_line(text):
     with suppress(UsageError):
-        attribute, operator, value = oms.parse_filter(text)
+        attribute, operator, value = parse_filter(text)
         assert attribute and operator.isupper() and value is not None
 
 

@@ -15,7 +15,7 @@ from tkstudies.errors import UsageError
 from tkstudies.records import Record, whole
 
 if TYPE_CHECKING:
-    from tkstudies.services.oms import Wanted
+    from tkstudies.services.omslistings import Wanted
     from tkstudies.services.runselection import Numbers, RunSelection
 
 app = options.application(no_args_is_help=True, help="Fetch runs, fills, lumisections and more from OMS.")
@@ -163,7 +163,7 @@ def lumisections(
       tkstudies oms lumisections -i runs.jsonl --fields pileup,tob_ready > lumisections.jsonl
       tkstudies oms lumisections -i runs.jsonl --runs-per-file 50 -o lumisections/
     """
-    from tkstudies.services import oms
+    from tkstudies.services import oms, omsruns
 
     chosen = ServerFilters(filters)
     wanted, selected = _wanted(chosen, fields, workers, cookies), given.selection(cookies)
@@ -172,7 +172,7 @@ def lumisections(
         return oms.lumisections(replace(selected, runs=numbers or selected.runs), wanted)
 
     recipe = ["oms lumisections", filters, wanted.fields, selected.since, selected.until]
-    _write(found, lambda: oms.runs_during(selected, wanted), chosen, output, runs_per_file, "lumisection", recipe)
+    _write(found, lambda: omsruns.runs_during(selected, wanted), chosen, output, runs_per_file, "lumisection", recipe)
 
 
 @app.command()
@@ -199,7 +199,8 @@ def detector(
       tkstudies oms detector -i runs.jsonl | tkstudies filter 'tob_feds_fraction < 1'
     """
     from tkstudies.console import Losses
-    from tkstudies.services import oms, omsdetector
+    from tkstudies.services import omsdetector
+    from tkstudies.services.omslistings import Wanted
 
     selected = given.selection(cookies)
     if not selected.is_bounded:
@@ -207,7 +208,7 @@ def detector(
     losses = Losses()
     found = omsdetector.rows(
         selected,
-        oms.Wanted(workers=workers, cookies=cookies),
+        Wanted(workers=workers, cookies=cookies),
         sequence=None if sequence == "all" else sequence,
         expected=selected.runs if given.lists_runs else None,
         losses=losses,
@@ -333,10 +334,10 @@ def _wanted(
     sort: list[str] | None = None,
     split_scheme: bool = False,
 ) -> Wanted:
-    from tkstudies.services import oms
+    from tkstudies.services.omslistings import Wanted, parse_filter
 
-    return oms.Wanted(
-        filters=tuple(oms.parse_filter(text) for text in filters.sent),
+    return Wanted(
+        filters=tuple(parse_filter(text) for text in filters.sent),
         fields=options.words(fields),
         sort=options.words(sort),
         split_scheme=split_scheme,
@@ -374,11 +375,11 @@ def _numbers(records: Iterable[Record], attribute: str) -> list[int]:
 
 def _run_numbers(given: selection.RunOptions, wanted: Wanted) -> list[int]:
     """The numbers of the selected runs one by one: as listed, or looked up for open ranges and fills."""
-    from tkstudies.services import oms
+    from tkstudies.services import oms, omsruns
 
     selected = given.selection()
     if not selected.is_bounded:
         raise UsageError("select runs: --run, --min, --max, --runs-from, -i or --fill")
     if given.names_each_run:
         return list(selected.runs or ())
-    return list(oms.run_numbers(selected, wanted, sequence=oms.GLOBAL_RUN))
+    return list(omsruns.run_numbers(selected, wanted, sequence=oms.GLOBAL_RUN))

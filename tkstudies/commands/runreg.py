@@ -191,11 +191,12 @@ def _known_to_v3(query: Query, workers: int, cookies: str | None) -> Query:
     """The same query for the old Run Registry, which knows no fills and times: OMS says which runs these are."""
     from dataclasses import replace
 
-    from tkstudies.services import oms
+    from tkstudies.services import omsruns
+    from tkstudies.services.omslistings import Wanted
 
     if not query.selection.needs_oms:
         return query
-    return replace(query, selection=oms.resolved(query.selection, oms.Wanted(workers=workers, cookies=cookies)))
+    return replace(query, selection=omsruns.resolved(query.selection, Wanted(workers=workers, cookies=cookies)))
 
 
 def _lumisection_lines(

@@ -128,9 +128,9 @@ class RunOptions:
             listed += single(numbers_of_records(inputs, "run_number") if inputs else ())
         of_era = None
         if self.era:
-            from tkstudies.services import oms
+            from tkstudies.services import omsruns
 
-            of_era = [oms.era_runs(self.era, cookies=cookies)]
+            of_era = [omsruns.era_runs(self.era, cookies=cookies)]
         return numbers_in_all(between, listed, of_era)
 
 

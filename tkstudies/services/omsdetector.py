@@ -14,7 +14,7 @@ from typing import Any
 from tkstudies.console import Losses, listed
 from tkstudies.records import Record, whole
 from tkstudies.services import oms
-from tkstudies.services.oms import Wanted
+from tkstudies.services.omslistings import Wanted
 from tkstudies.services.runselection import Numbers, RunSelection
 
 PARTITIONS = ("bpixm", "bpixp", "fpixm", "fpixp", "tibtid", "tob", "tecm", "tecp")

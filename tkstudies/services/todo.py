@@ -17,6 +17,7 @@ from tkstudies.services import doctor, oms
 from tkstudies.services.dqm.crawl import Sample, samples
 from tkstudies.services.dqm.gui import DqmGui
 from tkstudies.services.dqm.pairs import pair_of
+from tkstudies.services.omslistings import Wanted
 from tkstudies.services.registry import v4
 from tkstudies.services.registry.query import Query
 from tkstudies.services.runselection import Numbers, RunSelection
@@ -103,7 +104,7 @@ class Todo:
         if others:
             selection = RunSelection(Numbers((run, run) for run in others))
             try:
-                for row in oms.runs(selection, oms.Wanted(workers=self.workers, cookies=self.cookies), sequence=None):
+                for row in oms.runs(selection, Wanted(workers=self.workers, cookies=self.cookies), sequence=None):
                     found[whole(row.get("run_number"))] = number(row.get("recorded_lumi_pb"))
             except ServiceError as error:
                 runs = console.counted(len(others), "run")
