@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.conftest import to_lines
-from tkstudies import texttable
+from tkstudies.texttable.drawing import Drawing
 
 WIDE = [
     {
@@ -31,7 +31,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def drawn(rows, width, **options):
-    return plain(line.decode() for line in texttable.Drawing(rows, width=width, **options).table())
+    return plain(line.decode() for line in Drawing(rows, width=width, **options).table())
 
 
 def plain(lines):
@@ -87,7 +87,7 @@ def test_empty_records(tkstudies):
 
 
 def test_all_columns_come_in_blocks_with_their_keys():
-    lines = plain(line.decode() for line in texttable.Drawing(WIDE[:2], width=60).table(every=True))
+    lines = plain(line.decode() for line in Drawing(WIDE[:2], width=60).table(every=True))
     headings = [line.split() for line in lines if "run_number" in line]
     assert [names[:2] for names in headings] == [["run_number", "reco"]] * len(headings)
     shown = [name for names in headings for name in names[2:]]

@@ -62,7 +62,7 @@ ON = {  # switches of functions that are on unless given: file, function, name
     ("header", "_header", "is_first_row"),
     ("dqm", "_exclude_each_other", "needed"),
     ("groups", "global_options", "fetches"),
-    ("texttable", "placed", "is_cut"),
+    ("drawing", "placed", "is_cut"),
     ("page", "daily", "with_pictures"),
     ("pictures", "__init__", "wanted"),
     ("trends", "trends", "wanted"),

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tkstudies import console, jsonl, texttable
+from tkstudies import console, jsonl
 from tkstudies.commands import completion, options
 from tkstudies.errors import ServiceError
 from tkstudies.records import Record
 from tkstudies.settings import current
+from tkstudies.texttable.drawing import Drawing, is_terminal
 
 if TYPE_CHECKING:
     from tkstudies.services.health import Health
@@ -60,7 +61,7 @@ def check(
     if current.replay:
         console.say(f"replay is on: no service is asked, answers come from the cassettes in {current.replay}")
     found = health.examine(names, cookies=cookies or os.environ.get("TKSTUDIES_COOKIES"))
-    if output == jsonl.STDOUT and texttable.is_terminal():
+    if output == jsonl.STDOUT and is_terminal():
         jsonl.write_lines(_table(found, shutil.get_terminal_size().columns), output)
     else:
         jsonl.write(map(_record, found), output)
@@ -84,7 +85,7 @@ def _record(one: Health) -> Record:
 def _table(found: list[Health], width: int | None = None) -> Iterator[bytes]:
     """ok or NO for each service, and what to do: in a column, or below where the table must fit a terminal."""
     names = _HEADINGS if width is None else _HEADINGS[:-1]
-    drawing = texttable.Drawing([_row(one) for one in found], names, width=width, style=_style)
+    drawing = Drawing([_row(one) for one in found], names, width=width, style=_style)
     yield from drawing.table()
     for one in found if width is not None else ():
         if one.advice:

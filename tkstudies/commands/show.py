@@ -72,18 +72,18 @@ def show(
       tkstudies filter 'run_number = 317640' -i study.jsonl | tkstudies show --vertical
       tkstudies filter 'is_bad = true' < study.jsonl | tkstudies show -c comment --to markdown
     """
-    from tkstudies import texttable
+    from tkstudies.texttable.drawing import Drawing, is_terminal
 
     for file in files or ():
         if not os.path.exists(file) and file != jsonl.STDIN and not file.endswith(_ENDINGS) and os.sep not in file:
             raise UsageError(f"{file}: no such file (columns are chosen with --columns {file})")
     if vertical and to is Target.markdown:
         raise UsageError("--vertical and --to markdown exclude each other")
-    is_screen = to is Target.text and output == jsonl.STDOUT and texttable.is_terminal()
+    is_screen = to is Target.text and output == jsonl.STDOUT and is_terminal()
     records = options.reader(inputs, files, skip_bad_lines=skip_bad_lines)
     usual = (_RECORDS if vertical else _ROWS) if is_screen else None
     rows = Rows(records, head or usual, looks_on=not head)
-    drawing = texttable.Drawing(
+    drawing = Drawing(
         rows,
         _chosen(rows, options.words(columns)),
         digits=digits,
@@ -135,7 +135,7 @@ class Rows:
 
 def _chosen(rows: Rows, patterns: Sequence[str]) -> list[str]:
     """The keys and the columns that match the patterns, in the order of these; none if there are no patterns."""
-    from tkstudies.texttable import keys
+    from tkstudies.texttable.columns import keys
 
     chosen = dict.fromkeys(keys(rows.columns)) if patterns else {}
     for pattern in patterns:

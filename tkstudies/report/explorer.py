@@ -12,7 +12,7 @@ from tkstudies.report.folder import Folder
 from tkstudies.report.judged import Judged, key_run, texts
 from tkstudies.report.parts import MOST_COLUMNS, Block, Explorer, Section, Sentence
 from tkstudies.report.people import said
-from tkstudies.texttable import cell
+from tkstudies.texttable.cells import cell
 
 MOST_ROWS = 20_000
 MOST_SCORE = 10

@@ -17,7 +17,7 @@ from typing import Any
 from tkstudies.console import clean
 from tkstudies.report import interactive
 from tkstudies.report.parts import Block, Explorer, Line, Page, Picture, Runs, Section, Sentence, Short, Table
-from tkstudies.texttable import cell
+from tkstudies.texttable.cells import cell
 
 MOST_LETTERS = 2_000
 MOST_RUNS = 60

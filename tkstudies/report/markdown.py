@@ -9,7 +9,7 @@ from typing import Any
 
 from tkstudies.console import clean
 from tkstudies.report.parts import Block, Explorer, Line, Page, Picture, Runs, Sentence, Short, Table
-from tkstudies.texttable import cell
+from tkstudies.texttable.cells import cell
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$!&])")
 _MOST_LETTERS = 500
