@@ -19,8 +19,8 @@ from benchmarks.suspects import HISTORIES, RUNS, Result, auc, show, show_all
 from tkstudies import jsonl
 from tkstudies.analysis.histograms.changes import PlotKey
 from tkstudies.analysis.histograms.changesfile import Changes, Source
-from tkstudies.analysis.histograms.comparable import Histogram, read
-from tkstudies.analysis.histograms.comparison import Incomparable, compare
+from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, read
+from tkstudies.analysis.histograms.comparison import compare
 from tkstudies.analysis.histograms.learning import Learner, largest_mean
 from tkstudies.analysis.histograms.unusual import Unusual, middle
 from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons

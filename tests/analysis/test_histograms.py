@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tkstudies import jsonl
-from tkstudies.analysis.histograms.features import STATISTICS, FeatureTable, contents, statistics
+from tkstudies.analysis.histograms.features import FeatureTable
+from tkstudies.analysis.histograms.statistics import STATISTICS, contents, statistics
 from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.jsonl import BadRecord

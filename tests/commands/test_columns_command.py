@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import CASSETTES, from_lines, rows, to_lines
-from tkstudies.analysis.histograms.features import STATISTICS
+from tkstudies.analysis.histograms.statistics import STATISTICS
 from tkstudies.analysis.tables import catalogue, profile
 from tkstudies.analysis.tables.profile import Profile
 

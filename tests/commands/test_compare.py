@@ -9,14 +9,10 @@ import pytest
 from scipy import stats
 
 from tests.conftest import from_lines, to_lines
-from tkstudies.analysis.histograms.comparison import (
-    COLUMNS,
-    Incomparable,
-    beta_binomial_pulls,
-    kolmogorov_smirnov,
-    read,
-)
+from tkstudies.analysis.histograms.comparable import Incomparable, read
+from tkstudies.analysis.histograms.comparison import COLUMNS, kolmogorov_smirnov
 from tkstudies.analysis.histograms.comparison import compare as compare_histograms
+from tkstudies.analysis.histograms.pulls import beta_binomial_pulls
 
 REAL = Path(__file__).parents[1] / "data" / "dqm" / "321012_online_TrackEtaPhi_ImpactPoint_GenTk.json"
 KEYS = ["run_number", "reco", "reference_run_number", "plot", "name"]

@@ -10,7 +10,8 @@ from scipy import stats
 
 from tests.commands.test_compare import profile, record, th1, th2
 from tests.conftest import from_lines
-from tkstudies.analysis.histograms.comparison import Incomparable, chi_square, compare, read
+from tkstudies.analysis.histograms.comparable import Incomparable, read
+from tkstudies.analysis.histograms.comparison import chi_square, compare
 
 GAUSS = np.exp(-(np.linspace(-4, 4, 80) ** 2) / 2)
 SHAPES = {

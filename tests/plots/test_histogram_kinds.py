@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose
 from tests.conftest import to_lines
 from tests.plots.histograms import SIZES, axis, record, track_map
 from tests.plots.words import quarrels, texts
-from tkstudies.analysis.histograms.comparison import pulls_of, read
+from tkstudies.analysis.histograms.comparable import read
+from tkstudies.analysis.histograms.pulls import pulls_of
 from tkstudies.errors import InputError, UsageError
 from tkstudies.plots.comparison import compare
 from tkstudies.plots.figures import style

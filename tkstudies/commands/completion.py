@@ -88,7 +88,7 @@ def collections() -> Iterable[str]:
 @known
 def stats() -> Iterable[str]:
     """Numbers of a histogram."""
-    from tkstudies.analysis.histograms.features import STATISTICS
+    from tkstudies.analysis.histograms.statistics import STATISTICS
 
     return STATISTICS
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tkstudies.analysis.histograms.comparison import Incomparable, pulls_of
+from tkstudies.analysis.histograms.comparable import Incomparable
+from tkstudies.analysis.histograms.pulls import pulls_of
 from tkstudies.console import Losses
 from tkstudies.errors import InputError
 from tkstudies.plots.bins import (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tkstudies import jsonl
 from tkstudies.analysis.histograms import changesfile
-from tkstudies.analysis.histograms.comparison import Incomparable
+from tkstudies.analysis.histograms.comparable import Incomparable
 from tkstudies.analysis.histograms.comparison import compare as compare_histograms
 from tkstudies.analysis.histograms.unusual import Unusual
 from tkstudies.errors import InputError

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.histograms.collections import to_offline
-from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, check
-from tkstudies.analysis.histograms.comparison import TOO_LARGE, cumulative_distance
+from tkstudies.analysis.histograms.comparable import TOO_LARGE, Histogram, Incomparable, check
+from tkstudies.analysis.histograms.comparison import cumulative_distance
 
 Array = NDArray[np.float64]
 

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 MOST_ENTRIES = 1e18
 """More can't be counted: the next numbers of a float are hundreds apart."""
 
+TOO_LARGE = "numbers too large to compute with"
 
 SUMMARY = "no bins: a summary (tkstudies dqm without --summaries fetches them)"
 """Why a summary can't be compared."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tkstudies import jsonl
-from tkstudies.analysis.histograms.comparison import TOLERANCE
 from tkstudies.analysis.histograms.places import Places, ranges
+from tkstudies.analysis.histograms.pulls import TOLERANCE
 from tkstudies.analysis.histograms.references import Plot, References
 from tkstudies.analysis.histograms.sides import (
     INPUT,

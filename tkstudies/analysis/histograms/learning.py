@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.histograms.changes import LEAST_PAIRS, Change, PlotKey, Usual, change, learn
-from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, usable
-from tkstudies.analysis.histograms.comparison import read
+from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, read, usable
 from tkstudies.console import counted
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.records import RowKey

@@ -13,8 +13,8 @@ from typing import Any
 from tkstudies.analysis.histograms import comparison
 from tkstudies.analysis.histograms.changes import PlotKey
 from tkstudies.analysis.histograms.collections import to_offline
-from tkstudies.analysis.histograms.comparable import usable
-from tkstudies.analysis.histograms.comparison import TOLERANCE, Histogram, Incomparable
+from tkstudies.analysis.histograms.comparable import Histogram, Incomparable, read, usable
+from tkstudies.analysis.histograms.pulls import TOLERANCE
 from tkstudies.analysis.histograms.unusual import Unusual, middle
 from tkstudies.histogramrecord import HistogramRecord
 from tkstudies.records import Record, RowKey
@@ -65,7 +65,7 @@ def read_plot(record: HistogramRecord) -> Plot:
         'no histogram'
     """
     try:
-        histogram: Histogram | str = comparison.read(record.hist)
+        histogram: Histogram | str = read(record.hist)
     except Incomparable as reason:
         histogram = str(reason)
     plot = record.label
