@@ -139,8 +139,8 @@ def _start(ctx: Context) -> None:
 
 def _finish_services() -> None:
     """Write what was recorded, if anything was asked of a server."""
-    if "tkstudies.services.web.connection" in sys.modules:
-        sys.modules["tkstudies.services.web.connection"].finish()
+    if "tkstudies.services.web.shared" in sys.modules:
+        sys.modules["tkstudies.services.web.shared"].finish()
 
 
 def _show_version(wanted: bool) -> None:

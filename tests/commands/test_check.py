@@ -17,7 +17,7 @@ from tests.cern.faults import Faults
 from tests.conftest import CASSETTES, NOWHERE, SERVICES, from_lines
 from tkstudies.services import health
 from tkstudies.services.web import identity, x509
-from tkstudies.services.web.connection import finish
+from tkstudies.services.web.shared import finish
 
 NAMES = ["runreg", "oms", "dqm", "doctor", "certhelper", "v3", "wbm"]
 needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="makes certificates with openssl")

@@ -309,10 +309,10 @@ def test_missing_names_what_the_run_has(live, tkstudies, tmp_path):
 
 
 def test_a_recording_without_the_second_look_up_still_answers(live, tkstudies, tmp_path, monkeypatch):
-    from tkstudies.services.dqm import gui
+    from tkstudies.services.dqm.lookup import DatasetLookup
 
     table = rows(1, 317291)
-    monkeypatch.setattr(gui.DqmGui, "all_datasets", lambda *_: ())
+    monkeypatch.setattr(DatasetLookup, "all_datasets", lambda *_: ())
     recorded = tkstudies("dqm", "--datasets", "--record", tmp_path, input=table)
     monkeypatch.undo()
     replayed = tkstudies("dqm", "--datasets", "--replay", tmp_path, input=table)
@@ -347,10 +347,10 @@ def test_an_expired_web_session_is_renewed(faulty, monkeypatch):
     server = faulty()
     monkeypatch.setattr(server.dqm, "_answer_samples", lambda *_: server.dqm._start("offline")._replace(status=404))
     with DqmGui(workers=2) as gui:
-        assert KNOWN_ANSWERS[321012, "express"] in gui.datasets(321012)
+        assert KNOWN_ANSWERS[321012, "express"] in gui.lookup.datasets(321012)
         server.expire_sessions()
-        assert KNOWN_ANSWERS[306631, "rereco"] in gui.datasets(306631)
-        assert gui.datasets(1) == ()
+        assert KNOWN_ANSWERS[306631, "rereco"] in gui.lookup.datasets(306631)
+        assert gui.lookup.datasets(1) == ()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cern.sso import Sso
 from tkstudies.services.web import device, tokens
-from tkstudies.services.web.connection import finish
+from tkstudies.services.web.shared import finish
 from tkstudies.settings import current
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.conftest import CASSETTES, from_lines
-from tkstudies.services.web.connection import finish
+from tkstudies.services.web.shared import finish
 
 FILES = sorted(CASSETTES.glob("*.json"))
 HOSTS = {

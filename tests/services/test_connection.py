@@ -12,7 +12,8 @@ from tests.cern.faults import Faults
 from tests.cern.server import CernServer
 from tkstudies.errors import LoginError, ServiceError, Unreachable
 from tkstudies.services.web import concurrency, endpoints, sso
-from tkstudies.services.web.connection import Connection, finish
+from tkstudies.services.web.connection import Connection
+from tkstudies.services.web.shared import finish
 from tkstudies.settings import current
 
 RUNS = {"sort": "run_number", "page[limit]": 20, "filter[sequence][EQ]": "GLOBAL-RUN"}

@@ -11,7 +11,8 @@ import pytest
 
 from tkstudies.errors import ServiceError
 from tkstudies.services.web import endpoints
-from tkstudies.services.web.connection import Connection, finish
+from tkstudies.services.web.connection import Connection
+from tkstudies.services.web.shared import finish
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import pytest
 from tests.conftest import from_lines, to_lines
 from tkstudies import console
 from tkstudies.errors import ServiceError
+from tkstudies.services.dqm.crawloutput import CrawlOutput
 from tkstudies.services.dqm.gui import DqmGui
-from tkstudies.services.dqm.resume import CrawlOutput
 from tkstudies.services.web import paging
 
 pytestmark = pytest.mark.usefixtures("quick_retries")

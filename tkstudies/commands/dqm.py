@@ -133,9 +133,10 @@ def dqm(
     from tkstudies.commands.dqm_input import Lacking, WantedPlots, named_pairs, pairs_of
     from tkstudies.commands.dqm_output import Tally, datasets_of, tell_how_to_go_on, write_histograms, write_rows
     from tkstudies.services.dqm import agreement, byfolder, crawl
+    from tkstudies.services.dqm.crawloutput import CrawlOutput
     from tkstudies.services.dqm.gui import DqmGui
     from tkstudies.services.dqm.pairs import distinct
-    from tkstudies.services.dqm.resume import CrawlOutput, EarlierCrawl
+    from tkstudies.services.dqm.resume import EarlierCrawl
     from tkstudies.services.recos import RECOS
 
     numbers, files = options.runs_among(files)

@@ -17,8 +17,8 @@ from tkstudies.errors import ServiceError
 from tkstudies.records import Record
 from tkstudies.services.dqm.asking import Problem
 from tkstudies.services.dqm.crawl import Outcome, Sample
+from tkstudies.services.dqm.crawloutput import CrawlOutput
 from tkstudies.services.dqm.pairs import Pair
-from tkstudies.services.dqm.resume import CrawlOutput
 
 
 @dataclass

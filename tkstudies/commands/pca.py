@@ -96,7 +96,8 @@ def pca(
       tkstudies pca --apply good.json new.jsonl | tkstudies filter 't2 > 15'
       tkstudies pca --missing mean ten_years/ --jobs 4 -o pca.jsonl
     """
-    from tkstudies.analysis.multivariate import components as analysis
+    from tkstudies.analysis.multivariate import modelfile
+    from tkstudies.analysis.multivariate.components import loadings
     from tkstudies.analysis.multivariate.pca import ComponentTable
     from tkstudies.shards.byfile import Recipe, shards_to
 
@@ -134,9 +135,9 @@ def pca(
         if model_file or loadings_file:
             made = provenance(records.sources, table.fitted_runs())
         if model_file:
-            jsonl.write([{**analysis.to_json(model), **made}], model_file)
+            jsonl.write([{**modelfile.to_json(model), **made}], model_file)
         if loadings_file:
-            jsonl.write(({**loading, **columns(made)} for loading in analysis.loadings(model)), loadings_file)
+            jsonl.write(({**feature, **columns(made)} for feature in loadings(model)), loadings_file)
         jsonl.write_lines(table.lines(model), os.devnull if output.endswith("/") else output)  # a folder has them
     table.losses.tell()
     _say_rows(table, model, apply_file)
@@ -153,12 +154,12 @@ def _check_side_files(output: str, *files: str) -> None:
 
 
 def _read_model(file: str, *excluded: Any) -> Model:
-    from tkstudies.analysis.multivariate import components as analysis
+    from tkstudies.analysis.multivariate import modelfile
 
     if any(excluded):
         options_of_fits = "--features, --fit-where, --model, --components and --missing"
         raise UsageError(f"--apply uses the model as it is: leave out {options_of_fits}")
-    return analysis.from_json(jsonl.read_value(file, "a model of tkstudies pca"), file)
+    return modelfile.from_json(jsonl.read_value(file, "a model of tkstudies pca"), file)
 
 
 def _say_rows(table: ComponentTable, model: Model, apply_file: str) -> None:

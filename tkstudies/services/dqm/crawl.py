@@ -135,10 +135,10 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
 
     def found() -> Iterator[datasets.Choice | None]:
         yield choose(pair.gui_datasets)
-        yield choose(gui.datasets(pair.run_number))
+        yield choose(gui.lookup.datasets(pair.run_number))
         if not primary_dataset:
             yield choose(pair.gui_datasets, any_primary=True)
-        yield choose(gui.all_datasets(pair.run_number))
+        yield choose(gui.lookup.all_datasets(pair.run_number))
 
     makeshift = None
     for choice in filter(None, found()):
@@ -147,7 +147,7 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
         makeshift = makeshift or choice  # of a run with collisions: something better may be there
     if makeshift:
         return Sample(pair, makeshift.dataset, makeshift.warning)
-    return _without_dataset(pair, pair.reco, primary_dataset, gui.all_datasets(pair.run_number))
+    return _without_dataset(pair, pair.reco, primary_dataset, gui.lookup.all_datasets(pair.run_number))
 
 
 def _without_dataset(pair: Pair, reco: str, primary_dataset: str, names: Collection[str]) -> Sample:
@@ -213,7 +213,7 @@ def second_try(
         failed: Outcomes with a failure.
         find: Gives pairs their samples, as ``samples`` does.
     """
-    gui.forget_failures()
+    gui.lookup.forget_failures()
     tasks: list[tuple[int, Task]] = []
     try:
         lost = [outcome.task.sample.pair for outcome in failed if outcome.task.plot is None]

@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
+import requests
+
 from tkstudies import jsonl
+from tkstudies.services.web.answers import Unusable
 
 _STRING_OR_WORD = re.compile(r'"|(?<![\w.])-?(?:nan|inf|infinity)(?![\w.])', re.IGNORECASE)
 _UNCLOSED = re.compile(r'"-?(?:nan|inf)(?=\})', re.IGNORECASE)
@@ -28,6 +32,18 @@ _TEXTS = frozenset(("title", "name", "type", "labels", "errorStyle"))
 
 class Unreadable(ValueError):
     """An answer that isn't a JSON object, and none of the known forms either."""
+
+
+def parser(read: Callable[[bytes], Any]) -> Callable[[requests.Response], Any]:
+    """``read`` for the body of a response; an answer that it can't read is worth another try."""
+
+    def parse(response: requests.Response) -> Any:
+        try:
+            return read(response.content)
+        except Unreadable as error:
+            raise Unusable(f"sent something unreadable: {error}") from None
+
+    return parse
 
 
 def loads(content: bytes) -> dict[str, Any]:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
 from http.cookiejar import CookieJar
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests import PreparedRequest, Response
-from requests.adapters import BaseAdapter
 
 from tkstudies import console, jsonl
 from tkstudies.errors import LoginError, ServiceError, Unreachable
-from tkstudies.services.web import answers, identity, login, logins, retries, secrecy, tokens, transport
-from tkstudies.services.web.cassettes import Recorder, ReplayAdapter
-from tkstudies.services.web.endpoints import SSO, Service
+from tkstudies.services.web import answers, identity, login, retries, secrecy, shared, transport
+from tkstudies.services.web.cassettes import Recorder
+from tkstudies.services.web.endpoints import Service
 from tkstudies.services.web.identity import Identity
 from tkstudies.services.web.retries import Failure, Retries, Tries, cause_of, never_connected
 from tkstudies.services.web.tokens import Tokens
@@ -75,7 +71,7 @@ class Connection:
         read = positive("TKSTUDIES_TIMEOUT", 60.0, "seconds")
         longest = patience or float("inf")
         self._timeout = (min(10.0, longest), min(read, longest))  # [s] to connect, and of silence
-        replay = _replay_adapter(current.replay) if current.replay else None
+        replay = shared.replay_adapter(current.replay) if current.replay else None
         self._session = transport.session(self.base, workers, replay)
         self._recorder: Recorder | None = None
         self._tokens: Tokens | None = None
@@ -83,7 +79,7 @@ class Connection:
             self._log_in(cookies)
 
     def _log_in(self, cookies: str | None) -> None:
-        _made_once("dotenv", login.load_dotenv)
+        shared.made_once("dotenv", login.load_dotenv)
         parts = urlsplit(self.base)
         secure = parts.scheme == "https"
         private = secure or parts.hostname in transport.LOOPBACK
@@ -94,9 +90,9 @@ class Connection:
         elif self.service.certificate and secure:
             self._session.cert = login.require_certificate()
         elif self.service.audience and private:
-            self._tokens = _tokens(self.service)
+            self._tokens = shared.tokens_for(self.service)
         if current.record:
-            self._recorder = _recorder(current.record)
+            self._recorder = shared.recorder(current.record)
 
     def identity(self) -> Identity | None:
         """Who we are to the service, None if nobody in particular (or when answers come from cassettes).
@@ -318,41 +314,3 @@ def _short(url: str | None) -> str:
     """A URL for a message, not too long."""
     text = url or ""
     return text if len(text) <= 160 else text[:157] + "..."
-
-
-# --- what all connections of a process share
-
-_shared: dict[Any, Any] = {}
-_sharing = threading.Lock()
-
-
-def _made_once(key: Any, make: Callable[[], Any]) -> Any:
-    with _sharing:
-        if key not in _shared:
-            _shared[key] = make()
-        return _shared[key]
-
-
-def _replay_adapter(folder: Path) -> BaseAdapter:
-    return _made_once(("replay", folder), lambda: ReplayAdapter(folder))
-
-
-def _recorder(folder: Path) -> Recorder:
-    command = current.command
-    return _made_once(("record", folder), lambda: Recorder(folder, command))
-
-
-def _tokens(service: Service) -> Tokens | None:
-    way = (os.environ.get(name) for name in (SSO.variable, "SSO_CLIENT_ID", service.token_variable or "-"))
-    is_kept = bool(service.login) and logins.exists(service)
-    return _made_once(("tokens", service.audience, is_kept, *way), lambda: tokens.of(service))
-
-
-def finish() -> None:
-    """End of a command: write what was recorded and forget what was shared."""
-    with _sharing:
-        shared = dict(_shared)
-        _shared.clear()
-    for thing in shared.values():
-        if isinstance(thing, Recorder):
-            thing.close()
