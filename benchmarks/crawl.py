@@ -132,7 +132,7 @@ def our_crawl(number: int, of_each: int, workers: int) -> float:
     samples = [crawl.Sample(Pair(run, "express"), DATASET) for run in runs(number)]
     start = time.perf_counter()
     with open(os.devnull, "wb") as sink:
-        found = crawl.histograms(DqmGui(workers=workers), samples, lambda sample: wanted, workers=workers)
+        found = crawl.histograms(DqmGui(workers=workers), samples, lambda sample: wanted, crawl.Asking(workers))
         for outcome in found:
             sink.write(outcome.hist or b"")
     return time.perf_counter() - start

@@ -27,7 +27,7 @@ class Gui:
 
 def outcomes(gui, runs=(1,), **options):
     samples = [crawl.Sample(Pair(run, "express"), EXPRESS) for run in runs]
-    return list(crawl.histograms(gui, samples, lambda sample: PLOTS, workers=1, **options))
+    return list(crawl.histograms(gui, samples, lambda sample: PLOTS, crawl.Asking(workers=1, **options)))
 
 
 def failed(found):

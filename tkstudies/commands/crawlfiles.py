@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tkstudies import console
+from tkstudies.commands.output import Fetchable
 from tkstudies.commands.runreg_output import Census, Row
 from tkstudies.commands.serverfilters import ServerFilters
 from tkstudies.jsonl import encode
-from tkstudies.records import Record
 from tkstudies.services.runselection import Numbers, Range
 from tkstudies.shards.fetched import Fetched, fetch_files
 from tkstudies.shards.groups import RUNS_PER_FILE, Group, by_number
@@ -21,29 +21,19 @@ if TYPE_CHECKING:
     from tkstudies.services.registry.query import Query
 
 
-def write_oms(
-    found: Callable[[Numbers | None], Iterator[Record]],
-    numbers: Iterable[int],
-    chosen: ServerFilters,
-    output: str,
-    runs_per_file: int | None,
-    noun: str,
-    recipe: Any,
-) -> None:
+def write_oms(found: Fetchable, chosen: ServerFilters, output: str, runs_per_file: int | None) -> None:
     """Write the records of OMS to files, and say how many there are.
 
     Args:
-        found: The records of these runs (or fills).
-        numbers: Those that there are.
         chosen: What is decided of the records here.
-        noun: What one record is. recipe: All options but those that say which runs, as JSON.
+        output: The folder.
     """
     chosen.comes_in_parts = True
     total = 0
 
     def fetch(group: Group, file: str) -> Fetched:
         nonlocal total
-        records = chosen.kept(found(Numbers(ranges(group))))
+        records = chosen.kept(found.of(Numbers(ranges(group))))
         written = write_at_once(map(encode, records), file)
         total += written
         return Fetched(written)
@@ -53,10 +43,10 @@ def write_oms(
         total += made.records
         chosen.recall(made.records)
 
-    groups = by_number(numbers, runs_per_file or RUNS_PER_FILE)
-    fetch_files(output, recipe, groups, lambda group: group.numbers, fetch, recall)
+    groups = by_number(found.numbers(), runs_per_file or RUNS_PER_FILE)
+    fetch_files(output, found.recipe, groups, lambda group: group.numbers, fetch, recall)
     chosen.tell()
-    console.say(f"{console.counted(total, noun)} of OMS in {console.counted(len(groups), 'file')}: {output}")
+    console.say(f"{console.counted(total, found.noun)} of OMS in {console.counted(len(groups), 'file')}: {output}")
 
 
 def write_registry(

@@ -198,20 +198,20 @@ def dqm(
                 check = Check(crawl.tasks_of(some, plots.paths), check_summaries)
                 check.run(gui, output, tally, workers)
             else:
-                how = crawl.with_bins
-                if summaries:
-                    how = partial(byfolder.trees if folder else byfolder.summaries, quality=quality)
+                by_folder = byfolder.trees if folder else byfolder.summaries
+                how = by_folder if summaries else crawl.with_bins
                 unit = "plot" if summaries and not folder else "request"
 
                 def fetch(some: list[Pair], file: str, resume: str) -> None:
                     lacking = Lacking(summaries, quality)
                     with closing(EarlierCrawl(resume, file, lacking)) if resume else nullcontext() as earlier:
                         lacking.tell()
-                        ways: dict[str, Any] = {"workers": workers, "known": earlier or (), "fetch": how}
                         with CrawlOutput(file, earlier) as into:
-                            patient = not into.keeps_order
-                            outcomes = crawl.histograms(gui, find(some), plots.paths, is_patient=patient, **ways)
-                            again = partial(crawl.second_try, gui, find=find, plots_of=plots.paths, **ways)
+                            asking = crawl.Asking(workers, earlier or (), not into.keeps_order, quality)
+                            outcomes = crawl.histograms(gui, find(some), plots.paths, asking, how)
+                            again = partial(
+                                crawl.second_try, gui, find=find, plots_of=plots.paths, asking=asking, fetch=how
+                            )
                             expected = plots.expected(some)
                             write_histograms(outcomes, into, tally, adds_completeness, expected, again, unit)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tkstudies.commands import options, selection
-from tkstudies.commands.output import write_all
-from tkstudies.commands.serverfilters import ServerFilters
+from tkstudies.commands.oms_fetch import Fetch, Fields, Filters, fetches
+from tkstudies.commands.output import Fetchable, write_all
 from tkstudies.errors import UsageError
 from tkstudies.records import Record, whole
 
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 app = options.application(no_args_is_help=True, help="Fetch runs, fills, lumisections and more from OMS.")
 
-Fields = Annotated[
-    list[str] | None,
-    typer.Option("--fields", metavar="NAMES", help="Only these attributes and the key: a,b,c (repeatable)."),
-]
-Filters = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--filter", metavar="EXPRESSION", help="'energy >= 6500' as in filter, or ATTR__OP=VALUE (repeatable)."
-    ),
-]
 Sequence = Annotated[str, typer.Option("--sequence", metavar="NAME", help="Kind of data taking, or all.")]
 Paths = Annotated[
     list[str] | None, typer.Option("--path", metavar="PATH", help="Trigger path; * stands for any text (repeatable).")
@@ -47,16 +37,8 @@ FillsPerFile = Annotated[
 
 @app.command()
 @selection.selects_runs(*selection.BY_CLASS)
-def runs(
-    given: selection.RunOptions,
-    sequence: Sequence = "GLOBAL-RUN",
-    filters: Filters = None,
-    fields: Fields = None,
-    cookies: options.Cookies = None,
-    workers: options.Workers = 4,
-    runs_per_file: options.RunsPerFile = None,
-    output: options.Output = "-",
-) -> None:
+@fetches
+def runs(given: selection.RunOptions, sequence: Sequence = "GLOBAL-RUN", *, fetch: Fetch) -> None:
     """Fetch runs, with units and with luminosities in inverse picobarns.
 
     \b
@@ -73,21 +55,17 @@ def runs(
     """
     from tkstudies.services import oms
 
-    selected = given.selection(cookies)
+    selected = given.selection(fetch.cookies)
     if selected.classes or selected.runtype:
-        selected = _of_the_registry(selected, workers, cookies)
-    chosen = ServerFilters(filters)
-    wanted = _wanted(chosen, fields, workers, cookies)
+        selected = _of_the_registry(selected, fetch.workers, fetch.cookies)
+    wanted = fetch.wanted()
     kind = None if sequence == "all" else sequence
 
     def found(numbers: Numbers | None, wanted: Wanted = wanted) -> Iterator[Record]:
         return oms.runs(replace(selected, runs=numbers or selected.runs), wanted, sequence=kind)
 
-    def listed() -> Iterable[int]:
-        return _numbers(found(None, _only(wanted, "run_number")), "run_number")
-
-    recipe = ["oms runs", sequence, filters, wanted.fields]
-    _write(found, listed, chosen, output, runs_per_file, "run", recipe)
+    recipe = ["oms runs", sequence, fetch.filters, wanted.fields]
+    fetch.write(Fetchable(found, lambda: _listed(found, wanted, "run_number"), "run", recipe))
 
 
 @app.command()
@@ -131,30 +109,20 @@ def fills(
     numbers = selection.numbers_in_all(between, listed)
     if numbers is None and not (first or end or filters):
         raise UsageError("select fills: --min, --max, --fill, -i, --since, --until, --last or --filter")
-    chosen = ServerFilters(filters)
-    wanted = _wanted(chosen, fields, workers, cookies, split_scheme=split_scheme)
+    fetch = Fetch(filters, fields, cookies, workers, fills_per_file, output)
+    wanted = fetch.wanted(split_scheme=split_scheme)
 
     def found(some: Numbers | None, wanted: Wanted = wanted) -> Iterator[Record]:
         return oms.fills(some or numbers, wanted, since=first, until=end)
 
-    def of_all() -> Iterable[int]:
-        return _numbers(found(None, _only(wanted, "fill_number")), "fill_number")
-
     recipe = ["oms fills", filters, wanted.fields, split_scheme]
-    _write(found, of_all, chosen, output, fills_per_file, "fill", recipe)
+    fetch.write(Fetchable(found, lambda: _listed(found, wanted, "fill_number"), "fill", recipe))
 
 
 @app.command()
 @selection.selects_runs(*selection.BY_TIME)
-def lumisections(
-    given: selection.RunOptions,
-    filters: Filters = None,
-    fields: Fields = None,
-    cookies: options.Cookies = None,
-    workers: options.Workers = 4,
-    runs_per_file: options.RunsPerFile = None,
-    output: options.Output = "-",
-) -> None:
+@fetches
+def lumisections(given: selection.RunOptions, fetch: Fetch) -> None:
     """Fetch lumisections: luminosity, pileup and detector flags of each.
 
     \b
@@ -165,14 +133,13 @@ def lumisections(
     """
     from tkstudies.services import oms, omsruns
 
-    chosen = ServerFilters(filters)
-    wanted, selected = _wanted(chosen, fields, workers, cookies), given.selection(cookies)
+    wanted, selected = fetch.wanted(), given.selection(fetch.cookies)
 
     def found(numbers: Numbers | None) -> Iterator[Record]:
         return oms.lumisections(replace(selected, runs=numbers or selected.runs), wanted)
 
-    recipe = ["oms lumisections", filters, wanted.fields, selected.since, selected.until]
-    _write(found, lambda: omsruns.runs_during(selected, wanted), chosen, output, runs_per_file, "lumisection", recipe)
+    recipe = ["oms lumisections", fetch.filters, wanted.fields, selected.since, selected.until]
+    fetch.write(Fetchable(found, lambda: omsruns.runs_during(selected, wanted), "lumisection", recipe))
 
 
 @app.command()
@@ -219,16 +186,8 @@ def detector(
 
 @app.command()
 @selection.selects_runs(*selection.BY_NUMBER)
-def hltpaths(
-    given: selection.RunOptions,
-    path: Paths = None,
-    filters: Filters = None,
-    fields: Fields = None,
-    cookies: options.Cookies = None,
-    workers: options.Workers = 4,
-    runs_per_file: options.RunsPerFile = None,
-    output: options.Output = "-",
-) -> None:
+@fetches
+def hltpaths(given: selection.RunOptions, path: Paths = None, *, fetch: Fetch) -> None:
     """Fetch the trigger paths of runs.
 
     \b
@@ -238,30 +197,13 @@ def hltpaths(
     """
     from tkstudies.services import oms
 
-    chosen = ServerFilters(filters)
-    wanted = _wanted(chosen, fields, workers, cookies)
-    numbers = _run_numbers(given, wanted)
-
-    def found(some: Numbers | None) -> Iterator[Record]:
-        return oms.hlt_paths(some or numbers, path or (), wanted)
-
-    recipe = ["oms hltpaths", path, filters, wanted.fields]
-    _write(found, lambda: numbers, chosen, output, runs_per_file, "path", recipe)
+    _fetch_of_paths("hltpaths", oms.hlt_paths, "path", given, path, fetch)
 
 
 @app.command()
 @selection.selects_runs(*selection.BY_NUMBER)
-def hltrates(
-    *,
-    path: Paths = None,
-    given: selection.RunOptions,
-    filters: Filters = None,
-    fields: Fields = None,
-    cookies: options.Cookies = None,
-    workers: options.Workers = 4,
-    runs_per_file: options.RunsPerFile = None,
-    output: options.Output = "-",
-) -> None:
+@fetches
+def hltrates(*, path: Paths = None, given: selection.RunOptions, fetch: Fetch) -> None:
     """Fetch the rates of trigger paths in each lumisection of runs, of all paths unless some are named.
 
     \b
@@ -271,15 +213,7 @@ def hltrates(
     """
     from tkstudies.services import oms
 
-    chosen = ServerFilters(filters)
-    wanted = _wanted(chosen, fields, workers, cookies)
-    numbers = _run_numbers(given, wanted)
-
-    def found(some: Numbers | None) -> Iterator[Record]:
-        return oms.hlt_rates(some or numbers, path or (), wanted)
-
-    recipe = ["oms hltrates", path, filters, wanted.fields]
-    _write(found, lambda: numbers, chosen, output, runs_per_file, "rate", recipe)
+    _fetch_of_paths("hltrates", oms.hlt_rates, "rate", given, path, fetch)
 
 
 @app.command()
@@ -304,9 +238,28 @@ def get(
     """
     from tkstudies.services import oms
 
-    chosen = ServerFilters(filters)
-    found = oms.resource(resource, _wanted(chosen, fields, workers, cookies, sort=sort))
-    write_all(chosen.kept(found), output, "row", "OMS")
+    fetch = Fetch(filters, fields, cookies, workers, output=output)
+    found = oms.resource(resource, fetch.wanted(sort=sort))
+    write_all(fetch.chosen.kept(found), output, "row", "OMS")
+
+
+def _fetch_of_paths(
+    name: str,
+    rows_of: Callable[[Iterable[int], Iterable[str], Wanted], Iterator[Record]],
+    noun: str,
+    given: selection.RunOptions,
+    paths: list[str] | None,
+    fetch: Fetch,
+) -> None:
+    """Write what OMS has of trigger paths in each run."""
+    wanted = fetch.wanted()
+    numbers = _run_numbers(given, wanted)
+
+    def found(some: Numbers | None) -> Iterator[Record]:
+        return rows_of(some or numbers, paths or (), wanted)
+
+    recipe = [f"oms {name}", paths, fetch.filters, wanted.fields]
+    fetch.write(Fetchable(found, lambda: numbers, noun, recipe))
 
 
 def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) -> RunSelection:
@@ -326,50 +279,9 @@ def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) 
     )
 
 
-def _wanted(
-    filters: ServerFilters,
-    fields: list[str] | None,
-    workers: int,
-    cookies: str | None,
-    sort: list[str] | None = None,
-    split_scheme: bool = False,
-) -> Wanted:
-    from tkstudies.services.omslistings import Wanted, parse_filter
-
-    return Wanted(
-        filters=tuple(parse_filter(text) for text in filters.sent),
-        fields=options.words(fields),
-        sort=options.words(sort),
-        split_scheme=split_scheme,
-        workers=workers,
-        cookies=cookies,
-    )
-
-
-def _write(
-    found: Callable[[Numbers | None], Iterator[Record]],
-    listed: Callable[[], Iterable[int]],
-    chosen: ServerFilters,
-    output: str,
-    runs_per_file: int | None,
-    noun: str,
-    recipe: Any,
-) -> None:
-    """Write what is found: all that is wanted, or to the files of a folder that of some runs after the others."""
-    if not options.is_folder(output, runs_per_file):
-        write_all(chosen.kept(found(None)), output, noun, "OMS")
-        return
-    from tkstudies.commands.crawlfiles import write_oms
-
-    write_oms(found, listed(), chosen, output, runs_per_file, noun, recipe)
-
-
-def _only(wanted: Wanted, attribute: str) -> Wanted:
-    """The same rows, but no more of them than a number."""
-    return replace(wanted, fields=(attribute,), split_scheme=False)
-
-
-def _numbers(records: Iterable[Record], attribute: str) -> list[int]:
+def _listed(found: Callable[[Numbers | None, Wanted], Iterator[Record]], wanted: Wanted, attribute: str) -> list[int]:
+    """The numbers alone of all that is wanted."""
+    records = found(None, replace(wanted, fields=(attribute,), split_scheme=False))
     return [number for record in records if (number := whole(record.get(attribute))) is not None]
 
 

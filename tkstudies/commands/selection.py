@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Annotated, get_type_hints
+from typing import Annotated
 
 import typer
 
 from tkstudies import jsonl
 from tkstudies.commands import options
-from tkstudies.commands.signatures import expanded
+from tkstudies.commands.signatures import gathered
 from tkstudies.errors import InputError, UsageError, WrongRecord
 from tkstudies.records import whole
 from tkstudies.services.runselection import HIGHEST, Numbers, Range, RunSelection, intersected
@@ -152,17 +151,7 @@ def selects_runs(*names: str) -> Callable[[Callable[..., None]], Callable[..., N
         def command(given: RunOptions, output: options.Output = "-") -> None:
             selected = given.selection()
     """
-    hints = get_type_hints(RunOptions, include_extras=True)
-    parameters = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[field.name], default=field.default
-        )
-        for field in fields(RunOptions)
-        if field.name in names
-    ]
-    if len(parameters) != len(names):
-        raise ValueError(f"not all of these are attributes of RunOptions: {', '.join(names)}")
-    return lambda command: expanded(command, "given", parameters, lambda values: RunOptions(**values))
+    return gathered("given", RunOptions, *names)
 
 
 # --- numbers

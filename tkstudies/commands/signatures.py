@@ -5,9 +5,33 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_type_hints
 
 Command = Callable[..., None]
+
+
+def gathered(name: str, kind: type, *names: str) -> Callable[[Command], Command]:
+    """Give a command options that are the fields of a dataclass: its parameter ``name`` gets them as one object.
+
+    Args:
+        kind: The dataclass; its fields are annotated for typer and have defaults.
+        names: Only these fields, in any order; all of them if none is named.
+
+    Raises:
+        ValueError: It has no such field.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    chosen = [field for field in fields(kind) if not names or field.name in names]
+    if names and len(chosen) != len(names):
+        raise ValueError(f"not all of these are fields of {kind.__name__}: {', '.join(names)}")
+    options = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[field.name], default=field.default
+        )
+        for field in chosen
+    ]
+    return lambda command: expanded(command, name, options, lambda values: kind(**values))
 
 
 def expanded(
@@ -40,8 +64,8 @@ def expanded(
 
     @functools.wraps(command)
     def called(**values: Any) -> None:
-        gathered = gather({option.name: values.pop(option.name) for option in options})
-        command(**values, **{name: gathered})
+        value = gather({option.name: values.pop(option.name) for option in options})
+        command(**values, **{name: value})
 
     # typer asks inspect.signature for the parameters, and typing.get_type_hints for their types
     called.__dict__["__signature__"] = inspect.Signature(parameters)

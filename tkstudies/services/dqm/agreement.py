@@ -11,7 +11,7 @@ from tkstudies.histogramrecord import Axes, as_hist
 from tkstudies.records import Record, number
 from tkstudies.services.dqm.asking import Problem
 from tkstudies.services.dqm.byfolder import summaries
-from tkstudies.services.dqm.crawl import Outcome, Task, with_bins
+from tkstudies.services.dqm.crawl import Asking, Outcome, Task, with_bins
 from tkstudies.services.dqm.gui import DqmGui
 
 TOLERANCE = 1e-5
@@ -52,7 +52,7 @@ def compare(gui: DqmGui, tasks: Sequence[Task], *, workers: int) -> Iterator[Com
     Raises:
         ServiceError: The server can't be used.
     """
-    ways = (fetch(gui, tasks, workers=workers, known=()) for fetch in (summaries, with_bins))
+    ways = (fetch(gui, tasks, Asking(workers)) for fetch in (summaries, with_bins))
     for (summary,), (histogram,) in zip(*ways, strict=True):
         yield _compared(summary, histogram)
 

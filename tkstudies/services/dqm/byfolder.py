@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
 
 from tkstudies.console import counted
 from tkstudies.errors import ServiceError
 from tkstudies.services.dqm.asking import Failures, Problem, answers
-from tkstudies.services.dqm.crawl import Key, Outcome, Sample, Task, missing
+from tkstudies.services.dqm.crawl import Asking, Outcome, Sample, Task, missing
 from tkstudies.services.dqm.gui import DqmGui
 from tkstudies.services.dqm.pairs import Pair
 from tkstudies.services.dqm.summaries import Item
@@ -27,20 +27,8 @@ class _Folder(NamedTuple):
     tasks: dict[int, Task]
 
 
-def summaries(
-    gui: DqmGui,
-    tasks: Iterable[Task],
-    *,
-    workers: int,
-    known: Container[Key],
-    is_patient: bool = False,
-    quality: bool = False,
-) -> Iterator[list[Outcome]]:
-    """The summary of each plot, by one request for all that are in the same folder of a sample.
-
-    Args:
-        quality: Also the worst status of the plot's quality tests.
-    """
+def summaries(gui: DqmGui, tasks: Iterable[Task], asking: Asking) -> Iterator[list[Outcome]]:
+    """The summary of each plot, by one request for all that are in the same folder of a sample."""
     waiting: deque[int] = deque()
     done: dict[int, Outcome] = {}
 
@@ -58,20 +46,25 @@ def summaries(
         sample, wanted = folder.sample, folder.tasks
         if sample.problem:
             return {number: Outcome(task, problem=sample.problem) for number, task in wanted.items()}
-        found = {number: Outcome(task, is_known=True) for number, task in wanted.items() if task.key in known}
+        found = {number: Outcome(task, is_known=True) for number, task in wanted.items() if task.key in asking.known}
         if len(found) < len(wanted):
             items = gui.listing(sample.pair.run_number, sample.dataset, folder.path)
             plots = {item.obj: item for item in reversed(items) if item.is_histogram}
             for number, task in wanted.items():
                 item = plots.get((task.plot or "").rpartition("/")[2])
-                found.setdefault(number, _outcome(task, item, quality) if item else missing(task))
+                found.setdefault(number, _outcome(task, item, asking) if item else missing(task))
         return found
 
     def is_proof(found: dict[int, Outcome]) -> bool:
         return any(outcome.task.plot is not None and not outcome.is_known for outcome in found.values())
 
     asked = answers(
-        ask, folders(), lambda folder: folder.sample.pair, workers, is_proof=is_proof, is_patient=is_patient
+        ask,
+        folders(),
+        lambda folder: folder.sample.pair,
+        asking.workers,
+        is_proof=is_proof,
+        is_patient=asking.is_patient,
     )
     for folder, found in asked:
         if isinstance(found, Problem):
@@ -81,9 +74,11 @@ def summaries(
             yield [done.pop(waiting.popleft())]
 
 
-def _outcome(task: Task, item: Item, quality: bool) -> Outcome:
+def _outcome(task: Task, item: Item, asking: Asking) -> Outcome:
+    if task.key in asking.known:
+        return Outcome(task, is_known=True)
     try:
-        return Outcome(task, item.hist(), quality=item.quality if quality else "")
+        return Outcome(task, item.hist(), quality=item.quality if asking.quality else "")
     except ServiceError as error:
         return Outcome(task, problem=Problem("failed", str(error)))
 
@@ -129,7 +124,7 @@ class _Tree:
             told = f"{self.root} has more than {counted(_MOST_FOLDERS, 'folder')}: name one of them"
             self.problem = Problem("failed", told)
 
-    def outcomes(self, known: Container[Key], quality: bool) -> list[Outcome]:
+    def outcomes(self, asking: Asking) -> list[Outcome]:
         """What came of its plots, those of a folder before those of the folders in it."""
         if self.problem:
             return [Outcome(self.task, problem=self.problem)]
@@ -145,7 +140,7 @@ class _Tree:
             for item in items:
                 if item.is_histogram:
                     task = self.task._replace(plot=_below(path, item.obj or ""))
-                    found.append(Outcome(task, is_known=True) if task.key in known else _outcome(task, item, quality))
+                    found.append(_outcome(task, item, asking))
         return found or [Outcome(self.task, problem=self._nothing())]
 
     def _nothing(self) -> Problem:
@@ -153,15 +148,7 @@ class _Tree:
         return Problem("missing folder", f"{self.root} is not in {dataset}, or has no plots there")
 
 
-def trees(
-    gui: DqmGui,
-    tasks: Iterable[Task],
-    *,
-    workers: int,
-    known: Container[Key],
-    is_patient: bool = False,
-    quality: bool = False,
-) -> Iterator[list[Outcome]]:
+def trees(gui: DqmGui, tasks: Iterable[Task], asking: Asking) -> Iterator[list[Outcome]]:
     """The summaries of all plots below the folders that the tasks name, by one request for each folder."""
 
     def ask(place: _Place) -> list[Item]:
@@ -172,10 +159,10 @@ def trees(
     while some := [_Tree(task) for task in islice(rest, _TREES)]:
         places = [_Place(tree, tree.root) for tree in some if not tree.problem]
         while places:
-            asked = answers(ask, places, _pair_of, workers, is_patient=is_patient, failures=failures)
+            asked = answers(ask, places, _pair_of, asking.workers, is_patient=asking.is_patient, failures=failures)
             places = [new for place, items in asked for new in place.tree.take(place.path, items)]
         for tree in some:
-            yield tree.outcomes(known, quality)
+            yield tree.outcomes(asking)
 
 
 def _pair_of(place: _Place) -> Pair:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tkstudies.console import listed
 from tkstudies.errors import ServiceError
@@ -70,12 +70,25 @@ class Outcome(NamedTuple):
     quality: str = ""
 
 
-class Fetch(Protocol):
-    """A way to fetch: for each task, in order, what came of it; of a folder that is all that is in it."""
+@dataclass(frozen=True)
+class Asking:
+    """How plots are asked for.
 
-    def __call__(
-        self, gui: DqmGui, tasks: Iterable[Task], *, workers: int, known: Container[Key], is_patient: bool = False
-    ) -> Iterator[list[Outcome]]: ...
+    Attributes:
+        workers: How many requests may be under way at once.
+        known: Keys of the records that are there already: not asked for.
+        is_patient: Ask once more at once for a plot that failed alone: for an output that can't be put in order.
+        quality: With a summary, also the worst status of the plot's quality tests.
+    """
+
+    workers: int
+    known: Container[Key] = frozenset()
+    is_patient: bool = False
+    quality: bool = False
+
+
+Fetch = Callable[[DqmGui, Iterable[Task], Asking], Iterator[list[Outcome]]]
+"""A way to fetch: for each task, in order, what came of it; of a folder that is all that is in it."""
 
 
 # --- datasets
@@ -170,10 +183,7 @@ def histograms(
     gui: DqmGui,
     samples: Iterable[Sample],
     plots_of: Callable[[Sample], Iterable[str]],
-    *,
-    workers: int,
-    known: Container[Key] = frozenset(),
-    is_patient: bool = False,
+    asking: Asking,
     fetch: Fetch | None = None,
 ) -> Iterator[Outcome]:
     """What comes of each plot of each sample, in order.
@@ -181,16 +191,13 @@ def histograms(
     Args:
         plots_of: The paths of the plots that are defined for a sample.
         fetch: How they are fetched, by default each with its bins.
-        known: Keys of the records that are there already: not asked for.
-        is_patient: Ask once more at once for a plot that failed alone: for an output that can't be put in order.
 
     Raises:
         LoginError: The certificate isn't accepted.
         ServiceError: The server can't be used.
     """
     tasks = tasks_of(samples, plots_of)
-    fetch = fetch or with_bins
-    for outcomes in fetch(gui, tasks, workers=workers, known=known, is_patient=is_patient):
+    for outcomes in (fetch or with_bins)(gui, tasks, asking):
         yield from outcomes
 
 
@@ -199,9 +206,7 @@ def second_try(
     failed: Sequence[Outcome],
     find: Callable[[Iterable[Pair]], Iterable[Sample]],
     plots_of: Callable[[Sample], Iterable[str]],
-    *,
-    workers: int,
-    known: Container[Key] = frozenset(),
+    asking: Asking,
     fetch: Fetch | None = None,
 ) -> Iterator[tuple[int, Outcome]]:
     """What comes of all that failed when it is tried once more: the number of what failed, and an outcome of it.
@@ -222,7 +227,7 @@ def second_try(
             again = found.get(outcome.task.sample.pair) if outcome.task.plot is None else None
             tasks += [(number, task) for task in (_tasks(again, plots_of) if again else [outcome.task])]
         done = 0
-        for outcomes in (fetch or with_bins)(gui, (task for _, task in tasks), workers=workers, known=known):
+        for outcomes in (fetch or with_bins)(gui, (task for _, task in tasks), replace(asking, is_patient=False)):
             yield from ((tasks[done][0], outcome) for outcome in outcomes)
             done += 1
     except ServiceError:
@@ -239,16 +244,14 @@ def _tasks(sample: Sample, plots_of: Callable[[Sample], Iterable[str]]) -> list[
     return [Task(sample, plot) for plot in ((None,) if sample.problem else plots_of(sample))]
 
 
-def with_bins(
-    gui: DqmGui, tasks: Iterable[Task], *, workers: int, known: Container[Key], is_patient: bool = False
-) -> Iterator[list[Outcome]]:
+def with_bins(gui: DqmGui, tasks: Iterable[Task], asking: Asking) -> Iterator[list[Outcome]]:
     """Each plot with its bins, by a request of its own."""
 
     def ask(task: Task) -> Outcome:
         sample, plot = task
         if plot is None:
             return Outcome(task, problem=sample.problem)
-        if task.key in known:
+        if task.key in asking.known:
             return Outcome(task, is_known=True)
         hist = gui.histogram(sample.pair.run_number, sample.dataset, plot)
         return Outcome(task, hist) if hist is not None else missing(task)
@@ -256,7 +259,9 @@ def with_bins(
     def is_proof(outcome: Outcome) -> bool:
         return outcome.task.plot is not None and not outcome.is_known
 
-    found = answers(ask, tasks, lambda task: task.sample.pair, workers, is_proof=is_proof, is_patient=is_patient)
+    found = answers(
+        ask, tasks, lambda task: task.sample.pair, asking.workers, is_proof=is_proof, is_patient=asking.is_patient
+    )
     for task, outcome in found:
         yield [Outcome(task, problem=outcome) if isinstance(outcome, Problem) else outcome]
 
