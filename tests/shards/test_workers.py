@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.shards import deadly
-from tkstudies.errors import InputError, TkstudiesError
+from tkstudies.errors import InputError, TkstudiesError, UsageError
 from tkstudies.settings import current
 from tkstudies.shards.workers import workers
 
@@ -54,6 +54,29 @@ def test_an_item_that_kills_its_workers_is_given_up(items):
     told = r"file 4: a worker was killed 5 times .* too little memory"
     with workers("2") as several, pytest.raises(TkstudiesError, match=told):
         list(several.map(deadly.Square(always=(4,)), items))
+
+
+@pytest.mark.parametrize(
+    "address, told",
+    [
+        ("tls://127.0.0.1:1", r"^tls://127.0.0.1:1 takes certificates only \(none are named\): .*__COMM__TLS__CA_FILE"),
+        ("tcp://127.0.0.1", r"^--jobs dask:tcp://127.0.0.1: expected dask:tcp://HOST:PORT"),
+        ("tls", "^--jobs dask:tls: expected"),
+        ("nothing://127.0.0.1:1", "^--jobs dask:nothing://127.0.0.1:1: expected"),
+    ],
+)
+def test_an_address_where_no_scheduler_can_be(address, told):
+    with pytest.raises(UsageError, match=told), workers(f"dask:{address}"):
+        pass
+
+
+def test_certificates_that_cant_be_read(tmp_path):
+    import dask
+
+    names = {f"distributed.comm.tls.{name}": str(tmp_path / "nothing.pem") for name in ("ca-file", "client.cert")}
+    refused = pytest.raises(UsageError, match=r"certificates only \(.*No such file")
+    with dask.config.set(names), refused, workers("dask:tls://127.0.0.1:1"):
+        pass
 
 
 def started(jobs, folder):

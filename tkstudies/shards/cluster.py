@@ -29,6 +29,7 @@ PATIENCE = 600.0
 """Seconds to wait for the first worker: jobs may have to queue."""
 
 _CONNECT = 20.0  # seconds for a scheduler to answer
+_TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 _EXTRA = "pip install 'tkstudies[dask]'"
 
 
@@ -41,7 +42,7 @@ def dask_workers(address: str = "") -> Iterator[Workers]:
     """The workers of the cluster at an address, or of one that is started here and ends with us.
 
     Raises:
-        UsageError: Dask isn't installed.
+        UsageError: Dask isn't installed, or there can't be a scheduler at the address, or not without certificates.
         SchedulerGone: There is no scheduler at the address.
         TkstudiesError: Its workers can't do our work.
     """
@@ -52,6 +53,7 @@ def dask_workers(address: str = "") -> Iterator[Workers]:
     _silence()
     with ExitStack() as stack:
         if address:
+            _check_address(address)
             cluster: Any = address
         else:
             cluster = stack.enter_context(_local())
@@ -66,6 +68,32 @@ def dask_workers(address: str = "") -> Iterator[Workers]:
             _wait_for_workers(client, address)
             _compare_versions(client, address)
         yield _Dask(client, address)
+
+
+def _check_address(address: str) -> None:
+    """Refuse what is no address, and an encrypted one for which Dask's own configuration has no certificates.
+
+    Dask itself would find out too late: a client that it can't make takes 40 s to end.
+    """
+    import dask
+    from distributed.comm import get_address_host_port
+    from distributed.security import Security
+
+    try:
+        get_address_host_port(address)
+    except ValueError:
+        raise UsageError(f"--jobs dask:{address}: expected dask:tcp://HOST:PORT, or tls://HOST:PORT") from None
+    if not address.startswith(("tls:", "wss:")) or dask.config.get("distributed.client.security-loader", None):
+        return
+    try:
+        why = "" if Security().get_connection_args("client").get("ssl_context") else "none are named"
+    except (OSError, ValueError) as error:
+        why = _first_line(error)
+    if why:
+        raise UsageError(
+            f"{address} takes certificates only ({why}): name their files in {_TLS}CA_FILE, {_TLS}CLIENT__CERT and "
+            f"{_TLS}CLIENT__KEY, or in distributed.yaml of Dask"
+        )
 
 
 class _Dask:
