@@ -155,8 +155,8 @@ def test_the_page_for_those_who_have_a_minute(folder, markdown):
         "- **To certify**: 2 rows of 1 run: 1 express, 1 prompt",
         "- **Unusual and new**: 1 run, already signed: 1003 (pixel)",
         "- **Unusual and known**: 1 run, certified bad by people already",
-        "- **Not judged**: 5 rows: 2 nobody has signed it, and open rows were left out of the study, 1 too few good "
-        "rows of other runs to compare with, ...",
+        "- **Not judged**: 5 rows: nobody has signed it, and open rows were left out of the study (2); too few good "
+        "rows of other runs to compare with (1); ...",
         "- **Missing**: oms\\_fills.jsonl, doctor.jsonl, hists.jsonl, features.jsonl",
     ]
 

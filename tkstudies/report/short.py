@@ -54,8 +54,8 @@ def _not_judged(found: dict[str, set[int]]) -> str:
     by_reason: Counter[str] = Counter()
     for why, runs in found.items():
         by_reason[why.partition(": ")[2]] += len(runs)
-    told = ", ".join(f"{count:,} {why}" for why, count in by_reason.most_common(REASONS))
-    return f"{console.counted(rows, 'row')}{f': {told}' if told else ''}{', ...' if len(by_reason) > REASONS else ''}"
+    told = "; ".join(f"{why} ({count:,})" for why, count in by_reason.most_common(REASONS))
+    return f"{console.counted(rows, 'row')}{f': {told}' if told else ''}{'; ...' if len(by_reason) > REASONS else ''}"
 
 
 def _work(folder: Folder) -> str:
