@@ -99,7 +99,7 @@ class Drawing:
             engine.execute(self.figure)
         if any("not applied" in str(warning.message) for warning in warned):
             self.losses.note("the figure is too small for its words", advice="--size makes it larger")
-        self.figure.set_layout_engine("none")
+        self.figure.set_layout_engine(None)  # not "none", with which each file is drawn twice
 
 
 @contextmanager
@@ -113,6 +113,8 @@ def style(sheet: Sheet | None = None) -> Iterator[None]:
     settings: dict[Any, Any] = {
         "figure.dpi": sheet.dpi,
         "savefig.dpi": "figure",
+        "figure.autolayout": False,
+        "figure.constrained_layout.use": False,
         "text.hinting": "none",  # texts are as wide in a PDF as in a PNG, so that one layout fits both
         "font.size": size,
         "axes.titlesize": size,
