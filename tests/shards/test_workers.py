@@ -13,6 +13,8 @@ import pytest
 from tests.shards import deadly
 from tkstudies.errors import InputError, TkstudiesError, UsageError
 from tkstudies.settings import current
+from tkstudies.shards import jobs
+from tkstudies.shards.processes import deaf
 from tkstudies.shards.workers import workers
 
 ROOT = Path(__file__).parents[2]
@@ -44,16 +46,24 @@ class TestSeveral:
         with pytest.raises(InputError, match=r"^3.jsonl, line 7: not a JSON object$"):
             list(several.map(deadly.fail, items))
 
+    def test_an_error_comes_after_the_results_before_it(self, several, tmp_path):
+        results = several.map(deadly.fail, [deadly.Item(number, str(tmp_path)) for number in (*[7] * 90, 3, 8)])
+        assert [next(results) for _ in range(90)] == [7] * 90
+        with pytest.raises(InputError, match="not a JSON object"):
+            next(results)
+
+    def test_an_item_that_kills_its_workers_is_given_up(self, several, tmp_path, monkeypatch):
+        monkeypatch.setattr(jobs, "TRIES", 3)
+        items = [deadly.Item(number, str(tmp_path)) for number in range(90)]
+        results = several.map(deadly.Square(always=(70,)), items)
+        assert [next(results) for _ in range(69)] == [number**2 for number in range(69)]
+        with pytest.raises(TkstudiesError, match=r"^file \d+: a worker was killed 3 times .* too little memory"):
+            list(results)
+
     def test_what_they_say_is_told_once(self, several, items, capsys):
         assert list(several.map(deadly.talk, items)) == list(range(9))
         assert capsys.readouterr().err.splitlines() == ["this is said by all", "warning: 3.jsonl: a line is lost"]
         assert current.partial
-
-
-def test_an_item_that_kills_its_workers_is_given_up(items):
-    told = r"file 4: a worker was killed 5 times .* too little memory"
-    with workers("2") as several, pytest.raises(TkstudiesError, match=told):
-        list(several.map(deadly.Square(always=(4,)), items))
 
 
 @pytest.mark.parametrize(
@@ -79,12 +89,12 @@ def test_certificates_that_cant_be_read(tmp_path):
         pass
 
 
-def started(jobs, folder):
+def started(kind, folder):
     """A process whose workers wait, and the numbers of these."""
     script = (
         "import sys; from tests.shards import deadly; from tkstudies.shards.workers import workers\n"
         "if __name__ == '__main__':\n"
-        f"    with workers({jobs!r}) as several:\n"
+        f"    with workers({kind!r}) as several:\n"
         f"        list(several.map(deadly.wait, [deadly.Item(n, {str(folder)!r}) for n in range(4)]))\n"
     )
     file = folder / "parent.py"
@@ -113,12 +123,23 @@ def is_alive(process):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here to look for processes")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_nobody_is_left_behind(number, tmp_path):
-    parent, children = started("2", tmp_path)
+@pytest.mark.parametrize(
+    ("kind", "number"), [("2", signal.SIGKILL), ("2", signal.SIGINT), ("2", signal.SIGTERM), ("dask", signal.SIGKILL)]
+)
+def test_nobody_is_left_behind(kind, number, tmp_path):
+    parent, children = started(kind, tmp_path)
     parent.send_signal(number)
     parent.wait(60)
     until(lambda: not any(map(is_alive, children)))
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks of signals here")
+def test_a_worker_that_is_just_starting_does_not_hear_ctrl_c():
+    interrupt = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('deaf')"
+    with deaf():
+        child = subprocess.Popen([sys.executable, "-c", interrupt], stdout=subprocess.PIPE, text=True)
+    assert child.communicate(timeout=60)[0] == "deaf\n"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 CHOOSE = ["tkstudies", "filter", "Hits.mean > 0", "table", "slow.jsonl", "--jobs", "2", "-o", "chosen/"]

@@ -6,18 +6,20 @@ see the same folders. Nothing else of this process goes to them, above all nothi
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from uuid import uuid4
 
 from tkstudies import __version__, console
 from tkstudies.errors import TkstudiesError, UsageError
-from tkstudies.shards.jobs import AHEAD, Ears, Workers, check_tries, remote
+from tkstudies.shards.jobs import AHEAD, Ears, Told, Workers, check_tries, remote
+from tkstudies.shards.local import EXTRA, local_cluster, silence
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -30,7 +32,8 @@ PATIENCE = 600.0
 
 _CONNECT = 20.0  # seconds for a scheduler to answer
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
-_EXTRA = "pip install 'tkstudies[dask]'"
+_PIECE = 0.5
+"""Seconds of work that are worth a trip through the scheduler (some 10 ms): small files go together."""
 
 
 class SchedulerGone(TkstudiesError):
@@ -46,28 +49,92 @@ def dask_workers(address: str = "") -> Iterator[Workers]:
         SchedulerGone: There is no scheduler at the address.
         TkstudiesError: Its workers can't do our work.
     """
+    if not find_spec("distributed"):
+        raise UsageError(f"--jobs dask needs Dask (no module named distributed): {EXTRA}")
+    if not address:
+        with local_cluster() as (cluster, crew), _client(cluster) as client:
+            yield _Dask(client, crew, "")
+        return
+    _check_address(address)
+    silence()
     try:
-        import distributed
-    except ImportError as error:
-        raise UsageError(f"--jobs dask needs Dask ({error}): {_EXTRA}") from None
-    _silence()
-    with ExitStack() as stack:
-        if address:
-            _check_address(address)
-            cluster: Any = address
-        else:
-            cluster = stack.enter_context(_local())
-        try:
-            client = stack.enter_context(distributed.Client(cluster, timeout=_CONNECT, set_as_default=False))
-        except (OSError, ValueError, TimeoutError) as error:
+        client = _client(address)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise SchedulerGone(
+            f"no Dask scheduler answers at {address}: {_first_line(error)} (is it running, and reachable from here?)"
+        ) from None
+    with client:
+        _wait_for_workers(client, address)
+        _compare_versions(client, address)
+        yield _Dask(client, _Others(client, address), os.getcwd())
+
+
+def _client(cluster: Any) -> Client:
+    from distributed import Client
+
+    return Client(cluster, timeout=_CONNECT, set_as_default=False)
+
+
+class _Team(Protocol):
+    """Those who do the work."""
+
+    @property
+    def number(self) -> int:
+        """How many tasks they do at once."""
+
+    def check(self) -> None:
+        """Is there still somebody?
+
+        Raises:
+            TkstudiesError: Nobody.
+        """
+
+
+class _Others:
+    """The workers of a cluster that was there before us."""
+
+    def __init__(self, client: Client, address: str):
+        self._client, self._address = client, address
+
+    @property
+    def number(self) -> int:
+        self.check()
+        return max(sum(self._client.nthreads().values()), 1)  # there may be more of them than before
+
+    def check(self) -> None:
+        if self._client.status != "running":
             raise SchedulerGone(
-                f"no Dask scheduler answers at {address}: {_first_line(error)} "
-                "(is it running, and reachable from here?)"
-            ) from None
-        if address:
-            _wait_for_workers(client, address)
-            _compare_versions(client, address)
-        yield _Dask(client, address)
+                f"the Dask scheduler {self._address} has gone away: start it again, and give the same command"
+            )
+
+
+class _Piece(NamedTuple):
+    """Some items, one after the other, that a worker has or will have."""
+
+    numbers: range
+    future: Future
+
+
+class _Several:
+    """The task with some items: what it made of them, and the seconds it took.
+
+    An item with which it fails is left for a piece that begins with it, whose own failure that is.
+    """
+
+    def __init__(self, work: Callable[[Any], Told]):
+        self._work = work
+
+    def __call__(self, items: Sequence[Any]) -> tuple[list[Told], float]:
+        begin = perf_counter()
+        done: list[Told] = []
+        for item in items:
+            try:
+                done.append(self._work(item))
+            except Exception:
+                if not done:
+                    raise
+                break
+        return done, perf_counter() - begin
 
 
 def _check_address(address: str) -> None:
@@ -99,101 +166,69 @@ def _check_address(address: str) -> None:
 class _Dask:
     shares_memory = False
 
-    def __init__(self, client: Client, address: str):
-        self._client, self._address = client, address
-        self.folder = os.getcwd() if address else ""
+    def __init__(self, client: Client, team: _Team, folder: str):
+        self._client, self._team, self.folder = client, team, folder
 
     def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """The results, in the order of the items."""
         from distributed import KilledWorker
 
         ears = Ears()
-        work = remote(task)
-        under_way: dict[int, Future] = {}
-        killed: Counter[int] = Counter()
+        work = _Several(remote(task))
         name = f"tkstudies-{uuid4().hex[:12]}"  # a key that was used before would bring the result of then
-        try:
-            for number in range(len(items)):
-                told = None
-                while told is None:
-                    for ahead in range(number, min(number + AHEAD * self._slots(), len(items))):
-                        if ahead not in under_way:
-                            key = f"{name}-{ahead}-{killed[ahead]}"
-                            under_way[ahead] = self._client.submit(work, items[ahead], key=key, pure=False)
-                    try:
-                        told = self._result(under_way[number])
-                    except KilledWorker as error:
-                        killed[number] += getattr(error, "allowed_failures", 0) + 1
-                        check_tries(killed, items)
-                        del under_way[number]
-                del under_way[number]
-                yield ears.result(told)
-        finally:
-            self._forget(under_way)
+        tries: Counter[int] = Counter()
+        killed: Counter[int] = Counter()
 
-    def _slots(self) -> int:
-        """How many tasks the workers do at once; there may be more of them than before."""
-        self._check_scheduler()
-        return max(sum(self._client.nthreads().values()), 1)
+        def given(numbers: range) -> _Piece:
+            tries[numbers.start] += 1
+            key = f"{name}-{numbers.start}-{tries[numbers.start]}"
+            return _Piece(numbers, self._client.submit(work, items[numbers.start : numbers.stop], key=key, pure=False))
+
+        pieces: deque[_Piece] = deque()
+        begin, size = 0, 1
+        try:
+            while begin < len(items) or pieces:
+                most = AHEAD * self._team.number
+                while begin < len(items) and len(pieces) < most:
+                    end = begin + max(1, min(size, (len(items) - begin) // most))
+                    pieces.append(given(range(begin, min(end, len(items)))))
+                    begin = pieces[-1].numbers.stop
+                numbers, future = pieces.popleft()
+                try:
+                    done, seconds = self._result(future)
+                except KilledWorker as error:
+                    killed.update(dict.fromkeys(numbers, getattr(error, "allowed_failures", 0) + 1))
+                    check_tries(killed, items)
+                    pieces.extendleft(given(range(number, number + 1)) for number in reversed(numbers))
+                    continue
+                if rest := numbers[len(done) :]:
+                    pieces.appendleft(given(rest))
+                size = round(_PIECE * len(done) / max(seconds, 1e-6))
+                for told in done:
+                    yield ears.result(told)
+        finally:
+            self._forget(pieces)
 
     def _result(self, future: Future) -> Any:
         from concurrent.futures import CancelledError
 
+        from distributed import TimeoutError as NotYet
         from distributed.comm.core import CommClosedError
 
         try:
+            while not future.done():
+                with suppress(NotYet):
+                    future.exception(timeout=1)
+                self._team.check()
             return future.result()
         except (CancelledError, CommClosedError):
-            raise SchedulerGone(self._gone()) from None
+            self._team.check()
+            raise SchedulerGone("the Dask scheduler has forgotten its work: give the same command again") from None
 
-    def _check_scheduler(self) -> None:
-        if self._client.status != "running":
-            raise SchedulerGone(self._gone())
-
-    def _gone(self) -> str:
-        return f"the Dask scheduler {self._address} has gone away: start it again, and give the same command"
-
-    def _forget(self, under_way: dict[int, Future]) -> None:
+    def _forget(self, pieces: Iterable[_Piece]) -> None:
         """What isn't wanted any more needn't be done."""
-        if under_way and self._client.status == "running":
-            self._client.cancel(list(under_way.values()), force=True)
-
-
-@contextmanager
-def _local() -> Iterator[Any]:
-    """A cluster of this machine: a process for each core, which nobody else on the machine can talk to."""
-    import dask
-    from distributed import LocalCluster
-    from distributed.security import Security
-
-    try:
-        security = Security.temporary()
-    except ImportError as error:
-        raise UsageError(
-            f"--jobs dask needs cryptography, as others may be on this machine ({error}): {_EXTRA}"
-        ) from None
-    dask.config.set({"distributed.scheduler.allowed-failures": 0})  # we count them, over each item
-    with LocalCluster(
-        n_workers=_cores(),
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        security=security,
-        silence_logs=logging.CRITICAL,
-    ) as cluster:
-        yield cluster
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _silence() -> None:
-    """What Dask says to programmers isn't for users: what goes wrong is told by us."""
-    for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] in ("distributed", "tornado", "asyncio", "bokeh"):
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        if pieces and self._client.status == "running":
+            self._client.cancel([piece.future for piece in pieces], force=True)
 
 
 def _wait_for_workers(client: Client, address: str) -> None:

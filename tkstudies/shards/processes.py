@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -51,7 +54,8 @@ class Processes:
                 try:
                     for ahead in range(number, min(number + AHEAD * self._number, len(items))):
                         if ahead not in under_way:
-                            under_way[ahead] = self._started().submit(work, items[ahead])
+                            with deaf():
+                                under_way[ahead] = self._started().submit(work, items[ahead])
                     told = under_way[number].result()
                 except BrokenProcessPool:
                     self._end()
@@ -66,7 +70,7 @@ class Processes:
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._number, mp_context=context, initializer=_begin)
+            self._pool = ProcessPoolExecutor(self._number, mp_context=context, initializer=begin)
         return self._pool
 
     def _end(self) -> None:
@@ -86,15 +90,35 @@ def _is_done(future: Future[Any]) -> bool:
     return future.done() and not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool)
 
 
-def _begin() -> None:
-    """What a worker does first: Ctrl-C is the parent's to answer, and a worker whose parent is gone stops."""
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Processes that are started now don't hear Ctrl-C, not even before they can say so themselves."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would lift the mask when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def begin(folder: str = "") -> None:
+    """What a worker does first: Ctrl-C is the parent's to answer, and a worker whose parent is gone stops.
+
+    Args:
+        folder: What the parent would have removed in the end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_stop_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_stop_with, args=(parent.sentinel, folder), daemon=True).start()
 
 
-def _stop_with(sentinel: int) -> None:
+def _stop_with(sentinel: int, folder: str) -> None:
     wait([sentinel])
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
