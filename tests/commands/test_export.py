@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tkstudies import jsonl
 from tkstudies.analysis.tables import csv as tables_csv
 from tkstudies.analysis.tables import parquet
+from tkstudies.analysis.tables.csvtable import CsvTable
 from tkstudies.analysis.tables.export import RereadRows
 from tkstudies.cli import app
 from tkstudies.errors import InputError
@@ -226,7 +227,7 @@ def test_any_record_survives_csv(rows):
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [tables_csv.csv_header(columns), *(_csv_line(columns, row) for row in rows)]
     table = b"".join(line + b"\n" for line in lines)
-    back = [record for _, record in tables_csv.csv_records(io.BytesIO(table))]
+    back = [record for _, record in CsvTable(io.BytesIO(table)).records()]
     assert exact(back) == exact(rows)
     assert all(list(row) == columns for row in back)
     if columns and b"\0" not in table:  # which Python 3.10's csv refuses

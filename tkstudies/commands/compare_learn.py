@@ -34,6 +34,9 @@ def learn(
         good: Expressions for good rows.
         is_chosen: Whether a run may be used.
         reference_reco: Compare each run with itself in that reco.
+
+    Raises:
+        InputError: No plot has enough good runs to learn from.
     """
     from tkstudies.analysis.histograms.changesfile import Changes, Source, to_json
     from tkstudies.analysis.histograms.learning import Learner

@@ -11,7 +11,7 @@ from tkstudies.commands.output import Fetchable
 from tkstudies.commands.runreg_output import Census, Row
 from tkstudies.commands.serverfilters import ServerFilters
 from tkstudies.jsonl import encode
-from tkstudies.services.runselection import Numbers, Range
+from tkstudies.services.runselection import Numbers
 from tkstudies.shards.fetched import Fetched, fetch_files
 from tkstudies.shards.groups import RUNS_PER_FILE, Group, by_number
 from tkstudies.shards.manifest import Made
@@ -33,7 +33,7 @@ def write_oms(found: Fetchable, chosen: ServerFilters, output: str, runs_per_fil
 
     def fetch(group: Group, file: str) -> Fetched:
         nonlocal total
-        records = chosen.kept(found.of(Numbers(ranges(group))))
+        records = chosen.kept(found.of(Numbers.of(group.numbers)))
         written = write_at_once(map(encode, records), file)
         total += written
         return Fetched(written)
@@ -69,7 +69,7 @@ def write_registry(
 
     def fetch(group: Group, file: str) -> Fetched:
         census, losses = Census(), console.Losses()
-        part = replace(query, selection=replace(query.selection, runs=Numbers(ranges(group))))
+        part = replace(query, selection=replace(query.selection, runs=Numbers.of(group.numbers)))
         written = write_at_once(lines(part, census, losses), file)
         total.absorb(census.noted())
         all_losses.absorb(losses)
@@ -85,8 +85,3 @@ def write_registry(
     here.tell()
     all_losses.tell()
     return total
-
-
-def ranges(group: Group) -> list[Range]:
-    """The numbers of a group, each as a range of its own."""
-    return [(number, number) for number in group.numbers]

@@ -271,12 +271,7 @@ def _of_the_registry(selected: RunSelection, workers: int, cookies: str | None) 
     if not selected.is_bounded:
         raise UsageError("--type needs runs to choose among: --min, --max, --run, --fill, --since, --era, ...")
     rows = v4.rows(Query(selected, states=None), workers=workers, cookies=cookies)
-    return replace(
-        selected,
-        runs=Numbers((record["run_number"], record["run_number"]) for _, record in rows),
-        classes=(),
-        runtype=None,
-    )
+    return replace(selected, runs=Numbers.of(record["run_number"] for _, record in rows), classes=(), runtype=None)
 
 
 def _listed(found: Callable[[Numbers | None, Wanted], Iterator[Record]], wanted: Wanted, attribute: str) -> list[int]:

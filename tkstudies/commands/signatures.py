@@ -24,7 +24,7 @@ def gathered(name: str, kind: type, *names: str) -> Callable[[Command], Command]
     hints = get_type_hints(kind, include_extras=True)
     chosen = [field for field in fields(kind) if not names or field.name in names]
     if names and len(chosen) != len(names):
-        raise ValueError(f"not all of these are fields of {kind.__name__}: {', '.join(names)}")
+        raise ValueError(f"not all of these are attributes of {kind.__name__}: {', '.join(names)}")
     options = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, annotation=hints[field.name], default=field.default

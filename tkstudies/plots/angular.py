@@ -36,5 +36,6 @@ def angular(
         tkstudies plot angular --run 317434 --periodic-phi --facet reco -o angular.png maps.jsonl
     """
     from tkstudies.plots.maplines import draw_angular
+    from tkstudies.plots.trackmaps import maps_of
 
-    return draw_angular(records, plot, run, reco, periodic_phi, counts, look)
+    return draw_angular(maps_of(records, plot, run, reco), periodic_phi, counts, look)

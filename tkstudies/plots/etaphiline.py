@@ -36,5 +36,6 @@ def etaphi_line(
         tkstudies plot etaphi-line --run 317434,317291 --row reco -o lines.pdf maps.jsonl
     """
     from tkstudies.plots.maplines import draw_line
+    from tkstudies.plots.trackmaps import maps_of
 
-    return draw_line(records, plot, run, reco, counts, look)
+    return draw_line(maps_of(records, plot, run, reco), counts, look)

@@ -12,15 +12,14 @@ from tkstudies.console import Losses
 from tkstudies.errors import InputError
 from tkstudies.plots import legends
 from tkstudies.plots.bins import MANY, Array, edges_of, fitting
-from tkstudies.plots.chosen import Chosen
+from tkstudies.plots.chosen import Chosen, Histograms
 from tkstudies.plots.figures import Drawing
 from tkstudies.plots.legends import Entry
 from tkstudies.plots.look import Look
 from tkstudies.plots.palette import COLOURS, dashes_of
 from tkstudies.plots.panels import Panels
 from tkstudies.plots.texts import letters_in
-from tkstudies.plots.trackmaps import axes_of, maps_of
-from tkstudies.records import Record
+from tkstudies.plots.trackmaps import axes_of
 
 _SHAPE = (8.4, 4.2)
 
@@ -33,16 +32,8 @@ class Curve(NamedTuple):
     note: str = ""
 
 
-def draw_line(
-    records: Sequence[Record],
-    plot: str,
-    run: Sequence[str] | None,
-    reco: Sequence[str] | None,
-    counts: bool,
-    look: Look,
-) -> Drawing:
+def draw_line(found: Histograms, counts: bool, look: Look) -> Drawing:
     """Draw maps bin by bin, see `etaphi_line`."""
-    found = maps_of(records, plot, run, reco)
 
     def curve(item: Chosen) -> Curve:
         scale = 1.0 if counts else 100 / mean_of(item)
@@ -53,17 +44,8 @@ def draw_line(
     return draw_curves(found.all, curve, look, f"{x} (φ within each bin)", labels, found.losses)
 
 
-def draw_angular(
-    records: Sequence[Record],
-    plot: str,
-    run: Sequence[str] | None,
-    reco: Sequence[str] | None,
-    periodic_phi: bool,
-    counts: bool,
-    look: Look,
-) -> Drawing:
+def draw_angular(found: Histograms, periodic_phi: bool, counts: bool, look: Look) -> Drawing:
     """Draw angular correlations, see `angular`."""
-    found = maps_of(records, plot, run, reco)
 
     def curve(item: Chosen) -> Curve:
         scale = 1.0 if counts else 100 / mean_of(item)

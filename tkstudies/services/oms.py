@@ -1,6 +1,7 @@
 """What OMS has: runs, fills, lumisections, trigger paths and rates, and any other resource.
 
-How it is asked for them is in omslistings, what it says of the rows in omsrecords.
+How it is asked for them is in omslistings, what it says of the rows in omsrecords. All of these functions raise
+LoginError and ServiceError where OMS can't be used, and UsageError of attributes that it doesn't have.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ def runs(
     """Yield the selected runs by run number; of one sequence, or of all for None.
 
     Raises:
-        LoginError, ServiceError: OMS can't be used.
-        UsageError: Unknown attributes, or a selection that OMS knows nothing about.
+        UsageError: A selection that OMS knows nothing about.
     """
     wanted = wanted or Wanted()
     fixed = [("sequence", "EQ", sequence)] if sequence else []
@@ -46,6 +46,9 @@ def lumisections(selection: RunSelection, wanted: Wanted | None = None) -> Itera
 
     delivered_lumi and recorded_lumi are the sums of the fill before each lumisection. Where OMS sends no unit with a
     lumisection it is that of the run, which is then looked up.
+
+    Raises:
+        UsageError: A selection that OMS knows nothing about, or by the number of lumisections.
     """
     if selection.min_lumisections is not None:
         raise UsageError("lumisections can't be selected by their number in the run")
@@ -67,9 +70,8 @@ def _with_units(rows: Iterator[Record], wanted: Wanted) -> Iterator[Record]:
 
 def _units_of_runs(numbers: Iterable[int], wanted: Wanted) -> list[Record]:
     """The runs with the units of their luminosities; none, and a warning, if OMS doesn't tell."""
-    of_runs = Numbers((number, number) for number in numbers)
     fields = replace(wanted, filters=(), sort=(), fields=WITH_UNITS, split_scheme=False)
-    groups = _groups("run_number", of_runs, _GAPS["runs"])
+    groups = _groups("run_number", Numbers.of(numbers), _GAPS["runs"])
     try:
         with omslistings.connect(fields) as connection:
             return list(omslistings.listed(connection, "runs", groups, fields))
@@ -133,7 +135,11 @@ def attributes(name: str, access: Wanted | None = None) -> list[str]:
 
 
 def resource(name: str, wanted: Wanted | None = None) -> Iterator[Record]:
-    """Yield the rows of any resource."""
+    """Yield the rows of any resource.
+
+    Raises:
+        UsageError: It can't be the name of one.
+    """
     if not re.fullmatch(r"\w+", name):
         raise UsageError(f"{name!r} is not the name of a resource, such as runs or eras")
     return omslistings.rows(name, [[]], wanted or Wanted())

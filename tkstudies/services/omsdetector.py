@@ -66,7 +66,7 @@ def rows(
                 losses.note(f"OMS doesn't list the attributes of lumisections: only {', '.join(flags)}")
         by_number = {number: run for run in batch if (number := whole(run["run_number"])) is not None}
         found.update(by_number)
-        numbers = Numbers((number, number) for number in by_number)
+        numbers = Numbers.of(by_number)
         parts = _parts_with_flags(numbers, flags, access)
         feds = _feds(oms.daq_readouts(numbers, access))
         for number, run in by_number.items():

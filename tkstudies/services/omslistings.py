@@ -91,6 +91,7 @@ def rows(
 
 
 def connect(wanted: Wanted) -> Connection:
+    """A connection to OMS, with its login."""
     return Connection(endpoints.OMS, workers=wanted.workers, cookies=wanted.cookies)
 
 
@@ -102,6 +103,16 @@ def listed(
     keep: Callable[[Record], bool] | None = None,
     extra: dict[str, str] | None = None,
 ) -> Iterator[Record]:
+    """The same by a connection, without a check of the attributes.
+
+    Args:
+        groups: The filters of each listing, of which all hold.
+        keep: Which records come out; all of them by default.
+        extra: Further parameters of the request.
+
+    Raises:
+        UsageError: Two filters of a group contradict each other.
+    """
     keys = _KEYS.get(name, ())
     base: dict[str, str] = dict(extra or {})
     sort = [*wanted.sort, *(key for key in keys if key not in {field.lstrip("-") for field in wanted.sort})]
@@ -177,7 +188,11 @@ def _refusal(response: Response) -> str | None:
 
 
 def check_attributes(connection: Connection, name: str, wanted: Wanted) -> None:
-    """Refuse attributes that the resource doesn't have, naming those that it has."""
+    """Refuse attributes that the resource doesn't have, naming those that it has.
+
+    Raises:
+        UsageError: It lacks one.
+    """
     used = [*(attribute for attribute, _, _ in wanted.filters), *wanted.fields, *(s.lstrip("-") for s in wanted.sort)]
     if not used:
         return

@@ -57,7 +57,7 @@ def run_numbers(selection: RunSelection, access: Wanted | None = None, *, sequen
     """The numbers of the selected runs, of all sequences unless one is named; ``access`` is for the login."""
     wanted = replace(access or Wanted(), filters=(), fields=("run_number",))
     found = oms.runs(selection, wanted, sequence=sequence)
-    return Numbers((number, number) for run in found if (number := whole(run["run_number"])) is not None)
+    return Numbers.of(number for run in found if (number := whole(run["run_number"])) is not None)
 
 
 def runs_during(selection: RunSelection, access: Wanted | None = None) -> list[int]:

@@ -59,6 +59,15 @@ class Numbers:
         self.ranges = merged(ranges)
         self._firsts = [first for first, _ in self.ranges]
 
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> Numbers:
+        """The set of these numbers.
+
+        >>> Numbers.of([7, 3, 4]).ranges
+        [(3, 4), (7, 7)]
+        """
+        return cls((number, number) for number in numbers)
+
     def __contains__(self, number: object) -> bool:
         if not isinstance(number, int):
             return False

@@ -102,7 +102,7 @@ class Todo:
             elif run is not None and number(attributes.get("recorded_lumi")):
                 others[run] = None
         if others:
-            selection = RunSelection(Numbers((run, run) for run in others))
+            selection = RunSelection(Numbers.of(others))
             try:
                 for row in oms.runs(selection, Wanted(workers=self.workers, cookies=self.cookies), sequence=None):
                     found[whole(row.get("run_number"))] = number(row.get("recorded_lumi_pb"))

@@ -41,7 +41,12 @@ def probe(connection: Connection) -> None:
 
 
 def parse_summaries(response: Response) -> list[Record]:
-    """The records of one answer, in its order."""
+    """The records of one answer, in its order.
+
+    Raises:
+        answers.Unusable: It is no XML, or no run summaries.
+        ServiceError: It is XML that isn't safe to read.
+    """
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 

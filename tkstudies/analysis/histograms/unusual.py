@@ -14,7 +14,6 @@ from tkstudies.analysis.histograms.comparable import Histogram, Incomparable
 from tkstudies.records import Record, RowKey
 
 COLUMNS = ("z", "change", "usual_change")
-OF_SEVERAL = ("reference_run_numbers", "reference_z")
 
 LARGE = 5.0
 """A z above it is worth a word in the summary."""

@@ -16,8 +16,6 @@ from tkstudies.jsonl import Records, encode, records_of
 from tkstudies.records import PICOBARNS, WHOLE_KEYS, Record, RecordView, key_of, number, whole
 
 ROW, RUN, FILL, LUMISECTION = "row", "run", "fill", "lumisection"
-CHOICES = (ROW, *EACH)
-"""What a summed value may belong to: it counts once for each."""
 
 _INTEGRATED = re.compile(r"(.*__)?((recorded|delivered|run|run_live)_lumi|int_luminosity)(_pb)?")
 _PB = "pb^{-1}"
@@ -30,7 +28,7 @@ class Counts:
         columns: By whose values; none for all rows together.
         sums: Columns to add up. A luminosity is added in pb^-1, whatever the units of its rows, and each run, fill
             (columns ``fill__...``) or lumisection once; other numbers are added as they are, each row once.
-        each: Instead of that: of `CHOICES`.
+        each: Instead of that: ``row``, or one of `luminosity.EACH`; a value counts once for each.
     """
 
     def __init__(self, columns: Sequence[str], sums: Sequence[str] = (), each: str = ""):

@@ -20,17 +20,14 @@ In a table that another program has written, an unquoted cell that is neither nu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from tkstudies.analysis.tables.cells import readable
-from tkstudies.analysis.tables.csvtable import CsvTable
-from tkstudies.analysis.tables.dialect import NOTHING_KNOWN, Choices
 from tkstudies.analysis.tables.header import is_plain_name
-from tkstudies.jsonl import BadRecord, decode_value, encode
-from tkstudies.records import Record
+from tkstudies.jsonl import decode_value, encode
 
 RawRecord = dict[str, msgspec.Raw]
 
@@ -108,19 +105,3 @@ def formulas(record: RawRecord) -> RawRecord:
         if raw[:1] == b'"' and str(decode_value(raw)).startswith(_FORMULA_BEGINS):
             found[column] = msgspec.Raw(encode("'" + decode_value(raw)))
     return found
-
-
-def csv_records(stream: Any, choices: Choices = NOTHING_KNOWN) -> Iterator[tuple[int, Record | BadRecord]]:
-    """Yield the records of a table, each with the number of its first line; for a row that isn't one, why.
-
-    A row goes on over line ends while a quote is open. Blank lines count only in a table of one column, where
-    they are a null.
-
-    Args:
-        stream: The bytes of the file.
-        choices: What is known about it.
-
-    Raises:
-        BadRecord: The first row can't be a header, or it is no table.
-    """
-    return CsvTable(stream, choices).records()

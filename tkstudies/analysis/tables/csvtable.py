@@ -46,6 +46,9 @@ class CsvTable:
     def records(self) -> Iterator[tuple[int, Record | BadRecord]]:
         """Yield each record with the number of its first line; for a row that isn't one, why.
 
+        A row goes on over line ends while a quote is open. Blank lines count only in a table of one column, where
+        they are a null.
+
         Raises:
             BadRecord: The first row can't be a header, or it is no table.
         """

@@ -80,7 +80,11 @@ class Failures:
         self._pairs.clear()
 
     def add(self, pair: Pair, error: Exception) -> None:
-        """Count a failure; one that ends the crawl is raised."""
+        """Count a failure.
+
+        Raises:
+            ServiceError: This one ends the crawl; so does an error of another kind, which is raised as it is.
+        """
         if isinstance(error, LoginError) or not isinstance(error, ServiceError):
             raise error
         if isinstance(error, Unreachable) and not self._ever_worked:

@@ -153,13 +153,13 @@ def _find(gui: DqmGui, pair: Pair, dataset: str, primary_dataset: str) -> Sample
             yield choose(pair.gui_datasets, any_primary=True)
         yield choose(gui.lookup.all_datasets(pair.run_number))
 
-    makeshift = None
+    second_best = None
     for choice in filter(None, found()):
         if not (pair.is_cosmics is False and choice.dataset.startswith(_COSMICS_PRIMARIES)):
             return Sample(pair, choice.dataset, choice.warning)
-        makeshift = makeshift or choice  # of a run with collisions: something better may be there
-    if makeshift:
-        return Sample(pair, makeshift.dataset, makeshift.warning)
+        second_best = second_best or choice  # of a run with collisions: something better may be there
+    if second_best:
+        return Sample(pair, second_best.dataset, second_best.warning)
     return _without_dataset(pair, pair.reco, primary_dataset, gui.lookup.all_datasets(pair.run_number))
 
 

@@ -23,7 +23,6 @@ class CrawlOutput:
 
     Attributes:
         added: Number of records that are new.
-        keeps_order: Can a record come late and still be in its place?
     """
 
     def __init__(self, output: str, earlier: EarlierCrawl | None = None):
@@ -39,6 +38,7 @@ class CrawlOutput:
 
     @property
     def keeps_order(self) -> bool:
+        """Can a record come late and still be in its place?"""
         return bool(self._writer.part)
 
     def __enter__(self) -> CrawlOutput:

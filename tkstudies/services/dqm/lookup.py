@@ -135,6 +135,11 @@ class _MadeOnce:
         return self._error is not None
 
     def get(self) -> Any:
+        """The value.
+
+        Raises:
+            ServiceError: It could not be made.
+        """
         with self._lock:
             if not self._done:
                 try:
@@ -160,7 +165,11 @@ class _WebSession:
         self._no_start: ServiceError | None = None
 
     def datasets(self, run_number: int) -> tuple[str, ...]:
-        """The datasets of one run."""
+        """The datasets of one run.
+
+        Raises:
+            ServiceError: There is no session to be had, or its answers can't be read.
+        """
         with self._lock:
             found = self._modify(run_number) if self._name else None
             if found is None:

@@ -35,7 +35,7 @@ class Unreadable(ValueError):
 
 
 def parser(read: Callable[[bytes], Any]) -> Callable[[requests.Response], Any]:
-    """``read`` for the body of a response; an answer that it can't read is worth another try."""
+    """``read`` for the body of a response; what it can't read is Unusable: worth another try."""
 
     def parse(response: requests.Response) -> Any:
         try:

@@ -186,7 +186,11 @@ class EarlierCrawl:
         return key in self.places
 
     def line(self, key: Key) -> bytes:
-        """The line of a record, without its line end; not of a crawl that goes on in place."""
+        """The line of a record, without its line end.
+
+        Raises:
+            KeyError: There is none, or this crawl goes on in place.
+        """
         if self._source is None:
             raise KeyError(key)
         self._source.seek(self.starts[self.places[key]])

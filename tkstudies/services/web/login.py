@@ -141,7 +141,11 @@ def _refuse_foreign_proxy(file: str) -> None:
 
 
 def require_certificate() -> tuple[str, str] | str:
-    """As client_certificate, but none at all is an error that says what to do."""
+    """As client_certificate, which must be there.
+
+    Raises:
+        LoginError: There is none, and what to do; or it can't be used.
+    """
     certificate = client_certificate()
     if certificate is None:
         usual = (os.path.expanduser("~/private"), os.path.expanduser("~/.globus"))

@@ -29,15 +29,22 @@ def made_once(key: Any, make: Callable[[], Any]) -> Any:
 
 
 def replay_adapter(folder: Path) -> BaseAdapter:
+    """Answers from the cassettes of a folder."""
     return made_once(("replay", folder), lambda: ReplayAdapter(folder))
 
 
 def recorder(folder: Path) -> Recorder:
+    """Writes cassettes to a folder."""
     command = current.command
     return made_once(("record", folder), lambda: Recorder(folder, command))
 
 
 def tokens_for(service: Service) -> Tokens | None:
+    """The tokens of a service, by the way of logging in that the environment names; None for no login.
+
+    Raises:
+        ServiceError: The environment names no single sign-on that one may send secrets to.
+    """
     way = (os.environ.get(name) for name in (SSO.variable, "SSO_CLIENT_ID", service.token_variable or "-"))
     is_kept = bool(service.login) and logins.exists(service)
     return made_once(("tokens", service.audience, is_kept, *way), lambda: tokens.of(service))
