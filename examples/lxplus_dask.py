@@ -32,7 +32,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -211,22 +211,26 @@ def run(command: list[str], files: dict[str, str], cluster: Any, chosen: argpars
     process = subprocess.Popen(command, env={**os.environ, **files})
     try:
         while True:
-            try:
-                code = process.wait(chosen.look)
-                return code if code >= 0 else 128 - code
-            except KeyboardInterrupt:  # which the command has got as well, and ends in its own way
-                continue
-            except subprocess.TimeoutExpired:
-                if lost := len(cluster.worker_spec) - len(cluster.workers):
-                    print(f"lxplus_dask: {lost} of {chosen.slots} jobs are lost, and submitted anew", file=sys.stderr)
+            with suppress(KeyboardInterrupt):  # which the command has got as well, and ends in its own way
                 try:
-                    submit(cluster, chosen.slots)
-                except Failed as error:
-                    print(f"lxplus_dask: {error} (tried again in {chosen.look:.0f} s)", file=sys.stderr)
+                    code = process.wait(chosen.look)
+                    return code if code >= 0 else 128 - code
+                except subprocess.TimeoutExpired:
+                    replace_lost(cluster, chosen)
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait()
+
+
+def replace_lost(cluster: Any, chosen: argparse.Namespace) -> None:
+    """Submit jobs in the place of lost ones."""
+    if lost := len(cluster.worker_spec) - len(cluster.workers):
+        print(f"lxplus_dask: {lost} of {chosen.slots} jobs are lost, and submitted anew", file=sys.stderr)
+    try:
+        submit(cluster, chosen.slots)
+    except Failed as error:
+        print(f"lxplus_dask: {error} (tried again in {chosen.look:.0f} s)", file=sys.stderr)
 
 
 if __name__ == "__main__":
