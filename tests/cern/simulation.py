@@ -295,30 +295,31 @@ class World:
     # --- TkDQMDoctor, Certification Helper, WBM
 
     @cached_property
-    def _shift(self) -> ShiftRecords:
+    def shift(self) -> ShiftRecords:
+        """What the shift leaders' services and WBM serve."""
         return ShiftRecords(self.runs, self.dqm_datasets)
 
     @property
     def doctor_runs(self) -> list[dict[str, Any]]:
         """``/json/runs/``; one (run, reco) appears twice."""
-        return self._shift.doctor_runs
+        return self.shift.doctor_runs
 
     @property
     def doctor_problem_runs(self) -> list[dict[str, Any]]:
         """``/json/problem_runs/``: the runs with problems, and which."""
-        return self._shift.doctor_problem_runs
+        return self.shift.doctor_problem_runs
 
     @property
     def doctor_problems(self) -> list[dict[str, Any]]:
         """``/json/problems/``: the categories with the runs that have them."""
-        return self._shift.doctor_problems
+        return self.shift.doctor_problems
 
     @property
     def certhelper_reference_runs(self) -> list[dict[str, Any]]:
         """``/certify/allRunsRefRuns/`` of the Certification Helper."""
-        return self._shift.certhelper_reference_runs
+        return self.shift.certhelper_reference_runs
 
     @property
     def wbm_runs(self) -> list[dict[str, str]]:
         """The WBM run summaries, newest first, all values text."""
-        return self._shift.wbm_runs
+        return self.shift.wbm_runs
