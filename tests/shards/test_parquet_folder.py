@@ -63,13 +63,37 @@ class TestItIsOneTable:
     def test_of_polars(self, export, tmp_path):
         polars = pytest.importorskip("polars")
         export()
-        assert polars.read_parquet(tmp_path / "out").sort("run_number")["x"].to_list() == [1.0, 7.0, 2.5, None]
+        for read in (polars.read_parquet, lambda folder: polars.scan_parquet(folder).collect()):
+            assert read(tmp_path / "out").sort("run_number").to_dicts() == self.rows(tmp_path)
 
     def test_of_duckdb(self, export, tmp_path):
         duckdb = pytest.importorskip("duckdb")
         export()
-        found = duckdb.sql(f"select run_number, x from '{tmp_path}/out/*.parquet' order by run_number").fetchall()
-        assert found == [(317291, 1.0), (317292, 7.0), (317293, 2.5), (317294, None)]
+        found = duckdb.sql(f"select * from '{tmp_path}/out/*.parquet' order by run_number")
+        assert [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()] == self.rows(tmp_path)
+
+    @staticmethod
+    def rows(tmp_path):
+        """What pyarrow reads, whose files are those that Spark and pandas read."""
+        import pyarrow.dataset
+
+        return pyarrow.dataset.dataset(tmp_path / "out").to_table().sort_by("run_number").to_pylist()
+
+    def test_also_files_whose_names_others_pass_over(self, export, tkstudies, tmp_path):
+        for name in ("_one", ".two", "part_one"):
+            (tmp_path / f"{name}.jsonl").write_text(to_lines(PARTS["317291-317292"]))
+        inputs = [word for name in ("_one", ".two", "part_one") for word in ("-i", f"{name}.jsonl")]
+        assert tkstudies("export", "--to", "parquet", *inputs, "-o", "out/").exit_code == 0
+        names = {file.name for file in (tmp_path / "out").glob("*.parquet")}
+        assert names == {"partpart_one.parquet", "part.two.parquet", "part_one.parquet", "_manifest.parquet"}
+        assert len(from_lines(tkstudies("export", "--to", "jsonl", "out/").stdout)) == len(self.rows(tmp_path)) == 6
+
+    @pytest.mark.parametrize("output", ["out/", "out.parquet"])
+    def test_names_that_differ_by_case_are_told(self, output, export, tkstudies, tmp_path):
+        (tmp_path / "one.jsonl").write_text(to_lines([{"run_number": 1, "pixel": "GOOD", "Pixel": 1}]))
+        found = tkstudies("export", "one.jsonl", "-o", output)
+        assert found.exit_code == 0
+        assert "warning: pixel, Pixel: names that differ by case only, which DuckDB changes and Spark" in found.stderr
 
     def test_out_of_one_file_and_named_as_an_argument(self, tkstudies, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -26,6 +26,7 @@ from tkstudies.shards.workers import workers
 
 ENDING = ".parquet"
 _KEY = b"tkstudies_manifest"
+_HIDDEN = (".", "_")
 
 
 class ParquetManifest(Manifest):
@@ -53,7 +54,7 @@ class ParquetManifest(Manifest):
     def strangers(cls, folder: str) -> list[str]:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.endswith(ENDING) and entry.is_file()]
-        return sorted(name for name in names if not name.startswith((".", "_")))
+        return sorted(name for name in names if not name.startswith(_HIDDEN))
 
     def store(self, content: bytes, stream: BinaryIO) -> None:
         arrow = parquet.library()
@@ -97,7 +98,7 @@ def write_parquet_files(records: jsonl.Reader, output: str, jobs: str, exported:
         OutputError, UsageError: The folder can't be written, or isn't ours.
     """
     parquet.library()
-    names = [name.removesuffix(".jsonl") + ENDING for name in file_names(records.sources)]
+    names = _visible([name.removesuffix(".jsonl") + ENDING for name in file_names(records.sources)])
     records.look_ahead()
     skips, kept = bool(records.skips), 0
     with (
@@ -124,6 +125,18 @@ def write_parquet_files(records: jsonl.Reader, output: str, jobs: str, exported:
             manifest.add(name, one)
     if kept:
         console.say(f"{kept:,} of {console.counted(len(names), 'file')} in {output} stay as they are")
+
+
+def _visible(names: list[str]) -> list[str]:
+    """The names with "part" before those that begin with _ or a dot: Spark, pandas and we don't read such files."""
+    visible, taken = [], set(names)
+    for name in names:
+        if name.startswith(_HIDDEN):
+            while name.startswith(_HIDDEN) or name in taken:
+                name = f"part{name}"
+            taken.add(name)
+        visible.append(name)
+    return visible
 
 
 def _with_progress(what: str, results: Iterable[Any], total: int) -> Iterator[Any]:

@@ -83,6 +83,7 @@ class Export:
         records: Number of rows.
         columns: All columns, in order of first appearance.
         texts: Columns of Parquet that had to become texts.
+        alike: Columns of Parquet whose names differ by case only.
 
     Args:
         defuse: Put a ' before texts of CSV that a spreadsheet takes for formulas.
@@ -94,6 +95,7 @@ class Export:
         self.records = 0
         self.columns: dict[str, Any] = {}
         self.texts: list[str] = []
+        self.alike: list[str] = []
 
     def csv_lines(self, records: Records) -> Iterator[bytes]:
         """The header and the rows of a CSV table, without line ends; nothing for no records."""
@@ -137,6 +139,7 @@ class Export:
         if not columns:
             raise InputError("no columns to write: Parquet needs at least one")
         self._check_names()
+        self.alike = _alike(columns)
         layout, self.texts = parquet.schema(columns, is_typed=is_typed)
         return layout
 
@@ -156,12 +159,24 @@ class Export:
         if self.texts:
             names = console.listed(self.texts)
             losses.note(f"{names}: mixed types or objects, written as texts (--to jsonl restores them)")
+        if self.alike:
+            losses.note(
+                f"{console.listed(self.alike)}: names that differ by case only, which DuckDB changes and Spark refuses "
+                "(set spark.sql.caseSensitive to true)"
+            )
         if self._defuse:
             losses.add(self._formulas, "text", "changed: a ' stands before what a spreadsheet takes for a formula")
         else:
             why = "that a spreadsheet takes for a formula"
             losses.add(self._formulas, "text", why, advice="--defuse puts a ' before it")
         return losses
+
+
+def _alike(names: Iterable[str]) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.lower(), []).append(name)
+    return [name for group in groups.values() if len(group) > 1 for name in group]
 
 
 class Tables:
