@@ -22,7 +22,7 @@ from tkstudies.records import Record, whole
 from tkstudies.services.registry import shapes
 from tkstudies.services.registry.query import Query
 from tkstudies.services.registry.records import v3_columns, v3_record
-from tkstudies.services.runselection import Range, coarse
+from tkstudies.services.runselection import Numbers, Range, coarse
 from tkstudies.services.web import answers, endpoints, paging
 from tkstudies.services.web.connection import Connection
 
@@ -292,7 +292,7 @@ def _luminosities(
         "sum(l.delivlumisection) run_lumi, sum(l.livelumisection) run_live_lumi from runinfo.lumi_sections l"
     )
     end = f"group by {run} order by {run}"
-    ranges = coarse(((run, run) for run in runs), _GAP)
+    ranges = coarse(Numbers.of(runs).ranges, _GAP)
     queries = [
         _Query(connection, _sql(start, [*part, "l.cms_active = 1"], end), {}) for part in _range_conditions(ranges, run)
     ]

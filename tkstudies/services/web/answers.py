@@ -42,9 +42,8 @@ def read_body(response: Response) -> None:
     try:
         response._content = b"".join(_pieces(response))
     finally:
-        if (
-            getattr(response.raw, "connection", None) is not None
-        ):  # not read to its end: nobody else may go on with it, or wait for it
+        # where it wasn't read to its end nobody else may go on with the connection, or wait for it
+        if getattr(response.raw, "connection", None) is not None:
             response.close()
     response._content_consumed = True
 
