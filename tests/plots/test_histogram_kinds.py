@@ -318,15 +318,20 @@ def test_the_most_unusual_first_with_what_was_learned(tmp_path, tkstudies):
 # --- words
 
 
+BINS_WITH_NAMES = axis(4, labels=[{"id": place, "value": f"BPix layer {place}"} for place in range(1, 5)])
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("below", list(Below))
-@pytest.mark.parametrize("log", [[], ["y"]])
-def test_words_do_not_quarrel(size, below, log):
-    labels = [{"id": place, "value": f"BPix layer {place}"} for place in range(1, 5)]
-    for records in ([RUN, REFERENCE, OTHER], [record(run, x=axis(4, labels=labels)) for run in (1, 2, 3)]):
-        look = Look(size=size, log=log)
-        with style(look):
-            assert quarrels(drawn(records, run=["2"], reference_run=["1,3"], below=below, look=look)) == []
+@pytest.mark.parametrize(
+    ("records", "log"),
+    [([RUN, REFERENCE, OTHER], []), ([record(run, x=BINS_WITH_NAMES) for run in (1, 2, 3)], ["y"])],
+    ids=["numbers", "names, logarithmic"],
+)
+def test_words_do_not_quarrel(size, below, records, log):
+    look = Look(size=size, log=log)
+    with style(look):
+        assert quarrels(drawn(records, run=["2"], reference_run=["1,3"], below=below, look=look)) == []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -510,22 +510,36 @@ def test_a_word_keeps_its_colour_beside_words_behind_it_in_the_alphabet():
 FORMULAS = ["$\\frac{1$", "price $$ unknown", "$", "$a$ b", "\\$", "$\\unknown{x}$", "_a^b", "\\alpha", "100 %", "{}"]
 
 
-@pytest.mark.parametrize(
-    ("text", "ending"), [*((text, "svg") for text in FORMULAS), (FORMULAS[0], "png"), (FORMULAS[0], "pdf")]
-)
-def test_dollar_signs_are_text(text, ending, tmp_path, tkstudies):
-    rows = [{"run_number": text, text: n, "y": n, "t2": n, "hue": text, "facet": text} for n in range(3)]
-    output = tmp_path / f"x.{ending}"
-    arguments = ["--x", text, "--y", "y", "--hue", "hue", "--facet", "facet", "--title", text]
-    result = tkstudies("plot", *arguments, "-o", output, input=rows)
-    assert (result.stdout, result.stderr, result.exit_code) == ("", f"{output}: 3 points\n", 0)
+@pytest.mark.parametrize("text", FORMULAS)
+def test_dollar_signs_are_text(text):
+    rows = rows_of_formulas(text)
     drawing = scatter(rows, text, "y", hue="hue", look=Look(facet="facet", title=text))
     texts = [found for found in drawing.figure.findobj(Text) if text in found.get_text()]
     assert len(texts) >= 5  # title, panel, axis, legend, name
     assert not any(found.get_parse_math() for found in texts)
-    numbers = scatter([{**row, text: row["y"]} for row in rows], "y", "t2", hue=text).figure
-    assert numbers.axes[-1].get_ylabel() == text
-    numbers.draw_without_rendering()
+
+
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
+def test_dollar_signs_are_drawn(ending, tmp_path, tkstudies):
+    text, output = FORMULAS[0], tmp_path / f"x.{ending}"
+    arguments = ["--x", text, "--y", "y", "--hue", "hue", "--facet", "facet", "--title", text]
+    result = tkstudies(
+        "plot", *arguments, "-o", output, input=[row for one in FORMULAS[:4] for row in rows_of_formulas(one)]
+    )
+    assert (result.stdout, result.stderr, result.exit_code) == ("", f"{output}: 12 points\n", 0)
+
+
+def test_dollar_signs_beside_a_colour_bar():
+    for text in FORMULAS[:2]:
+        numbers = scatter(rows_of_formulas(text), "y", "t2", hue=text).figure
+        assert numbers.axes[-1].get_ylabel() == text
+        numbers.draw_without_rendering()
+
+
+def rows_of_formulas(text):
+    return [
+        {"run_number": text, text: n, FORMULAS[0]: n, "y": n, "t2": n, "hue": text, "facet": text} for n in range(3)
+    ]
 
 
 @pytest.mark.parametrize("setting", ["text.usetex", "axes.formatter.use_mathtext"])
@@ -538,23 +552,23 @@ def test_the_settings_of_the_user_make_no_formulas(setting, tmp_path, tkstudies)
     assert "a_b $" in (tmp_path / "x.svg").read_text()
 
 
-@pytest.mark.parametrize(
-    ("value", "is_drawn"),
-    [(10**400, False), (-(10**400), False), (1e308, False), (-1e308, False), (1e99, True), (1e-300, False), (0, True)],
-)
 @pytest.mark.parametrize("column", ["x", "y", "hue"])
-def test_numbers_beyond_a_picture_are_drawn_or_counted(value, is_drawn, column, tmp_path, tkstudies):
+def test_numbers_beyond_a_picture_are_drawn_or_counted(column, tmp_path, tkstudies):
     rows = [{"x": n, "y": n * 2, "hue": n / 2} for n in range(3)]
-    rows.append({**rows[1], column: value})
-    result = tkstudies("plot", "--x", "x", "--y", "y", "--hue", "hue", "-o", tmp_path / "x.svg", input=rows)
+    some, beyond = [1e99, 0], [10**400, -(10**400), 1e308, -1e308, 1e-300]
+    odd = [{**rows[1], column: value} for value in (*some, *beyond)]
+    result = tkstudies("plot", "--x", "x", "--y", "y", "--hue", "hue", "-o", tmp_path / "x.svg", input=[*rows, *odd])
     assert (result.stdout, result.exit_code) == ("", 0), result.stderr
-    *told, last = result.stderr.splitlines()
-    beyond = "a number or time that is too large or too small to draw"
+    told = "a number or time that is too large or too small to draw"
     if column == "hue":
-        assert told == [f"warning: 1 point without a colour: {beyond} in hue"] * (not is_drawn)
+        told = f"warning: {len(beyond)} points without a colour: {told} in hue"
     else:
-        assert told == [f"warning: 1 record not drawn: {beyond} in x or y"] * (not is_drawn)
-    assert last == f"{tmp_path / 'x.svg'}: {3 + (is_drawn or column == 'hue')} points"
+        told = f"warning: {len(beyond)} records not drawn: {told} in x or y"
+    number = 3 + len(some) + (len(beyond) if column == "hue" else 0)
+    assert result.stderr.splitlines() == [told, f"{tmp_path / 'x.svg'}: {number} points"]
+    points = scatter([*rows, *odd], "x", "y", hue="hue").figure.axes[0].collections
+    values = points[-1].get_array() if column == "hue" else points[-1].get_offsets()[:, "xy".index(column)]
+    assert sorted(values) == sorted([*(row[column] for row in rows), *some])
 
 
 @pytest.mark.parametrize("digits", [400, 5000])
@@ -580,7 +594,10 @@ def test_times_of_a_zone_are_those_of_utc():
     assert days("2025-06-16T19:06:40+02:00") == days("2025-06-16T17:06:40Z") == days("2025-06-16T12:06:40-0500")
 
 
-@pytest.mark.parametrize("text", ["half \ud800", "line\nbreak\ttab", "\x00\x1b[31m", "long " * 100, "漢字 🦉"])
+ODD_TEXTS = ["half \ud800", "line\nbreak\ttab", "\x00\x1b[31m", "long " * 100, "漢字 🦉"]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
 @pytest.mark.parametrize("ending", ["svg", "pdf"])
 def test_texts_that_no_font_has(text, ending, tmp_path, tkstudies):
     rows = [{"run_number": text, text: n, "y": n, "t2": n, "hue": text} for n in range(3)]
@@ -591,7 +608,11 @@ def test_texts_that_no_font_has(text, ending, tmp_path, tkstudies):
     lacking = f"warning: {tmp_path}/x.{ending}: the font lacks some characters, which are drawn as boxes"
     assert result.stderr.splitlines()[:-1] in ([], [lacking])
     assert (lacking in result.stderr) or "漢" not in text
-    figure = scatter(rows, "t2", "y", hue="hue", look=Look(title=text)).figure
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_a_legend_has_short_texts_that_can_be_printed(text):
+    figure = scatter(rows_of_words([text] * 3), "t2", "pc2", hue="word", look=Look(title=text)).figure
     assert all(len(found) < 60 and found.isprintable() for found in legend_of(figure))
 
 

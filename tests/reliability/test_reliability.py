@@ -21,6 +21,8 @@ RATES = (0.1, 0.3)
 LEAST = 8  # requests in each cell of the matrix
 CERTIFIED = 40  # rows of the tables that the shift leaders' services send whole
 
+SHORT_RUNS = "runreg --lumisections --run 317295,317338,317339,317382"  # of few lumisections, on two pages of datasets
+
 
 @dataclass(frozen=True)
 class Case:
