@@ -23,6 +23,7 @@ stopped.
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import shutil
@@ -74,8 +75,8 @@ def main() -> int:
     command = chosen.command[1:] if chosen.command[:1] == ["--"] else chosen.command
     if not command:
         parser.error("no command: end with -- tkstudies ...")
-    if chosen.slots < 1:
-        parser.error("--slots: at least 1")
+    if chosen.slots < 1 or not 0 <= chosen.port < 2**16:
+        parser.error("--slots: at least 1; --port: 0 (any) to 65535")
     if chosen.logs and not os.path.abspath(chosen.logs).startswith(("/eos/user/", "/eos/home-")):
         parser.error(f"--logs {chosen.logs}: expected a folder of yours on EOS, where batch machines can write")
     for number in ENDS[1:]:
@@ -91,7 +92,7 @@ def main() -> int:
     except ImportError as error:
         print(f"lxplus_dask: {error}: pip install 'tkstudies[dask]' dask-lxplus", file=sys.stderr)
         return 1
-    except (Failed, OSError) as error:
+    except (Failed, OSError, ValueError, RuntimeError) as error:  # the last two: options that Dask doesn't take
         print(f"lxplus_dask: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -172,7 +173,9 @@ def free_port(first: int) -> int:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 tried.bind((socket.gethostname(), port))
-            except OSError:
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 continue
             return port
     raise Failed(f"no port from {first} to {first + PORTS - 1} is free here: log in to another machine")
