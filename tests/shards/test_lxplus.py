@@ -57,9 +57,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def started(*command):
+def started(*command, slots=1):
     """The example with a command."""
-    options = ["--slots", "2", "--port", "0", "--look", "0.3"]
+    options = ["--slots", str(slots), "--port", "0", "--look", "0.3"]
     return subprocess.Popen(
         [sys.executable, ROOT / "examples" / "lxplus_dask.py", *options, "--", *command],
         stdout=subprocess.PIPE,
@@ -78,7 +78,7 @@ def test_jobs_do_the_work_are_replaced_and_removed(folder, tkstudies, monkeypatc
     tkstudies(*FILTER[1:], "-o", "one/")
     script = f'{" ".join(FILTER[:2])} "{FILTER[2]}" table -o many/ "$@" && python -c "$SQUARES" "$@"; exit 3'
     monkeypatch.setenv("SQUARES", SQUARES)
-    process = started("sh", "-c", script, "sh")
+    process = started("sh", "-c", script, "sh", slots=2)
     told, said = process.communicate(timeout=60)
     assert process.returncode == 3, said
     assert told == f"{[number**2 for number in range(4)]}\n", said
