@@ -60,6 +60,14 @@ class TestSeveral:
         with pytest.raises(TkstudiesError, match=r"^file \d+: a worker was killed 3 times .* too little memory"):
             list(results)
 
+    def test_what_is_here_is_not_done_again(self, several, items, tmp_path):
+        results = several.map(deadly.mark, items)
+        worker = next(results)
+        time.sleep(0.2)  # the scheduler hears that the result is here
+        os.kill(worker, signal.SIGKILL)
+        assert len(list(results)) == 8
+        assert (tmp_path / "0").read_text() == "x"
+
     def test_what_they_say_is_told_once(self, several, items, capsys):
         assert list(several.map(deadly.talk, items)) == list(range(9))
         assert capsys.readouterr().err.splitlines() == ["this is said by all", "warning: 3.jsonl: a line is lost"]

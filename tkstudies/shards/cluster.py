@@ -32,8 +32,8 @@ PATIENCE = 600.0
 
 _CONNECT = 20.0  # seconds for a scheduler to answer
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
-_PIECE = 0.5
-"""Seconds of work that are worth a trip through the scheduler (some 10 ms): small files go together."""
+_PIECE = 1.0
+"""Seconds of work that are worth a trip through the scheduler (some 20 ms): small files go together."""
 
 
 class SchedulerGone(TkstudiesError):
@@ -201,6 +201,7 @@ class _Dask:
                     check_tries(killed, items)
                     pieces.extendleft(given(range(number, number + 1)) for number in reversed(numbers))
                     continue
+                future.release()  # else it would be done again, over ours, when its worker is killed now
                 if rest := numbers[len(done) :]:
                     pieces.appendleft(given(rest))
                 size = round(_PIECE * len(done) / max(seconds, 1e-6))

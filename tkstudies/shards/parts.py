@@ -7,6 +7,7 @@ import pickle
 import shlex
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -205,7 +206,11 @@ def workspace(several: Workers, output: str) -> Iterator[str]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for wait in (0, 0.05, 0.2, 1):  # a worker may be at what nobody waits for any more, and add to it
+            time.sleep(wait)
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder):
+                break
 
 
 def file_names(sources: Sequence[str]) -> list[str]:
