@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tkstudies.errors import WrongRecord
-from tkstudies.jsonl import decode_value
+from tkstudies.jsonl import convert, decode_value
 from tkstudies.records import RowKey, row_key, whole
 
 Scalar = int | float | str | None
@@ -184,7 +184,7 @@ def _fitting(kind: type[Struct], members: Mapping[str, Any]) -> Struct:
             found[field.name] = _fitting(_STRUCTS[field.name], value) if isinstance(value, dict) else None
         else:
             try:
-                found[field.name] = msgspec.convert(value, field.type)
+                found[field.name] = convert(value, field.type)
             except msgspec.ValidationError:
                 found[field.name] = None
     return kind(**found)

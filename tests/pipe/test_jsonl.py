@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -344,3 +346,35 @@ def test_integers_of_any_size_stay_integers(tkstudies):
     line = '{"a":1,"n":' + "9" * 5000 + "}\n"
     result = tkstudies("sort", "--by", "n", input=line)
     assert (result.stdout, result.exit_code) == (line, 0)
+
+
+IN_THREADS = """
+import sys, threading
+import msgspec
+from tkstudies.jsonl import convert
+
+def convert_in_threads(shape):
+    begin = threading.Barrier(8)
+    found = []
+    def one():
+        begin.wait()
+        found.append(convert({"many": [{"number": 1}], "named": {"a": {"number": 2}}}, shape))
+    threads = [threading.Thread(target=one) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert [value.named["a"].number for value in found] == [2] * 8
+
+sys.setswitchinterval(1e-6)
+for _ in range(100):
+    class Part(msgspec.Struct):
+        number: int
+    class Whole(msgspec.Struct):
+        many: list[Part]
+        named: dict[str, Part]
+    convert_in_threads(Whole)
+"""
+
+
+def test_threads_that_use_a_shape_for_the_first_time_dont_end_the_process():
+    found = subprocess.run([sys.executable, "-c", IN_THREADS], capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")

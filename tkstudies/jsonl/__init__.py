@@ -3,7 +3,17 @@
 A stream of records is JSON Lines or one JSON array of objects, plain or gzip. Records come out as JSON Lines.
 """
 
-from tkstudies.jsonl.codec import NOT_STRICT, BadRecord, decode, decode_strictly, decode_value, encode, finite, quoted
+from tkstudies.jsonl.codec import (
+    NOT_STRICT,
+    BadRecord,
+    convert,
+    decode,
+    decode_strictly,
+    decode_value,
+    encode,
+    finite,
+    quoted,
+)
 from tkstudies.jsonl.folder import is_table
 from tkstudies.jsonl.output import STDOUT, OutputFile, publish, together
 from tkstudies.jsonl.reader import Form, Given, Reader, Records, WholeRecords, read, records_of
@@ -35,6 +45,7 @@ __all__ = [
     "Records",
     "WholeRecords",
     "Writer",
+    "convert",
     "decode",
     "decode_strictly",
     "decode_value",

@@ -102,7 +102,7 @@ class Manifest:
 
     def _files(self, before: Record) -> dict[str, Made]:
         try:
-            return msgspec.convert(before["files"], dict[str, Made])
+            return jsonl.convert(before["files"], dict[str, Made])
         except msgspec.ValidationError as error:
             raise InputError(f"{self.name} of the output folder can't be read: {error}; remove it") from None
 

@@ -10,6 +10,7 @@ import numpy as np
 from tkstudies import __version__
 from tkstudies.analysis.multivariate.components import Model
 from tkstudies.errors import InputError
+from tkstudies.jsonl import convert
 
 FORMAT = "tkstudies-pca-1"
 
@@ -44,7 +45,7 @@ def from_json(content: Any, name: str) -> Model:
         kind = content.get("format") if isinstance(content, dict) else None
         if kind != FORMAT:
             raise ValueError(f"its format is {kind!r:.40}, not {FORMAT!r}")
-        stored = msgspec.convert(content, _Stored)
+        stored = convert(content, _Stored)
         model = Model(
             features=stored.features,
             filler=np.array(stored.filler, dtype=float),

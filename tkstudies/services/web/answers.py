@@ -99,7 +99,7 @@ def shaped(value: Any, shape: type[Result]) -> Result:
     [{'a': 1}]
     """
     try:
-        return msgspec.convert(value, shape)
+        return jsonl.convert(value, shape)
     except msgspec.ValidationError as error:
         what, _, path = str(error).replace("`", "").partition(" - at ")
         raise odd(path or "$", what) from None

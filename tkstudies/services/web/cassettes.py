@@ -131,7 +131,7 @@ def _exchanges(file: Path) -> list[tuple[Key, _Answer]]:
         text = file.read_bytes()
         content = msgspec.json.decode(text) if file.suffix == ".json" else _yaml(text)
         found = []
-        for exchange in msgspec.convert(content, _Cassette).interactions:
+        for exchange in jsonl.convert(content, _Cassette).interactions:
             asked, answer = exchange.request, exchange.response
             answer.body = _read_body(answer.body)
             found.append((key(asked.method, asked.uri, _read_body(asked.body)), answer))
