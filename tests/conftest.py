@@ -23,7 +23,8 @@ from tkstudies.cli import app
 from tkstudies.services.web import retries
 from tkstudies.settings import current
 
-settings.register_profile("steady", deadline=None)  # a loaded machine is slow, not wrong
+TRIALS = 40 * int(os.environ.get("TKSTUDIES_TEST_SIZE", "1"))
+settings.register_profile("steady", deadline=None, max_examples=TRIALS)  # a loaded machine is slow, not wrong
 settings.load_profile("steady")
 
 # What takes most of the time of many small tests: a start of a command that compiles the whole package again, and

@@ -387,8 +387,8 @@ def test_bad_runs_stand_out_but_for_the_weak_ones(world):
 
 
 def test_bad_runs_stand_out_for_other_seeds():
-    ratios = [stands_out(*study(World(seed), *MAIN)) for seed in range(1, 11)]
-    assert sum(ratio > 1 for ratio in ratios) >= 8, ratios
+    ratios = [stands_out(*study(World(seed), *MAIN)) for seed in range(1, 6)]
+    assert sum(ratio > 1 for ratio in ratios) >= 4, ratios
 
 
 def test_bad_runs_stand_out_elsewhere(world):

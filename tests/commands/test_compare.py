@@ -391,14 +391,14 @@ def test_the_next_stages_understand_the_records(tkstudies, compare, rng, tmp_pat
     assert picture.exit_code == 0, picture.stderr
 
 
-def test_a_year_of_histograms_is_quick_and_the_same_twice(tkstudies, rng, tmp_path):
+def test_many_histograms_are_the_same_twice(tkstudies, rng, tmp_path):
     contents = [rng.poisson(100, 100) for _ in range(50)]
-    rows = [record(1 + n // 50, th1(contents[(7 * n) % 50]), f"/p/{n % 50}") for n in range(2000)]
+    rows = [record(1 + n // 50, th1(contents[(7 * n) % 50]), f"/p/{n % 50}") for n in range(600)]
     (tmp_path / "h.jsonl").write_text(to_lines(rows))
     first = tkstudies("compare", "--reference-run", "1", tmp_path / "h.jsonl")
     again = tkstudies("compare", "--reference-run", "1", tmp_path / "h.jsonl")
     assert first.stdout == again.stdout
-    assert Counter(r["run_number"] for r in from_lines(first.stdout))[40] == 50
+    assert Counter(r["run_number"] for r in from_lines(first.stdout))[12] == 50
 
 
 def test_kolmogorov_smirnov_of_unbinned_like_samples(rng):

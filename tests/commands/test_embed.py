@@ -67,7 +67,7 @@ def test_components_are_used_as_they_are():
 
 
 def test_two_runs_are_equal_bit_for_bit():
-    rows = clusters(300)
+    rows = clusters(120)
     assert run(rows).stdout == run(rows).stdout
     assert run(ROWS, "--seed", "1").stdout == run(ROWS, "--seed", "1").stdout
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests.conftest import TRIALS
 from tkstudies import jsonl
 from tkstudies.analysis.tables import csv as tables_csv
 from tkstudies.analysis.tables import parquet
@@ -221,7 +222,7 @@ names = st.one_of(
 tables_of_records = st.lists(st.dictionaries(names, values, max_size=4), max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * TRIALS)
 @given(tables_of_records)
 def test_any_record_survives_csv(rows):
     columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -244,7 +245,6 @@ def _csv_line(columns, record):
     return tables_csv.csv_line(columns, raw)
 
 
-@settings(max_examples=150, deadline=None)
 @given(tables_of_records.filter(any))
 def test_any_record_survives_parquet(rows):
     layout, _ = parquet.schema(parquet.column_types(rows))

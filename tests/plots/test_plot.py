@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 
+import matplotlib
 import pytest
 from matplotlib import image
 from matplotlib.colors import to_hex
@@ -244,15 +245,11 @@ def test_a_full_disk_is_told(tkstudies, tmp_path):
     assert "x.png: can't be written: No space left on device" in result.stderr
 
 
-def test_drawing_leaves_the_settings_of_others_alone(tmp_path, shell):
-    code = (
-        "import matplotlib; matplotlib.use('svg')\n"
-        "from typer.testing import CliRunner; from tkstudies.cli import app\n"
-        "CliRunner().invoke(app, ['plot', '-o', 'x.png'], input='{\"pc1\":1,\"pc2\":2}')\n"
-        "print(matplotlib.get_backend())"
-    )
-    result = shell(f"python -c '{code.replace(chr(39), chr(39) + chr(92) + chr(39) + chr(39))}'")
-    assert result.stdout == "svg\n", result.stderr
+def test_drawing_leaves_the_settings_of_others_alone(tmp_path, tkstudies, monkeypatch):
+    monkeypatch.setitem(matplotlib.rcParams, "backend", "svg")
+    before = dict(matplotlib.rcParams)
+    assert tkstudies("plot", "-o", tmp_path / "x.png", input=ROWS).exit_code == 0
+    assert (matplotlib.get_backend(), dict(matplotlib.rcParams)) == ("svg", before)
 
 
 # --- kinds
@@ -544,8 +541,6 @@ def rows_of_formulas(text):
 
 @pytest.mark.parametrize("setting", ["text.usetex", "axes.formatter.use_mathtext"])
 def test_the_settings_of_the_user_make_no_formulas(setting, tmp_path, tkstudies):
-    import matplotlib
-
     with matplotlib.rc_context({setting: True}):
         result = tkstudies("plot", "--title", "a_b $", "-o", tmp_path / "x.svg", input=ROWS)
     assert result.exit_code == 0

@@ -38,6 +38,8 @@ def user(running, quick_retries, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     running.write_cookies(tmp_path / "cookies.txt")
     running.faults = None
+    shift = running.world.shift
+    monkeypatch.setattr(shift, "doctor_runs", shift.doctor_runs[:40])
     yield running
     running.faults = None
     current.reset()
