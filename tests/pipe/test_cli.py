@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -244,18 +245,45 @@ class TestEveryReader:
         assert (result.stdout, result.stderr) == ("", "tkstudies: nope.jsonl: no such file\n")
         assert result.exit_code == 1
 
-    def test_a_terminal(self, name, shell, study_folder):
-        arguments = " ".join(f"'{argument}'" for argument in READS_RECORDS[name])
-        result = shell(f'script -qec "tkstudies {name} {arguments}" /dev/null < /dev/null', cwd=study_folder)
-        assert result.returncode == 2
-        assert "standard input is a terminal" in result.stdout
-        assert "Traceback" not in result.stdout
+    def test_a_terminal(self, name, reading, study_folder):
+        leader, follower = os.openpty()
+        with os.fdopen(follower) as terminal:
+            result = reading(terminal, name, *READS_RECORDS[name])
+        os.close(leader)
+        assert (result.stdout, result.exit_code) == ("", 2)
+        assert "standard input is a terminal" in result.stderr
 
-    def test_closed_standard_input(self, name, shell, study_folder):
-        arguments = " ".join(f"'{argument}'" for argument in READS_RECORDS[name])
-        result = shell(f"tkstudies {name} {arguments} <&-", cwd=study_folder)
-        assert (result.stdout, result.returncode) == ("", 1)
+    def test_closed_standard_input(self, name, reading, study_folder):
+        result = reading(None, name, *READS_RECORDS[name])
+        assert (result.stdout, result.exit_code) == ("", 1)
         assert "standard input is closed" in result.stderr
+
+
+@pytest.fixture
+def reading(monkeypatch, capsys):
+    """Run a command in this process with a standard input as Python gives it: a file, or None if it is closed."""
+
+    def run(stdin, *arguments):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with pytest.raises(SystemExit) as end:
+            app(arguments, prog_name="tkstudies")
+        said = capsys.readouterr()
+        return SimpleNamespace(stdout=said.out, stderr=said.err, exit_code=end.value.code)
+
+    return run
+
+
+def test_a_terminal_of_a_shell(shell):
+    result = shell("script -qec \"tkstudies filter 'a = 1'\" /dev/null < /dev/null")
+    assert result.returncode == 2
+    assert "standard input is a terminal" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_standard_input_that_a_shell_closed(shell):
+    result = shell("tkstudies filter 'a = 1' <&-")
+    assert (result.stdout, result.returncode) == ("", 1)
+    assert "standard input is closed" in result.stderr
 
 
 @pytest.mark.parametrize(
