@@ -13,7 +13,7 @@ import pytest
 from tests.shards import deadly
 from tkstudies.errors import InputError, TkstudiesError, UsageError
 from tkstudies.settings import current
-from tkstudies.shards import jobs
+from tkstudies.shards import jobs, local
 from tkstudies.shards.processes import deaf
 from tkstudies.shards.workers import workers
 
@@ -184,3 +184,13 @@ def test_a_full_disk_is_told(table, shell):
     assert done.returncode == 1
     assert "chosen/0.jsonl: can't be written: File too large" in done.stderr
     assert not list(table.glob("chosen/*.jsonl"))
+
+
+def test_a_machine_on_which_no_worker_can_start_is_told(monkeypatch):
+    monkeypatch.setattr(local, "_work", no_worker)
+    with pytest.raises(TkstudiesError, match="can't start workers on this machine"), workers("dask") as several:
+        list(several.map(deadly.mark, ["file"]))
+
+
+def no_worker(*_):
+    sys.exit(1)

@@ -77,7 +77,9 @@ class Crew:
         Raises:
             TkstudiesError: Nobody.
         """
-        if not self._told:
+        with self._lock:  # not between the last that is gone and the one in its place
+            is_left = bool(self._told)
+        if not is_left:
             raise TkstudiesError("Dask can't start workers on this machine: take --jobs N, plain processes")
 
     def meet(self, meeting: _Meeting) -> None:
