@@ -23,7 +23,7 @@ from tkstudies.cli import app
 from tkstudies.services.web import retries
 from tkstudies.settings import current
 
-TRIALS = 40 * int(os.environ.get("TKSTUDIES_TEST_SIZE", "1"))
+TRIALS = max(1, round(40 * float(os.environ.get("TKSTUDIES_TEST_SIZE", "1"))))
 settings.register_profile("steady", deadline=None, max_examples=TRIALS)  # a loaded machine is slow, not wrong
 settings.load_profile("steady")
 

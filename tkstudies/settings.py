@@ -43,6 +43,7 @@ class Settings:
         record: Folder to record cassettes in, or None.
         partial: True once a record was skipped or could not be fetched.
         inputs: Names of the files that the command reads.
+        folders: Names of the folders that it reads as tables.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class Settings:
         self.record: Path | None = None
         self.command = "tkstudies"
         self.inputs: set[str] = set()
+        self.folders: set[str] = set()
 
     def reset(self, command: str = "tkstudies") -> None:
         """Start afresh from the environment, as for a new process.
@@ -61,7 +63,7 @@ class Settings:
         """
         self.quiet = self.verbose = self.partial = False
         self.command = command
-        self.inputs = set()
+        self.inputs, self.folders = set(), set()
         self.replay = self.record = None
         self.use_replay(os.environ.get("TKSTUDIES_REPLAY"), "TKSTUDIES_REPLAY")
         self.use_record(os.environ.get("TKSTUDIES_RECORD"))

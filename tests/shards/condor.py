@@ -18,7 +18,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-FOLDER = Path(os.environ["CONDOR_DOUBLE"])
+FOLDER = Path(os.environ.get("CONDOR_DOUBLE", "."))
 RUNNING, COMPLETED = 2, 4
 
 

@@ -234,3 +234,55 @@ class TestWhatIsReadStays:
         assert found.exit_code == 2
         assert f"{shards}/: its files were written by tkstudies shard: name another folder" in found.stderr
         assert {file: file.read_bytes() for file in shards.iterdir()} == before
+
+    @pytest.mark.parametrize(
+        "command", [["filter", "Hits.mean > 4"], ["select", "Hits.mean"], ["sort", "--by", "reco"]]
+    )
+    @pytest.mark.parametrize("name", ["0.jsonl", "new.jsonl"])
+    def test_when_the_output_is_a_file_of_it(self, tkstudies, table, command, name):
+        before = {file: file.read_bytes() for file in table.iterdir()}
+        found = tkstudies(*command, "-i", table, "-o", table / name)
+        assert found.exit_code == 2 and f"{name}: is in the folder that is read ({table})" in found.stderr
+        assert {file: file.read_bytes() for file in table.iterdir()} == before
+
+
+def change(file):
+    with open(file, "a") as stream:
+        stream.write('{"run_number":1,"by":"hand"}\n')
+
+
+class TestAFileThatSomebodyHasChanged:
+    @pytest.fixture
+    def made(self, tkstudies, table, tmp_path):
+        def made(*expressions):
+            return tkstudies("select", *expressions, "-i", table, "-o", f"{tmp_path}/out/")
+
+        made("run_number", "reco")
+        change(tmp_path / "out/1.jsonl")
+        return made
+
+    def test_is_told_when_the_folder_is_read(self, tkstudies, made, tmp_path):
+        found = tkstudies("count", "-i", tmp_path / "out")
+        assert found.exit_code == 0 and "121" in found.stdout
+        assert "warning: " in found.stderr and "1.jsonl isn't as it was written" in found.stderr
+
+    @pytest.mark.parametrize("columns", [["run_number", "reco"], ["reco"]])
+    def test_is_kept_when_it_is_made_again(self, made, tmp_path, columns):
+        found = made(*columns)
+        assert "1.jsonl isn't as it was written: a copy is kept (NAME.changed)" in found.stderr
+        assert "hand" in (tmp_path / "out/1.jsonl.changed").read_text()
+        assert "hand" not in (tmp_path / "out/1.jsonl").read_text()
+
+    def test_is_kept_when_nothing_is_behind_it_any_more(self, made, table, tmp_path):
+        (table / "1.jsonl").unlink()
+        made("run_number", "reco")
+        assert not (tmp_path / "out/1.jsonl").exists()
+        assert "hand" in (tmp_path / "out/1.jsonl.changed").read_text()
+
+
+@pytest.mark.parametrize("break_it", [lambda file: file.symlink_to("gone.jsonl"), lambda file: file.mkdir()])
+def test_what_is_named_as_a_file_and_is_none(tkstudies, table, break_it):
+    break_it(table / "9.jsonl")
+    found = tkstudies("filter", "Hits.mean > 4", table)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "9.jsonl is no file, or a link to one that isn't there" in found.stderr

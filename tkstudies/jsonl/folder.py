@@ -16,6 +16,7 @@ from tkstudies.errors import InputError
 from tkstudies.jsonl.codec import BadRecord, decode, decode_value
 from tkstudies.jsonl.source import lines_of, opened
 from tkstudies.records import Record
+from tkstudies.settings import current
 
 MANIFEST = "manifest.json"
 ENDINGS = (".jsonl", ".jsonl.gz")
@@ -30,6 +31,7 @@ def files_in(folder: str) -> list[str]:
     Raises:
         InputError: There is none, they are different tables, or they aren't those of the manifest.
     """
+    current.folders.add(folder)
     names = table_files(folder)
     written = read_manifest(folder)
     if not names and written is None:
@@ -45,14 +47,16 @@ def table_files(folder: str) -> list[str]:
     """The names of the files of a folder that hold records, in order; hidden ones are never whole.
 
     Raises:
-        InputError: The folder can't be read, or holds a file twice.
+        InputError: The folder can't be read, holds a file twice, or what is named as one is none.
     """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.name.endswith(ENDINGS) and entry.is_file()]
+            found = {entry.name: entry.is_file() for entry in entries if entry.name.endswith(ENDINGS)}
     except OSError as error:
         raise InputError(f"{folder}: can't be read: {error.strerror}") from None
-    names = sorted(name for name in names if not name.startswith("."))
+    names = sorted(name for name in found if not name.startswith("."))
+    if broken := [name for name in names if not found[name]]:
+        raise InputError(f"{folder}: {console.listed(broken, 3)} is no file, or a link to one that isn't there")
     for name in names:
         if f"{name}.gz" in names:
             raise InputError(f"{folder}: holds both {name} and {name}.gz: remove one of them")
@@ -120,7 +124,15 @@ def whole_files(folder: str, names: list[str], written: Record, manifest: str = 
             f"{folder}: {console.listed(strange, 3)} isn't in its {manifest}: remove it if it doesn't belong there, "
             "or name files"
         )
-    return [name for name in names if name in files]
+    whole = [name for name in names if name in files]
+    if written.get("complete") is True and (changed := [name for name in whole if _is_changed(folder, name, files)]):
+        console.warn(f"{folder}: {console.listed(changed, 3)} isn't as it was written: has somebody changed it?")
+    return whole
+
+
+def _is_changed(folder: str, name: str, files: dict[str, Any]) -> bool:
+    size = files[name].get("written")
+    return isinstance(size, int) and os.path.getsize(os.path.join(folder, name)) != size
 
 
 def _check_one_table(folder: str, paths: list[str]) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from tkstudies.errors import OutputError, ReaderGone
+from tkstudies.errors import OutputError, ReaderGone, UsageError
 from tkstudies.jsonl import part
+from tkstudies.settings import current
 
 STDOUT = "-"
 
@@ -152,6 +153,7 @@ class OutputFile:
             mode = os.stat(output).st_mode if os.path.exists(output) else None
             if output.endswith("/") or (mode is not None and stat.S_ISDIR(mode)):
                 raise OutputError(f"{output}: is a folder: name a file")
+            _check_not_part(output)
             if mode is not None and not stat.S_ISREG(mode):
                 return open(output, "wb")
             self._final = os.path.realpath(output)
@@ -301,3 +303,11 @@ class OutputFile:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.__stdout__.fileno())
             os.close(nowhere)
+
+
+def _check_not_part(output: str) -> None:
+    """A table isn't written into itself: what is in a folder that is read is part of it."""
+    place = os.path.dirname(os.path.realpath(output))
+    for folder in current.folders:
+        if output.endswith((".jsonl", ".jsonl.gz")) and os.path.realpath(folder) == place:
+            raise UsageError(f"{output}: is in the folder that is read ({folder}): write to another one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from tkstudies.settings import current
 from tkstudies.shardwise import InTwoParts
 
 _LOCK = ".lock"
+_CHANGED = ".changed"
 _PAUSE = 1.0  # seconds between two writings, as there may be thousands of files
 
 
@@ -89,7 +91,8 @@ class Manifest:
         self.made = {name: made for name, made in self._before.items() if same and name in expected}
 
     def removed(self) -> list[str]:
-        """Remove the files of an earlier call that aren't expected any more."""
+        """Remove the files of an earlier call that aren't expected any more; those that somebody changed are kept."""
+        self._set_aside()
         gone = [name for name in self._before if name not in self._expected]
         for name in [*gone, *(name for name in self._before if name not in self.made)]:
             with suppress(FileNotFoundError):
@@ -99,6 +102,19 @@ class Manifest:
                 with suppress(OSError):
                     os.unlink(file)
         return gone
+
+    def _set_aside(self) -> None:
+        """Keep a copy of files that aren't as they were written: somebody's work may be in them."""
+        changed = []
+        for name, made in self._before.items():
+            file = os.path.join(self.folder, name)
+            if os.path.isfile(file) and os.path.getsize(file) != made.written:
+                shutil.copyfile(file, f"{file}{_CHANGED}")
+                changed.append(name)
+        if changed:
+            console.warn(
+                f"{self.folder}: {console.listed(changed, 3)} isn't as it was written: a copy is kept (NAME{_CHANGED})"
+            )
 
     def _files(self, before: Record) -> dict[str, Made]:
         try:
