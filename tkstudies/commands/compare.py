@@ -72,7 +72,7 @@ def compare(
         ),
     ] = None,
     inputs: options.Inputs = None,
-    output: options.Output = "-",
+    output: options.OutputFiles = "-",
     jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:

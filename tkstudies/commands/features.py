@@ -41,7 +41,7 @@ def features(
         str, typer.Option("--names", metavar="FILE", help='Feature names: records {"plot": ..., "feature": ...}.')
     ] = "",
     inputs: options.Inputs = None,
-    output: options.Output = "-",
+    output: options.OutputFiles = "-",
     jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:

@@ -31,7 +31,7 @@ def filter_records(
     ] = "",
     invert: Annotated[bool, typer.Option("--invert", help="Keep the other records.")] = False,
     inputs: options.Inputs = None,
-    output: options.Output = "-",
+    output: options.OutputFiles = "-",
     jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:

@@ -39,7 +39,7 @@ def label(
         typer.Option("--set", metavar="NAME=VALUE", help="Add a column with this value in every row (repeatable)."),
     ] = None,
     inputs: options.Inputs = None,
-    output: options.Output = "-",
+    output: options.OutputFiles = "-",
     jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:

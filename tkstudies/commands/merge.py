@@ -37,7 +37,7 @@ def merge(
         bool, typer.Option("--many", help="A right key that repeats repeats the left row; default: its first row.")
     ] = False,
     inputs: options.Inputs = None,
-    output: options.Output = "-",
+    output: options.OutputFiles = "-",
     jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:

@@ -57,6 +57,9 @@ Inputs = Annotated[
 ]
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", show_default=False)]
 Output = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Write there instead of standard output.")]
+OutputFiles = Annotated[
+    str, typer.Option("-o", "--output", metavar="FILE", help="Write there; NAME/: a file for each input file.")
+]
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave malformed lines out and count them (exit code 3).")
 ]

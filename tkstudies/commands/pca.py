@@ -66,7 +66,7 @@ def pca(
         bool, typer.Option("--contributions", help="Name the five features behind T2, and behind Q, of each row.")
     ] = False,
     inputs: options.Inputs = None,
-    output: options.Output = "-",
+    output: options.OutputFiles = "-",
     jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:

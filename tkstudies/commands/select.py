@@ -23,7 +23,7 @@ def select(
     ],
     drop: Annotated[bool, typer.Option("--drop", help="Drop these columns and keep the others.")] = False,
     inputs: options.Inputs = None,
-    output: options.Output = "-",
+    output: options.OutputFiles = "-",
     jobs: options.Jobs = "1",
     skip_bad_lines: options.SkipBadLines = False,
 ) -> None:

@@ -84,7 +84,8 @@ def read_manifest(folder: str) -> Record | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: can't be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{path}: can't be read: {why} (without it the folder is all of its files)") from None
     return checked_manifest(found, path)
 
 

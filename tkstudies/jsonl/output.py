@@ -152,7 +152,9 @@ class OutputFile:
         try:
             mode = os.stat(output).st_mode if os.path.exists(output) else None
             if output.endswith("/") or (mode is not None and stat.S_ISDIR(mode)):
-                raise OutputError(f"{output}: is a folder: name a file")
+                raise OutputError(
+                    f"{output}: is a folder: name a file (-o NAME/ is for commands that write a file for each input)"
+                )
             _check_not_part(output)
             if mode is not None and not stat.S_ISREG(mode):
                 return open(output, "wb")

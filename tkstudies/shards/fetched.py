@@ -73,8 +73,8 @@ def fetch_files(
             manifest.add(group.name, made)
     if kept:
         console.say(
-            f"{kept:,} of {console.counted(len(groups), 'file')} in {output} stay as they are, as nothing of them was "
-            "missing or has failed: remove one to have it fetched again"
+            f"{kept:,} of {console.counted(len(groups), 'file')} in {output} stay as they are: all that was to be "
+            "had is in them (remove one to have it fetched again)"
         )
 
 

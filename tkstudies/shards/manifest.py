@@ -233,6 +233,10 @@ def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
             command reads from it.
     """
     _check_not_read(folder)
+    if os.path.exists(folder.rstrip("/")) and not os.path.isdir(folder):
+        raise OutputError(f"{folder}: is a file, not a folder: name another one")
+    if os.path.isdir(folder) and not os.path.exists(os.path.join(folder, _LOCK)):
+        _check_ours(folder, kind)  # before anything is written into a folder of somebody else
     try:
         os.makedirs(folder, exist_ok=True)
         lock = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -245,16 +249,7 @@ def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
             raise UsageError(f"{folder}: another command writes it: wait for its end, or name another folder") from None
         except OSError:
             pass  # a file system without locks
-        before = kind.read(folder)
-        writer = before.get("written_by") if before else None
-        if writer not in (None, current.command):
-            raise UsageError(
-                f"{folder}: its files were written by tkstudies {writer}: name another folder, or remove this one"
-            )
-        if before is None and (others := kind.strangers(folder)):
-            raise UsageError(
-                f"{folder}: holds {others[0]}, which no command wrote as a file of this table: name a new folder"
-            )
+        _check_ours(folder, kind)
         try:
             yield
         finally:
@@ -263,6 +258,18 @@ def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
                     os.unlink(left)
     finally:
         os.close(lock)
+
+
+def _check_ours(folder: str, kind: type[Manifest]) -> None:
+    """Refuse a folder with files that another command has written, or somebody else."""
+    before = kind.read(folder)
+    writer = before.get("written_by") if before else None
+    if writer not in (None, current.command):
+        raise UsageError(f"{folder}: its files were written by tkstudies {writer}: name another folder, or remove it")
+    if before is None and (others := kind.strangers(folder)):
+        raise UsageError(
+            f"{folder}: holds {others[0]}, which no command wrote as a file of this table: name a new folder"
+        )
 
 
 def _check_not_read(folder: str) -> None:

@@ -269,6 +269,8 @@ def require_rows(rows: int, features: Sequence[str], needed: int) -> None:
         InputError: No row, no feature, or fewer rows than ``needed``.
     """
     if not features:
-        raise InputError("no record has a feature: join the features first, or choose columns with --features")
+        raise InputError(
+            "no record has a feature: join the features first (tkstudies features), or choose columns (--features)"
+        )
     if rows < needed:
         raise InputError(f"{rows} rows with features are too few: at least {needed} are needed")

@@ -25,7 +25,9 @@ def histogram_records(folder: str) -> Iterator[Record]:
     """
     found = sorted(_files(folder))
     if not found:
-        raise InputError(f"{folder}: no files such as 321012_express.json in it, nor in its folders")
+        raise InputError(
+            f"{folder}: no files such as 321012_express.json in it, nor in its folders, and none that end in .jsonl"
+        )
     for run, reco, path in found:
         plot = os.path.basename(os.path.dirname(os.path.abspath(path)))
         try:

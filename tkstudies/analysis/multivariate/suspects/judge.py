@@ -120,7 +120,9 @@ class Judge:
         excluded = {*self.rule.columns, *groups.COLUMNS, *self.options.group_by, *self._condition_columns()}
         self._names = columns_of.candidates(table.numbers_in, self.options.features, excluded, shapes)
         if len(table) and not self._names:
-            raise InputError("no record has a feature: join the features first, or choose columns with --features")
+            raise InputError(
+                "no record has a feature: join the features first (tkstudies features), or choose columns (--features)"
+            )
         if len(table) and not self.good.any():
             raise InputError(f"no good row to learn from ({self.rule.text}): choose others with --good")
         if 0 < self.good.sum() < FEWEST:
