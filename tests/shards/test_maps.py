@@ -8,6 +8,7 @@ import random
 import pytest
 
 from tests.conftest import from_lines, rows, to_lines
+from tkstudies.analysis.histograms.features import FeatureTable
 from tkstudies.shards import workers
 
 OWN = ("/Ours/adc", "/Ours/charge", "/Ours/size")
@@ -132,6 +133,19 @@ class TestFeatures:
             f"one process works on all files: run 320002 express is in both {folder}/0.jsonl and {folder}/1.jsonl: "
             f"tkstudies shard {folder} -o NAME/ --runs-per-file 50 puts all rows of a run into one file"
         ) in many.stderr
+
+    def test_one_process_knows_the_rows_of_one_file_at_a_time(self, tkstudies, table, monkeypatch):
+        known = []
+        rows = FeatureTable.rows
+        monkeypatch.setattr(FeatureTable, "rows", lambda self: known.append(len(self.keys())) or rows(self))
+        found = tkstudies("features", table)
+        assert known == [6, 0, 6, 4] and len(from_lines(found.stdout)) == 16
+
+    def test_a_row_in_two_files_needs_all_rows_which_nobody_has_to_know(self, tkstudies, tmp_path):
+        records = [histogram(run, "express", plot) for run in (320001, 320002) for plot in OWN]
+        folder = cut(tmp_path / "hists", records, [4])
+        one, many = tkstudies("features", "-", input=records), tkstudies("features", folder)
+        assert (many.stdout, many.stderr, many.exit_code) == (one.stdout, one.stderr, 0)
 
     def test_a_row_in_two_files_is_refused_where_each_becomes_a_file(self, tkstudies, tmp_path):
         records = [histogram(320001, "express", plot, lumisection_number=1 + n) for n in range(2) for plot in OWN]

@@ -7,6 +7,7 @@ what is missing or has changed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -36,24 +37,31 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
 
         with writing(output), workers(jobs) as several:
             return to_folder(make, records, output, several)
-    if jobs != ONE:
+    if jobs != ONE or _is_better_file_by_file(make, records):
         from tkstudies.shards.parts import to_parts, together
         from tkstudies.shards.workers import workers
 
         with workers(jobs) as several:
             if jsonl.STDIN in records.sources:
                 console.say("standard input can't be shared: one process works on it")
-            elif len(records.sources) > 1 and not several.shares_memory:
+            elif len(records.sources) > 1 and (jobs == ONE or not several.shares_memory):
                 try:
                     return to_parts(make, records, output, several)
                 except InTwoParts as found:
-                    console.say(f"one process works on all files: {together(found, records)}")
+                    if jobs != ONE:
+                        console.say(f"one process works on all files: {together(found, records)}")
                     records.skipped = 0
             elif not several.shares_memory:
                 say_one_file(records)
     work = make()
     jsonl.write_lines(_lines(work, records), output)
     return work
+
+
+def _is_better_file_by_file(make: Callable[[], Shardwise], records: jsonl.Reader) -> bool:
+    """Would one process keep all rows of a folder in memory, of which it could forget those of a file?"""
+    is_folder = len(records.sources) > len(records.named) and jsonl.STDIN not in records.sources
+    return is_folder and all(map(os.path.isfile, records.sources)) and make().waits
 
 
 def _lines(work: Shardwise, records: jsonl.Reader) -> Iterator[bytes]:
