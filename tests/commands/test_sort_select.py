@@ -63,6 +63,15 @@ def test_select_orders_the_columns_as_asked(tkstudies):
     assert (dropped.stdout, dropped.stderr) == ('{"reco":"prompt"}\n', "")
 
 
+@pytest.mark.parametrize("given", [["run_numbr"], ["run_numbr", "--jobs", "2"]])
+def test_select_of_no_column_at_all_is_an_error(tkstudies, tmp_path, given):
+    (tmp_path / "rows.jsonl").write_text('{"run_number": 1}\n')
+    result = tkstudies("select", *given, "-i", tmp_path / "rows.jsonl", "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 1 and not (tmp_path / "out.jsonl").exists()
+    assert "no column matches run_numbr; did you mean run_number" in result.stderr
+    assert tkstudies("select", "--drop", "run_numbr", "-i", tmp_path / "rows.jsonl").exit_code == 0
+
+
 def test_select_warns_of_a_pattern_that_matches_nothing(tkstudies):
     result = tkstudies("select", "run_number", "Hits.*", input=ROWS[:1])
     assert (result.stdout, result.exit_code) == ('{"run_number":3}\n', 0)

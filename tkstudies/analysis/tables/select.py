@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from tkstudies import console
+from tkstudies.errors import InputError
 from tkstudies.jsonl import Records, encode
 from tkstudies.records import Record
 from tkstudies.shardwise import Shardwise
@@ -65,11 +66,21 @@ class Selection(Shardwise):
     def losses(self) -> console.Losses:
         """Patterns that no column of any record matched, after the work."""
         losses = console.Losses()
-        columns = dict.fromkeys(chain.from_iterable(self._known))
-        for pattern in self._patterns if self._known else ():
-            if pattern not in self._met:
-                losses.note(f"no column matches {pattern}; {console.alternatives(pattern, columns)}")
+        for told in self._unmet():
+            losses.note(told)
         return losses
+
+    def check(self) -> None:
+        if not self._drop and not self._met and (unmet := self._unmet()):
+            raise InputError("; ".join(unmet))
+
+    def _unmet(self) -> list[str]:
+        columns = dict.fromkeys(chain.from_iterable(self._known))
+        return [
+            f"no column matches {pattern}; {console.alternatives(pattern, columns)}"
+            for pattern in (self._patterns if self._known else ())
+            if pattern not in self._met
+        ]
 
 
 def select_columns(records: Iterable[Mapping[str, Any]], *patterns: str, drop: bool = False) -> Iterator[Record]:
