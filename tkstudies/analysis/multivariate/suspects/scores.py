@@ -7,17 +7,14 @@ detectors age, and limits of last month flag most of the healthy runs of this on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tkstudies.analysis.multivariate.suspects.fit import Model
-
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
-Fit = Callable[[Rows], Model]
 
 FOLDS = 10
 EARLY, REFIT = 60, 5

@@ -49,7 +49,6 @@ class Told:
         not_judged: Reasons, and of how many rows.
         left_out: Features that were left out, and why.
         behind: Runs between the last good one and the last one.
-        lost_lumi: Luminosity of rows beyond 1 in 100 [1/pb].
     """
 
     rule: good.Rule
@@ -59,4 +58,3 @@ class Told:
     left_out: dict[str, str] = field(default_factory=dict)
     features: int = 0
     behind: int = 0
-    lost_lumi: float = 0.0
