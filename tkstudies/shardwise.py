@@ -22,6 +22,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Noted = TypeVar("Noted")
 
+Writing = Callable[[Item], Generator[bytes, None, Noted]]
+"""A task that makes lines of an item, and returns what is to be noted of it."""
+
 
 class Mend(NamedTuple):
     """What makes the lines of a part what they would be in the output of all parts together.
@@ -130,10 +133,7 @@ class Shards(Protocol):
         """What a task makes of each of any items. It may hold what is large: each worker gets it once."""
 
     def lines(
-        self,
-        task: Callable[[Item], Generator[bytes, None, Noted]],
-        items: Sequence[Item],
-        absorb: Callable[[Noted], None],
+        self, task: Writing[Item, Noted], items: Sequence[Item], absorb: Callable[[Noted], None]
     ) -> Iterator[bytes]:
         """The lines that a task makes of each item; what it returns after them is absorbed."""
 
@@ -154,10 +154,7 @@ class Whole:
         return map(task, items)
 
     def lines(
-        self,
-        task: Callable[[Item], Generator[bytes, None, Noted]],
-        items: Sequence[Item],
-        absorb: Callable[[Noted], None],
+        self, task: Writing[Item, Noted], items: Sequence[Item], absorb: Callable[[Noted], None]
     ) -> Iterator[bytes]:
         for item in items:
             absorb((yield from task(item)))

@@ -37,7 +37,7 @@ NOT_STRICT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadRecord
 def convert(value: Any, shape: type[Shape]) -> Shape:
     """The value in a shape of msgspec, in whatever thread.
 
-    msgspec 0.18 to 0.22 at least ends the process (SIGSEGV) when two threads use the same Struct for the first time.
+    msgspec 0.22 ends the process (SIGSEGV) when two threads use the same Struct for the first time.
 
     Raises:
         msgspec.ValidationError: It has another one.

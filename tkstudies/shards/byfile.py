@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from tkstudies import jsonl
 from tkstudies.provenance import digest
-from tkstudies.shards.files import Files
+from tkstudies.shards.files import Ending, Files
 from tkstudies.shards.jobs import Workers
 from tkstudies.shards.manifest import Made, Manifest, filled, made_of, writing
 from tkstudies.shards.parts import file_names, workspace, write_at_once
 from tkstudies.shards.reducing import shards
 from tkstudies.shards.workers import workers
-from tkstudies.shardwise import Shards, one_thread
+from tkstudies.shardwise import Shards, Writing, one_thread
 
 Item = TypeVar("Item")
 Noted = TypeVar("Noted")
@@ -63,24 +63,29 @@ class ToFolder(Files):
 
     Args:
         manifest: That of the output folder.
+        digests: The hash of each file.
     """
 
-    def __init__(self, records: jsonl.Reader, several: Workers, folder: str, manifest: Manifest):
+    def __init__(
+        self,
+        records: jsonl.Reader,
+        several: Workers,
+        folder: str,
+        manifest: Manifest,
+        digests: Mapping[str, str | None],
+    ):
         super().__init__(records, several, folder)
-        self._manifest = manifest
+        self._manifest, self._digests = manifest, digests
 
     def lines(
-        self,
-        task: Callable[[Item], Generator[bytes, None, Noted]],
-        items: Sequence[Item],
-        absorb: Callable[[Noted], None],
+        self, task: Writing[Item, Noted], items: Sequence[Item], absorb: Callable[[Noted], None]
     ) -> Iterator[bytes]:
         """None: all go into the folder."""
         sources = self._records.sources
         targets = [os.path.join(self._manifest.folder, name) for name in file_names(sources)]
         named = list(zip(sources, targets, items, strict=True))
         for (source, target, _), (made, noted) in zip(named, self.map(_ToFile(task), named), strict=True):
-            made.is_partial = source in self.skipped_in
+            made.sha256, made.is_partial = self._digests[source], source in self.skipped_in
             self._manifest.add(os.path.basename(target), made)
             absorb(noted)
         return
@@ -88,19 +93,14 @@ class ToFolder(Files):
 
 
 class _ToFile:
-    def __init__(self, task: Callable[[Any], Generator[bytes, None, Any]]):
+    def __init__(self, task: Writing[Any, Any]):
         self._task = task
 
     def __call__(self, item: tuple[str, str, Any]) -> tuple[Made, Any]:
         source, target, content = item
-        noted = None
-
-        def lines() -> Iterator[bytes]:
-            nonlocal noted
-            noted = yield from self._task(content)
-
-        written = write_at_once(lines(), target)
-        return made_of(source, target, written, hashed=True), noted
+        lines = Ending(self._task(content))
+        written = write_at_once(lines, target)
+        return made_of(source, target, written, hashed=False), lines.noted
 
 
 @contextmanager
@@ -119,19 +119,17 @@ def _into_folder(
     """
     names = file_names(records.sources)
     with writing(output):
-        choices = [recipe.choices, list(several.map(digest, records.sources)) if recipe.is_of_all else None]
+        digests = dict(zip(records.sources, several.map(digest, records.sources), strict=True))
+        choices = [recipe.choices, list(digests.values()) if recipe.is_of_all else None]
         with filled(output, choices, names, "no input is behind it any more") as manifest:
-            known = [(manifest.made.get(name), os.path.join(output, name)) for name in names]
-            looked_at = several.map(_is_current, list(zip(known, records.sources, strict=True)))
-            current = [source for source, is_it in zip(records.sources, looked_at, strict=True) if is_it]
+            current = {
+                name: source
+                for name, (source, sha256) in zip(names, digests.items(), strict=True)
+                if (made := manifest.made.get(name)) and made.is_current(os.path.join(output, name), source, sha256)
+            }
             if not recipe.is_current or (recipe.is_of_all and len(current) < len(names)):
-                current = []
-            manifest.done.update(name for name, source in zip(names, records.sources, strict=True) if source in current)
-            records.leave_out(current)
-            yield ToFolder(records, several, folder, manifest) if records.sources else None
+                current = {}
+            manifest.done.update(current)
+            records.leave_out(current.values())
+            yield ToFolder(records, several, folder, manifest, digests) if records.sources else None
         manifest.say_kept(len(current))
-
-
-def _is_current(item: tuple[tuple[Made | None, str], str]) -> bool:
-    (made, target), source = item
-    return bool(made and made.is_current(target, source))

@@ -7,13 +7,13 @@ import pickle
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import lru_cache
 from tempfile import mkstemp
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from tkstudies import console, jsonl
 from tkstudies.errors import UsageError
 from tkstudies.jsonl.store import LineStore, unwritten
 from tkstudies.shards.jobs import Workers
-from tkstudies.shardwise import Whole, one_thread
+from tkstudies.shardwise import Whole, Writing, one_thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,12 +61,9 @@ class Files:
         return _each(self._several, self._folder, task, items)
 
     def lines(
-        self,
-        task: Callable[[Item], Generator[bytes, None, Noted]],
-        items: Sequence[Item],
-        absorb: Callable[[Noted], None],
+        self, task: Writing[Item, Noted], items: Sequence[Item], absorb: Callable[[Noted], None]
     ) -> Iterator[bytes]:
-        for lines, noted in self.map(_Writing(task, self._folder), items):
+        for lines, noted in self.map(_Written(task, self._folder), items):
             yield from lines
             lines.remove()
             absorb(noted)
@@ -93,8 +90,8 @@ def _each(several: Workers, folder: str, task: Callable[[Item], Result], items: 
         with one_thread():
             yield from map(task, items)
         return
-    descriptor, file = mkstemp(dir=folder)
     try:
+        descriptor, file = mkstemp(dir=folder)
         with open(descriptor, "wb") as stream:
             pickle.dump(task, stream, protocol=5)
     except OSError as error:
@@ -153,18 +150,28 @@ class _Reading:
         return _Read(result, records.skipped, bool(records.empty))
 
 
-class _Writing:
-    def __init__(self, task: Callable[[Item], Generator[bytes, None, Any]], folder: str):
+class Ending(Generic[Noted]):
+    """The lines of a task, which remembers what the task returns after them: ``noted``."""
+
+    noted: Noted
+
+    def __init__(self, lines: Generator[bytes, None, Noted]):
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.noted = yield from self._lines
+
+
+class _Written:
+    def __init__(self, task: Writing[Any, Any], folder: str):
         self._task, self._folder = task, folder
 
     def __call__(self, item: Any) -> tuple[LineStore, Any]:
-        store, lines = LineStore(self._folder), self._task(item)
-        while True:
-            try:
-                store.add(next(lines))
-            except StopIteration as end:
-                store.finish()
-                return store, end.value
+        store, lines = LineStore(self._folder), Ending(self._task(item))
+        for line in lines:
+            store.add(line)
+        store.finish()
+        return store, lines.noted
 
 
 class _InOneThread:

@@ -47,13 +47,13 @@ class Made(msgspec.Struct, omit_defaults=True):
     remembered: Any = None
     is_partial: bool = False
 
-    def is_current(self, file: str, source: str) -> bool:
-        """Is the file still what would be made of the source now?"""
+    def is_current(self, file: str, source: str, sha256: str | None = None) -> bool:
+        """Is the file still what would be made of the source now? Its hash may be known already."""
         try:
             sizes = os.path.getsize(file), os.path.getsize(source)
         except OSError:
             return False
-        return not self.is_partial and sizes == (self.written, self.size) and digest(source) == self.sha256
+        return not self.is_partial and sizes == (self.written, self.size) and (sha256 or digest(source)) == self.sha256
 
 
 class Manifest:

@@ -37,7 +37,8 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
 
         with writing(output), workers(jobs) as several:
             return to_folder(make, records, output, several)
-    if jobs != ONE or _is_better_file_by_file(make, records):
+    work = make()
+    if jobs != ONE or (work.waits and _is_folder(records)):  # file by file it holds the rows of one file at a time
         from tkstudies.shards.parts import to_parts, together
         from tkstudies.shards.workers import workers
 
@@ -53,15 +54,14 @@ def map_files(make: Callable[[], Work], records: jsonl.Reader, output: str = jso
                     records.skipped = 0
             elif not several.shares_memory:
                 say_one_file(records)
-    work = make()
     jsonl.write_lines(_lines(work, records), output)
     return work
 
 
-def _is_better_file_by_file(make: Callable[[], Shardwise], records: jsonl.Reader) -> bool:
-    """Would one process keep all rows of a folder in memory, of which it could forget those of a file?"""
+def _is_folder(records: jsonl.Reader) -> bool:
+    """Are there more files than names, which can be read again?"""
     is_folder = len(records.sources) > len(records.named) and jsonl.STDIN not in records.sources
-    return is_folder and all(map(os.path.isfile, records.sources)) and make().waits
+    return is_folder and all(map(os.path.isfile, records.sources))
 
 
 def _lines(work: Shardwise, records: jsonl.Reader) -> Iterator[bytes]:
