@@ -8,7 +8,7 @@ import sys
 import msgspec
 import pandas
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -224,6 +224,8 @@ tables_of_records = st.lists(st.dictionaries(names, values, max_size=4), max_siz
 
 @settings(max_examples=3 * TRIALS)
 @given(tables_of_records)
+@example([{"a": None, "|\r": 0.0, "": None}])
+@example([{"|\r": None, "a": None}])
 def test_any_record_survives_csv(rows):
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [tables_csv.csv_header(columns), *(_csv_line(columns, row) for row in rows)]

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from tkstudies.analysis.tables.cells import has_decimal_comma, is_list_of_numbers, is_number
@@ -118,11 +119,12 @@ def dialect_of(lines: Sequence[Line], choices: Choices) -> Dialect | None:
         comment = lines[skipped][1].strip() or comment
         skipped += 1
     rest = [line for line in lines[skipped:] if not (comment and line[1].startswith("#"))]
-    texts = [text for _, text in rest if text.strip()]
+    told = [line for line in rest if line[1].strip()]
+    texts = [text for _, text in told]
     if not texts and not comment:
         return None
     _refuse_drawings(texts)
-    delimiter = delimiter or _delimiter([comment, *texts] if comment and not texts else texts)
+    delimiter = delimiter or _delimiter(told or [(0, comment)])
     rows = [row for row in rows_of(rest, delimiter) if row.cells]
     header = header_of(comment, rows, delimiter, names=choices.names, forced=choices.header)
     return Dialect(delimiter, _decimal(rows, choices), skipped, bool(comment), header)
@@ -135,17 +137,21 @@ def _refuse_drawings(rows: Sequence[str]) -> None:
         raise BadRecord("it is a table in Markdown, which is for people")
 
 
-def _delimiter(rows: Sequence[str]) -> str:
-    """The sign that stands in all rows as often as in the first."""
-    outside = [_QUOTED.sub("", row) for row in rows[:50]]
-    found = {sign: [row.count(sign) for row in outside] for sign in _DELIMITERS}
-    known = [sign for sign in _DELIMITERS if found[sign][0]]
+def _delimiter(lines: Sequence[Line]) -> str:
+    """The sign that cuts the first row, and gives the most other rows as many cells as it has."""
+    rows = {sign: [_number_of_cells(row) for row in islice(rows_of(lines, sign), 50)] for sign in _DELIMITERS}
+    known = [sign for sign in _DELIMITERS if rows[sign][0] > 1]
     if known:
-        return max(known, key=lambda sign: sum(count == found[sign][0] for count in found[sign]))
+        return max(known, key=lambda sign: (rows[sign].count(rows[sign][0]) / len(rows[sign]), len(rows[sign])))
+    outside = [_QUOTED.sub("", text) for _, text in lines[:50]]
     words = {len(row.split()) for row in outside}
     if len(outside) > 1 and len(words) == 1 and words != {1} and any(map(is_number, " ".join(outside[1:]).split())):
         raise BadRecord("blanks stand between its cells: tr -s ' ' ',' < FILE puts commas there")
     return ","
+
+
+def _number_of_cells(row: Row) -> int:
+    return 0 if isinstance(row.cells, BadRecord) else len(row.cells)
 
 
 def _decimal(rows: Sequence[Row], choices: Choices) -> bool | None:
