@@ -320,7 +320,7 @@ def test_too_few_good_rows_are_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"good": ["nothing = 1"]}, "--good nothing = 1: no row has a value in nothing"),
+        ({"good": ["nothing = 1"]}, "--good nothing = 1: no row has a value in nothing; columns are run_number"),
         ({"features": ["nothing*"]}, "--features nothing"),
         ({"features": ["is_bad"]}, "labels, keys and sizes don't count"),
         ({"group_by": ["nothing"]}, "--group-by nothing"),

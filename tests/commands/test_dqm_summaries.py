@@ -132,7 +132,7 @@ def test_paths_are_encoded_and_names_are_not(rewriting, tkstudies):
     result, paths = listings(server, lambda: tkstudies(*command, input=rows(317291)))
     (record,) = from_lines(result.stdout)
     assert (record["plot"], record["name"]) == (f"{HIT_FOLDER}/{odd}", odd)
-    assert paths[1].endswith("/a%20b/c%23d%3Fe%25f")
+    assert any(path.endswith("/a%20b/c%23d%3Fe%25f") for path in paths)  # asked at the same time
 
 
 def test_online_and_cosmics(live, tkstudies):

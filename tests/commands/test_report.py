@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import from_lines, to_lines
 from tests.pipe import help_examples
 from tkstudies.provenance import command_line, digest, provenance
-from tkstudies.report import interactive
+from tkstudies.report import interactive, reference
 
 HOSTILE = "</script><script>alert(1)</script></style><img src=x onerror=alert(2)> \"'&amp; <!-- | `x`"
 GOOD = {"pixel": "GOOD", "strip": "GOOD", "tracking": "GOOD"}
@@ -184,6 +184,18 @@ def test_the_work_list_is_of_rows_that_nobody_signed(folder, markdown):
     todo = [{"run_number": 1009, "reco": "express", "rda_state": "OPEN", "run_is_complete": True,
              "has_reference": False, "recorded_lumi_pb": 2.5}]  # fmt: skip
     assert "| 1009 | express | OPEN | - | complete | none | - | 2.5 |" in markdown(folder(todo=todo))["To certify"]
+    of_no_reco = [registry(1007, None, "OPEN", rda_name="/Test/NoReco/DQM")]
+    assert "| 1007 | /Test/NoReco/DQM | OPEN |" in markdown(folder(runs=of_no_reco))["To certify"]
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [(1005, "isn't typical, and never was; the most"), (1050, "isn't typical any more (since run 1050); the most")],
+)
+def test_a_reference_is_not_called_untypical_before_its_own_days(since, words):
+    found = {"kind": "express", "reference_run_number": 1010, "reference_is_typical": False, "good_rows": 100,
+             "candidate_run_number": 1077, "reference_not_typical_since": since}  # fmt: skip
+    assert reference.words(found) == f"express: the reference 1010 {words} typical of the last 100 good runs is 1077."
 
 
 def test_rows_that_are_not_judged_are_named_with_the_reason(folder, markdown):

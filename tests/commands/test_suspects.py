@@ -188,7 +188,10 @@ def test_a_short_run_is_told_as_such(tkstudies):
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--good", "nothing = 1"], 2, "no row has a value in nothing"),
+        (["--good", "nothing = 1"], 2, "no row has a value in nothing; columns are run_number"),
+        (["--good", "trackng = GOOD"], 2, "no row has a value in trackng; did you mean tracking"),
+        (["--good", "tracking = good"], 1, "no good row to learn from (tracking = good): tracking is GOOD ("),
+        (["--good", "tracking = good"], 1, "; good differs in case only\n"),
         (["--good", "tracking"], 2, "expected COLUMN OP VALUE"),
         (["--features", "zz*"], 2, "--features zz*: no numbers in such a column"),
         (["--history-from", "-"], 2, "standard input can't be two inputs"),

@@ -86,9 +86,9 @@ def test_rows_without_numbers_are_counted(tmp_path, tkstudies):
         (["-o", "x"], 2, "pictures end in"),
         (["scater", "-o", "x.png"], 2, "scater: neither a kind of plot (scatter"),
         (
-            ["-o", "x.png", "--x", "pc9"],
+            ["-o", "x.png", "--x", "zzz"],
             1,
-            "no record has a number (or time) in pc9; columns with numbers are run_number, pc1",
+            "no record has a number (or time) in zzz; columns with numbers are run_number, pc1",
         ),
         (["-o", "no/such/x.png"], 1, "no/such/x.png: can't be written"),
         (["-o", "x.png", "--facet", "run_number", "--x", "pc1"], 0, ""),
@@ -614,8 +614,8 @@ def test_a_legend_has_short_texts_that_can_be_printed(text):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--y", "Hits.maen"], "no record has a number (or time) in Hits.maen; columns with numbers are run_number"),
-        (["--y", "Hits.maen"], "; did you mean Hits.mean?"),
+        (["--y", "Hits.maen"], "tkstudies: no record has a number (or time) in Hits.maen; did you mean Hits.mean?\n"),
+        (["--y", "recorded_lumi"], "in recorded_lumi; columns with numbers are run_number"),
         (["--y", "recorded_lumi"], "; pca drops other columns, pca --keep all keeps them"),
         (["--hue", "fill__era"], "; pca drops other columns, pca --keep all keeps them"),
         (["--hue", "recco"], "--hue: no record has a column recco; did you mean reco?"),

@@ -181,12 +181,13 @@ def days(value: Any) -> float | None:
 
 def _without_numbers(column: str, records: Sequence[Record]) -> str:
     """What to say of a column that can't be an axis."""
-    numeric = columns_with_numbers(records)
-    text = f"no record has a number (or time) in {column}; columns with numbers are {', '.join(numeric[:30])}"
+    text = f"no record has a number (or time) in {column}"
     columns = columns_of(records)
     hint = "" if column in columns else advice(column, columns)
-    hint = "; ".join(part for part in hint.split("; ") if not part.startswith("columns are"))
-    return f"{text}; {hint}" if hint else text
+    if hint.startswith("did you mean"):
+        return f"{text}; {hint}"
+    parts = [part for part in hint.split("; ") if part and not part.startswith("columns are")]
+    return "; ".join([text, f"columns with numbers are {', '.join(columns_with_numbers(records)[:30])}", *parts])
 
 
 def columns_with_numbers(records: Sequence[Record]) -> list[str]:

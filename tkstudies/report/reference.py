@@ -43,12 +43,13 @@ def _blocks(folder: Folder) -> Iterator[Block]:
         yield Sentence(f"Not known: {error}.")
         found = []
     for one in found:
-        yield Sentence(_words(one))
+        yield Sentence(words(one))
     for text in losses.texts():
         yield Sentence(f"{text[:1].upper()}{text[1:]}.", is_note=True)
 
 
-def _words(one: Record) -> str:
+def words(one: Record) -> str:
+    """What to say of the reference of one kind of rows, from a row of ``typical_runs``."""
     kind, run, is_typical = one["kind"], one["reference_run_number"], one["reference_is_typical"]
     last = f"of the last {one['good_rows']:,} good runs"
     nearest = f"the most typical {last} is {one['candidate_run_number']}"
@@ -58,5 +59,7 @@ def _words(one: Record) -> str:
         return f"{kind}: the reference {run} isn't in this folder; {nearest}."
     if is_typical:
         return f"{kind}: the reference {run} is typical {last}."
-    since = f"since run {one['reference_not_typical_since']}"
-    return f"{kind}: the reference {run} isn't typical any more ({since}); {nearest}."
+    since = one["reference_not_typical_since"]
+    if since <= run:
+        return f"{kind}: the reference {run} isn't typical, and never was; {nearest}."
+    return f"{kind}: the reference {run} isn't typical any more (since run {since}); {nearest}."

@@ -63,7 +63,7 @@ def _blocks(folder: Folder, wanted: bool) -> Iterator[Block]:
             yield from _draw(shown, what, column)
     lacking = [what for what in TRENDS if what not in found]
     if lacking:
-        yield Sentence(f"Not in this folder: {', '.join(lacking)} (tkstudies dqm --collection all).", is_note=True)
+        yield Sentence(f"Not fetched: {', '.join(lacking)} (tkstudies dqm --collection all has them).", is_note=True)
 
 
 def _draw(rows: Sequence[Record], what: str, column: str) -> Iterator[Block]:

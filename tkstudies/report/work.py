@@ -65,7 +65,8 @@ def _table(rows: list[Record], is_todo: bool) -> Table:
 def _cells(row: Record, is_todo: bool) -> list[Any]:
     complete = row.get("run_is_complete")
     middle = [_COMPLETE[complete if isinstance(complete, bool) else None], _reference(row)] if is_todo else [said(row)]
-    first = [whole(row.get("run_number")), *(row.get(name) for name in ("reco", "rda_state", "run_type"))]
+    reco = row.get("reco") or row.get("rda_name")
+    first = [whole(row.get("run_number")), reco, *(row.get(name) for name in ("rda_state", "run_type"))]
     return [*first, *middle, row.get("lumisections"), *([row.get("recorded_lumi_pb")] if is_todo else [])]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from tkstudies.analysis.tables.expressions import parse
+from tkstudies.analysis.tables.conditions import Conditions
 from tkstudies.analysis.tables.labels import is_partly_bad, is_special
+from tkstudies.errors import InputError
 from tkstudies.records import RecordView as Record
 from tkstudies.records import status
 
@@ -36,12 +37,19 @@ class Rule(NamedTuple):
         holds: Whether a row is good.
         columns: The columns that it looks at.
         is_known: Whether the table tells at all; if not, all rows count as good.
+        why_none: After the rows, from the columns that there are: why none of them is good, if that can be told.
     """
 
     text: str
     holds: Callable[[Record], bool]
     columns: tuple[str, ...]
     is_known: bool = True
+    why_none: Callable[[Iterable[str]], str] = lambda columns: ""
+
+    def refusal(self, columns: Iterable[str]) -> InputError:
+        """What to say where no row is good."""
+        why = self.why_none(columns) or ": choose others with --good"
+        return InputError(f"no good row to learn from ({self.text}){why}")
 
 
 def given(expressions: Sequence[str]) -> Rule:
@@ -50,9 +58,8 @@ def given(expressions: Sequence[str]) -> Rule:
     >>> given(["golden = true"]).holds({"golden": True})
     True
     """
-    conditions = [parse(text) for text in expressions]
-    columns = tuple(column for condition in conditions for column in condition.columns)
-    return Rule(", ".join(expressions), lambda row: all(condition(row) for condition in conditions), columns)
+    conditions = Conditions(expressions)
+    return Rule(", ".join(expressions), conditions.hold, conditions.columns, why_none=conditions.why_nothing)
 
 
 def usual(has: Callable[[str], bool]) -> Rule:

@@ -50,7 +50,7 @@ class GoodRows:
             raise InputError(f"{rule.text}: label the rows before, or choose them with --good")
         is_good = [rule.holds(row) for row in rows]
         if not any(is_good):
-            raise InputError(f"no good row to learn from ({rule.text}): choose others with --good")
+            raise rule.refusal(has)
         self.text = rule.text
         self.missing: set[RowKey] = set()
         kinds = groups.kinds(rows, is_good, None)

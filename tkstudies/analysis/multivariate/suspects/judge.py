@@ -18,6 +18,7 @@ from tkstudies.analysis.multivariate.suspects.judging import Plan, View
 from tkstudies.analysis.multivariate.suspects.strata import UNUSUAL, Stratum
 from tkstudies.analysis.multivariate.suspects.table import Table
 from tkstudies.analysis.multivariate.suspects.verdicts import Told, Verdict
+from tkstudies.console import alternatives
 from tkstudies.errors import InputError, UsageError
 from tkstudies.records import ROW_KEYS, find_row_key, whole
 from tkstudies.shardwise import Shards
@@ -102,15 +103,16 @@ class Judge:
         self._tell()
 
     def _check(self) -> None:
+        def require(column: str, found: bool, option: str, what: str) -> None:
+            if not found:
+                raise UsageError(f"{option}: no row has a {what} in {column}; {alternatives(column, self.table.columns())}")
+
         for column in self.rule.columns if self.options.good else ():
-            if not self.table.has(column):
-                raise UsageError(f"--good {self.rule.text}: no row has a value in {column}")
+            require(column, self.table.has(column), f"--good {self.rule.text}", "value")
         for column in self.options.group_by:
-            if not self.table.has(column):
-                raise UsageError(f"--group-by {column}: no row has a value in it")
+            require(column, self.table.has(column), f"--group-by {column}", "value")
         for column in self.options.conditions:
-            if column not in self.table.numbers_in:
-                raise UsageError(f"--condition {column}: no row has a number in it")
+            require(column, column in self.table.numbers_in, f"--condition {column}", "number")
 
     def _judge(self) -> None:
         table = self.table
@@ -124,7 +126,7 @@ class Judge:
                 "no record has a feature: join the features first (tkstudies features), or choose columns (--features)"
             )
         if len(table) and not self.good.any():
-            raise InputError(f"no good row to learn from ({self.rule.text}): choose others with --good")
+            raise self.rule.refusal(self.table.columns())
         if 0 < self.good.sum() < FEWEST:
             raise InputError(
                 f"{self.good.sum()} good rows ({self.rule.text}) are too few to learn from: at least {FEWEST} are "

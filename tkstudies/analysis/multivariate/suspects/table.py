@@ -109,6 +109,10 @@ class Table:
         place = self._places[name]
         return any(values[place] is not None for values in self._values)
 
+    def columns(self) -> list[str]:
+        """The columns that are known of the rows: the wanted ones with values, then those with numbers."""
+        return [*filter(self.has, self._places), *self.numbers_in]
+
     def record(self, row: int) -> dict[str, Any]:
         """The wanted columns of a row."""
         return {column: self._values[row][place] for column, place in self._places.items()}
