@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 import threading
+from functools import lru_cache
 from typing import Any
 
 from tests.cern.faults import Reply
@@ -126,23 +127,75 @@ def _text_list(items: list) -> str:
     return " ".join(f"({_text_list(item)})" if isinstance(item, list) else item for item in items)
 
 
+class _Database:
+    """All tables of a world.
+
+    Attributes:
+        columns: The types of the columns of each (namespace, table).
+    """
+
+    def __init__(self, world: Any) -> None:
+        connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        connection.execute("PRAGMA case_sensitive_like = ON")
+        connection.create_function("nvl", 2, lambda value, other: other if value is None else value)
+        connection.create_function("to_number", 1, lambda value: None if value is None else float(value))
+        for name in ("to_char", "to_date"):
+            connection.create_function(name, -1, lambda value, *_: value)
+        connection.create_function("regexp_like", 2, _regexp_like)
+        tables = world.resthub_tables()
+        for namespace in dict.fromkeys(namespace for namespace, _ in tables):
+            connection.execute(f"ATTACH DATABASE ':memory:' AS \"{namespace}\"")
+        self._connection = connection
+        self._lock = threading.Lock()
+        self.columns: dict[tuple[str, str], dict[str, str]] = {}
+        for (namespace, table), (columns, rows) in tables.items():
+            types = {name: _column_type(rows, index) for index, name in enumerate(columns)}
+            self.columns[namespace, table] = types
+            affinity = {"NUMBER": "NUMERIC", "STRING": "TEXT"}
+            declared = ", ".join(f'"{name}" {affinity[kind]}' for name, kind in types.items())
+            connection.execute(f'CREATE TABLE "{namespace}"."{table}" ({declared})')
+            self.add(namespace, table, rows)
+
+    def add(self, namespace: str, table: str, rows: list[tuple]) -> None:
+        """Rows for a table."""
+        marks = ",".join("?" * len(self.columns[namespace, table]))
+        sql = f'INSERT INTO "{namespace}"."{table}" VALUES ({marks})'
+        with self._lock:
+            self._connection.executemany(sql, [[_stored(value) for value in row] for row in rows])
+
+    def select(self, sql: str, values: dict[str, Any]) -> tuple[list[str], list[list]]:
+        """The names of the columns, and the rows."""
+        with self._lock:
+            cursor = self._connection.execute(sql, values)
+            return [column[0].upper() for column in cursor.description], [list(row) for row in cursor]
+
+    def close(self) -> None:
+        """Let the tables go."""
+        self._connection.close()
+
+
+@lru_cache(maxsize=4)
+def _unchanged(world: Any) -> _Database:
+    """The tables as they are at first, which all services of a world share: filling them takes long."""
+    return _Database(world)
+
+
 class RestHub:
     """The service: ``handle`` takes a request below the base URL and gives the reply."""
 
     def __init__(self, world: Any) -> None:
         self.world = world
         self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
+        self._own: _Database | None = None  # once something is added
         self._queries: dict[str, str] = {}
         self._results: dict[tuple, tuple[list[str], list[list]]] = {}
-        self._columns: dict[tuple[str, str], dict[str, str]] = {}
 
     def close(self) -> None:
         """Let the database go."""
         with self._lock:
-            if self._connection:
-                self._connection.close()
-                self._connection = None
+            if self._own:
+                self._own.close()
+                self._own = None
 
     def expire(self) -> None:
         """Forget all query ids, as the server does after an hour."""
@@ -151,35 +204,15 @@ class RestHub:
             self._results.clear()
 
     def add(self, namespace: str, table: str, rows: list[tuple]) -> None:
-        """Rows that appear in a table from now on."""
+        """Rows that appear in a table from now on, for those who ask this service."""
         with self._lock:
-            connection = self._database()
-            marks = ",".join("?" * len(self._columns[namespace, table]))
-            sql = f'INSERT INTO "{namespace}"."{table}" VALUES ({marks})'
-            connection.executemany(sql, [[_stored(value) for value in row] for row in rows])
+            if self._own is None:
+                self._own = _Database(self.world)
+            self._own.add(namespace, table, rows)
             self._results.clear()
 
-    def _database(self) -> sqlite3.Connection:
-        if self._connection is None:
-            connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-            connection.execute("PRAGMA case_sensitive_like = ON")
-            connection.create_function("nvl", 2, lambda value, other: other if value is None else value)
-            connection.create_function("to_number", 1, lambda value: None if value is None else float(value))
-            for name in ("to_char", "to_date"):
-                connection.create_function(name, -1, lambda value, *_: value)
-            connection.create_function("regexp_like", 2, _regexp_like)
-            tables = self.world.resthub_tables()
-            for namespace in dict.fromkeys(namespace for namespace, _ in tables):
-                connection.execute(f"ATTACH DATABASE ':memory:' AS \"{namespace}\"")
-            self._connection = connection
-            for (namespace, table), (columns, rows) in tables.items():
-                types = {name: _column_type(rows, index) for index, name in enumerate(columns)}
-                self._columns[namespace, table] = types
-                affinity = {"NUMBER": "NUMERIC", "STRING": "TEXT"}
-                declared = ", ".join(f'"{name}" {affinity[kind]}' for name, kind in types.items())
-                connection.execute(f'CREATE TABLE "{namespace}"."{table}" ({declared})')
-                self.add(namespace, table, rows)
-        return self._connection
+    def _database(self) -> _Database:
+        return self._own or _unchanged(self.world)
 
     def handle(self, request: Any) -> Reply:
         """Route one request."""
@@ -202,7 +235,7 @@ class RestHub:
         check(tokens)
         with self._lock:
             names = {name[1:]: None for name in tokens if name.startswith(":")}
-            self._database().execute("EXPLAIN " + _executable(tokens), names)
+            self._database().select("EXPLAIN " + _executable(tokens), names)
             identifier = hashlib.sha1(sql.encode(), usedforsecurity=False).hexdigest()
             self._queries[identifier] = sql
         return _plain(200, identifier)
@@ -236,7 +269,7 @@ class RestHub:
     def _describe(self, sql: str, tokens: list[str], verbose: bool) -> dict:
         names = {name[1:]: None for name in tokens if name.startswith(":")}
         with self._lock:
-            cursor = self._database().execute(f"SELECT * FROM ({_executable(tokens)}) LIMIT 0", names)
+            columns, _ = self._database().select(f"SELECT * FROM ({_executable(tokens)}) LIMIT 0", names)
         kinds = {"n__": "NUMBER", "d__": "DATE"}
         answer = {
             "query": sql,
@@ -244,7 +277,7 @@ class RestHub:
                 {"name": re.sub(r"^[nd]__", "", name), "type": kinds.get(name[:3], "STRING"), "array": False}
                 for name in names
             ],
-            "columns": [{"name": column[0].upper()} for column in cursor.description],
+            "columns": [{"name": name} for name in columns],
         }
         return {**answer, "rowsLimit": ROWS_LIMIT, "hitCount": 0} if verbose else answer
 
@@ -259,9 +292,7 @@ class RestHub:
         key = (identifier, tuple(values.items()))
         with self._lock:
             if key not in self._results:
-                cursor = self._database().execute(_executable(tokens), values)
-                columns = [column[0].upper() for column in cursor.description]
-                self._results[key] = columns, [list(row) for row in cursor]
+                self._results[key] = self._database().select(_executable(tokens), values)
             return self._results[key]
 
     def _data(self, identifier: str, columns: list[str], rows: list[list], request: Any) -> Reply:
@@ -279,18 +310,15 @@ class RestHub:
         return _json(answer)
 
     def _table(self, namespace: str, table: str) -> Reply:
-        self._tables()
-        columns = self._columns.get((namespace, table))
+        columns = self._database().columns.get((namespace, table))
         if columns is None:
             return _plain(404, f"Table not found: {namespace}.{table}")
         listed = [{"name": name, "type": kind, "metadata": {}} for name, kind in columns.items()]
         return _json({"connection": namespace, "columns": listed, "metadata": {}})
 
     def _tables(self) -> dict:
-        with self._lock:
-            self._database()
         answer: dict[str, dict] = {}
-        for namespace, table in self._columns:
+        for namespace, table in self._database().columns:
             answer.setdefault(namespace, {})[table] = {}
         return answer
 

@@ -181,11 +181,11 @@ def test_the_work_list_is_of_rows_that_nobody_signed(folder, markdown):
     text = markdown(folder())["To certify"]
     assert "2 rows that nobody has signed: 1 express, 1 prompt." in text
     assert "| 1002 | prompt | waiting dqm gui | Collisions | automatic: pixel GOOD" in text
+    of_no_reco = [registry(1007, None, "OPEN", rda_name="/Test/NoReco/DQM")]
+    assert "| 1007 | /Test/NoReco/DQM | OPEN |" in markdown(folder(runs=of_no_reco))["To certify"]
     todo = [{"run_number": 1009, "reco": "express", "rda_state": "OPEN", "run_is_complete": True,
              "has_reference": False, "recorded_lumi_pb": 2.5}]  # fmt: skip
     assert "| 1009 | express | OPEN | - | complete | none | - | 2.5 |" in markdown(folder(todo=todo))["To certify"]
-    of_no_reco = [registry(1007, None, "OPEN", rda_name="/Test/NoReco/DQM")]
-    assert "| 1007 | /Test/NoReco/DQM | OPEN |" in markdown(folder(runs=of_no_reco))["To certify"]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ class Judge:
     def _check(self) -> None:
         def require(column: str, found: bool, option: str, what: str) -> None:
             if not found:
-                raise UsageError(f"{option}: no row has a {what} in {column}; {alternatives(column, self.table.columns())}")
+                others = alternatives(column, self.table.columns())
+                raise UsageError(f"{option}: no row has a {what} in {column}; {others}")
 
         for column in self.rule.columns if self.options.good else ():
             require(column, self.table.has(column), f"--good {self.rule.text}", "value")
