@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tkstudies.analysis.multivariate.suspects import features as columns_of
-from tkstudies.analysis.multivariate.suspects import good, groups, lumisections
+from tkstudies.analysis.multivariate.suspects import good, groups, lowstat, lumisections
 from tkstudies.analysis.multivariate.suspects.comparisons import Comparisons
 from tkstudies.analysis.multivariate.suspects.findings import Finding, Shown, deviations_of, findings, loudest_subsystem
 from tkstudies.analysis.multivariate.suspects.fit import TRIMMED
-from tkstudies.analysis.multivariate.suspects.judging import Plan, View
+from tkstudies.analysis.multivariate.suspects.judging import Plan
+from tkstudies.analysis.multivariate.suspects.preparing import READY, Preparing, shift_to_host
 from tkstudies.analysis.multivariate.suspects.strata import UNUSUAL, Stratum
 from tkstudies.analysis.multivariate.suspects.table import Table
 from tkstudies.analysis.multivariate.suspects.verdicts import Told, Verdict
@@ -34,14 +34,8 @@ FEWEST = 10
 """Good rows without which nothing is judged."""
 
 FEWEST_RUNS = 5
-SHORT = 0.1
-"""Part of the entries that are usual, below which a run is short."""
-
+LOW_TEXT = "low statistics: below 25 % of the luminosity usual in the run"
 SHORT_TEXT = "short: less than 10 % of the usual entries, so that everything varies more"
-
-READY = ("bpix_ready", "fpix_ready", "tibtid_ready", "tob_ready", "tecp_ready", "tecm_ready")
-LUMINOSITY = ("recorded_lumi_pb", "recorded_lumi", "init_lumi", "delivered_lumi", "recorded_lumi_per_lumisection")
-CONDITIONS = ("pileup", "init_lumi", "recorded_lumi", "recorded_lumi_per_lumisection")
 
 
 @dataclass(frozen=True)
@@ -120,7 +114,8 @@ class Judge:
         for row in np.flatnonzero(table.runs <= 0):
             self.verdicts[row].reason = "no run_number"
         shapes = columns_of.LUMISECTION_SHAPES if table.is_of_lumisections else columns_of.SHAPES
-        excluded = {*self.rule.columns, *groups.COLUMNS, *self.options.group_by, *self._condition_columns()}
+        self._preparing = Preparing(table, self.options.conditions)
+        excluded = {*self.rule.columns, *groups.COLUMNS, *self.options.group_by, *self._preparing.conditions}
         self._names = columns_of.candidates(table.numbers_in, self.options.features, excluded, shapes)
         if len(table) and not self._names:
             raise InputError(
@@ -133,53 +128,25 @@ class Judge:
                 f"{self.good.sum()} good rows ({self.rule.text}) are too few to learn from: at least {FEWEST} are "
                 "needed, 30 of each kind (--history-from FILE brings more)"
             )
-        self._low = self._low_lumisections()
-        usable = (table.runs > 0) & ~self._low
+        low = lowstat.low_lumisections(table, self.good)
+        for row in np.flatnonzero(low):
+            self.verdicts[row].low_statistics = True
+            self.verdicts[row].reason = LOW_TEXT
+        usable = (table.runs > 0) & ~low
         places = np.flatnonzero(usable)
         learned = self.good & usable
         kinds = groups.kinds(
             map(table.record, places.tolist()), list(learned[places]), self.options.since, self.options.group_by
         )
         self._kind_of = dict(zip(places.tolist(), kinds, strict=True))
-        divided, too_small = groups.divide(kinds, list(learned[places]), self._least())
+        divided, too_small = groups.divide(kinds, list(learned[places]))
         for kind, count in too_small.items():
-            reason = f"{count} good rows of this kind, {self._least()} needed ({kind.text})"
+            reason = f"{count} good rows of this kind, {groups.LEAST} needed ({kind.text})"
             for row, of_row in self._kind_of.items():
                 if of_row == kind:
                     self.verdicts[row].reason = reason
         for group in divided:
             self._judge_group(group, places, learned)
-
-    def _least(self) -> int:
-        return groups.LEAST
-
-    def _condition_columns(self) -> tuple[str, ...]:
-        if self.options.conditions:
-            return tuple(self.options.conditions)
-        if not self.table.is_of_lumisections:
-            return ()
-        found = [column for column in CONDITIONS if column in self.table.numbers_in]
-        luminosity = [column for column in found if column != "pileup"][:1]
-        return tuple(column for column in found if column == "pileup" or column in luminosity)
-
-    def _low_lumisections(self) -> Flags:
-        low = np.zeros(len(self.table), dtype=bool)
-        if not self.table.is_of_lumisections:
-            return low
-        column = next((name for name in LUMINOSITY if name in self.table.numbers_in), None)
-        if column is not None:
-            size = self.table.number(column)
-        else:
-            entries = [name for name in self.table.numbers_in if name.endswith(columns_of.ENTRIES)]
-            if not entries:
-                return low
-            size = np.exp(np.log(np.maximum(self.table.numbers(entries), 0.5)).mean(axis=1))
-        order = np.argsort(self.table.runs, kind="stable")
-        low[order] = lumisections.is_low(size[order], self.table.runs[order], self.good[order])
-        for row in np.flatnonzero(low):
-            self.verdicts[row].low_statistics = True
-            self.verdicts[row].reason = "low statistics: below 25 % of the luminosity usual in the run"
-        return low
 
     def _judge_group(self, group: groups.Group, places: Rows, learned: Flags) -> None:
         members = places[sorted([*group.rows, *(row for rows in group.joined.values() for row in rows)])]
@@ -197,8 +164,8 @@ class Judge:
             return self._refuse(order, group, names, part.runs[is_good])
         values = values[:, kept]
         shown = values.copy() if group.joined else values
-        self._shift(values, order, group, is_good)
-        stratum, shown = self._stratum(part, names, values, shown, is_good)
+        shift_to_host(values, [self._kind_of[row] for row in order.tolist()], group, is_good)
+        stratum, shown = self._preparing.stratum(part, names, values, shown, is_good)
         stratum.compared = None if self._compared is None else self._compared[order]
         plan = self._plan()
         stratum.run(plan, self._shards)
@@ -231,63 +198,9 @@ class Judge:
             return Plan(self.options.earlier, self.options.seed, trimmed, size, runs)
         return Plan(self.options.earlier, self.options.seed, trimmed)
 
-    def _shift(self, values: Array, order: Rows, group: groups.Group, is_good: Flags) -> None:
-        """Bring the good rows of small groups to where those of their host are."""
-        of_row = [self._kind_of[row] for row in order.tolist()]
-        host = np.array([kind == group.kind for kind in of_row], dtype=bool)
-        for kind in group.joined:
-            mine = np.array([other == kind for other in of_row], dtype=bool)
-            known = (~np.isnan(values[mine & is_good])).sum(axis=0)
-            with np.errstate(invalid="ignore"):
-                shift = _median(values[host & is_good]) - _median(values[mine & is_good])
-            values[mine] += np.where((known >= groups.LEAST_TO_SHIFT) & ~np.isnan(shift), shift, 0.0)
-
-    def _stratum(
-        self, part: Any, names: list[str], values: Array, shown: Array, is_good: Flags
-    ) -> tuple[Stratum, Shown]:
-        errors = columns_of.errors(part, names, is_good)
-        expected = self._expected(part, names)
-        conditions = part.numbers(self._condition_columns())
-        for place, column in enumerate(self._condition_columns()):
-            if "lumi" in column:
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    conditions[:, place] = np.where(conditions[:, place] > 0, np.log(conditions[:, place]), np.nan)
-        if not self.table.is_of_lumisections:
-            view = (
-                lumisections.Conditioned(values, errors, expected, conditions)
-                if conditions.size
-                else (View(values, errors, expected))
-            )
-            return Stratum(part.runs, is_good, [view]), Shown(names, shown, values)
-        entries = list(dict.fromkeys(columns_of.plot_of(name) + columns_of.ENTRIES for name in names))
-        entries = [name for name in entries if name in self.table.numbers_in]
-        if len(entries) > 1:
-            share, share_errors = lumisections.shares(part.numbers(entries))
-            kept = columns_of.usable(share, is_good, np.zeros((len(share), 0)))
-            names = [*names, *(name for name, keep in zip(entries, kept, strict=True) if keep)]
-            same = shown is values
-            values = np.hstack([values, share[:, kept]])
-            shown = values if same else np.hstack([shown, share[:, kept]])
-            errors = np.hstack([errors, share_errors[:, kept]])
-            if expected is not None:
-                expected = self._expected(part, names)
-        view = lumisections.Conditioned(values, errors, expected, conditions)
-        near = lumisections.neighbours(part.runs, is_good, np.ones(len(values), dtype=bool))
-        return Stratum(part.runs, is_good, [view, lumisections.Beside(view, near)]), Shown(names, shown, values)
-
-    def _expected(self, part: Any, names: list[str]) -> Flags | None:
-        """Plots of a detector that was off can't be there: no evidence."""
-        bits = {column: np.array([value is False for value in part.column(column)], dtype=bool) for column in READY}
-        pixel = bits["bpix_ready"] | bits["fpix_ready"]
-        strip = bits["tibtid_ready"] | bits["tob_ready"] | bits["tecp_ready"] | bits["tecm_ready"]
-        off = {"pixel": pixel, "strip": strip, "tracking": pixel | strip}
-        if not off["tracking"].any():
-            return None
-        return ~np.column_stack([off[columns_of.subsystem(name)] for name in names])
-
     def _read_off(self, stratum: Stratum, order: Rows, shown: Shown) -> None:
         calibrated, views = stratum.calibrated, len(stratum.views)
-        short = self._short(order, stratum.good)
+        short = lowstat.short_runs(self.table, order, stratum.good)
         histories: dict[int, Rows] = {}
         for place, row in enumerate(order.tolist()):
             verdict = self.verdicts[row]
@@ -321,15 +234,6 @@ class Judge:
         is_short = bool(verdict.low_statistics)
         return loudest_subsystem(deviations_of(stratum, place), shown.features, is_short)
 
-    def _short(self, order: Rows, is_good: Flags) -> Flags:
-        """Runs with less than a tenth of the entries that are usual."""
-        names = [name for name in self.table.numbers_in if name.endswith(columns_of.ENTRIES)]
-        if not names or self.table.is_of_lumisections:
-            return np.zeros(len(order), dtype=bool)
-        logarithms = np.log(np.maximum(self.table.of(order).numbers(names), 0.5))
-        relative = logarithms - _median(logarithms[is_good])
-        return _median(relative.T) < np.log(SHORT)
-
     def _tell(self) -> None:
         told, table = self.told, self.table
         told.good = int(self.good.sum())
@@ -339,17 +243,6 @@ class Judge:
         good_runs = table.runs[self.good]
         if len(good_runs):
             told.behind = len(np.unique(table.runs[table.runs > good_runs.max()]))
-
-
-def _median(values: Array) -> Array:
-    """Median of each column over its known values, NaN of none."""
-    ordered = np.sort(values, axis=0)
-    known = np.count_nonzero(~np.isnan(values), axis=0)
-    if not len(values):
-        return np.full(values.shape[1], np.nan)
-    places = np.arange(values.shape[1])
-    low, high = np.maximum((known - 1) // 2, 0), np.minimum(known // 2, len(values) - 1)
-    return (ordered[low, places] + ordered[high, places]) / 2
 
 
 def in_order(verdicts: Iterable[Verdict]) -> list[int]:

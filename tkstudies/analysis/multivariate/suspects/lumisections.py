@@ -34,11 +34,13 @@ def shares(entries: Array) -> tuple[Array, Array]:
         entries: Shape (rows, plots), NaN where missing.
     """
     logarithms = np.log(np.maximum(entries, 0.5))  # an empty plot says more than any other
-    return logarithms - _median(logarithms)[:, None], np.nan_to_num(1.0 / np.sqrt(np.maximum(entries, 1.0)))
+    return logarithms - median(logarithms)[:, None], np.nan_to_num(1.0 / np.sqrt(np.maximum(entries, 1.0)))
 
 
-def _median(values: Array) -> Array:
+def median(values: Array) -> Array:
     """Median of each row over its known values, NaN of none."""
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
     ordered = np.sort(values, axis=1)
     known = np.count_nonzero(~np.isnan(values), axis=1)
     rows = np.arange(len(values))
@@ -122,7 +124,7 @@ def _huber(terms: Array, values: Array) -> Array:
         right = (weights * filled).T @ terms
         coefficients = np.linalg.solve(squares, right[:, :, None])[:, :, 0].T
         sizes = np.abs(filled - terms @ coefficients)
-        scale = _median(np.where(known, sizes, np.nan).T) / 0.6745
+        scale = median(np.where(known, sizes, np.nan).T) / 0.6745
         scale = np.where(scale > 0, scale, 1.0)
         weights = known * np.minimum(1.0, _HUBER * scale / np.maximum(sizes, 1e-300))
     return coefficients
