@@ -179,6 +179,25 @@ def test_ctrl_c_leaves_whole_files_and_says_how_to_go_on(table):
     assert not list(table.glob("chosen/.*.tmp"))
 
 
+def test_what_a_killed_command_left_is_removed_by_the_next_and_what_others_work_in_is_not(
+    table, tkstudies, monkeypatch
+):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = [*CHOOSE[:-1], "chosen.jsonl"]
+    killed, alive = [subprocess.Popen(command, cwd=table, env={**os.environ, "PATH": path}) for _ in range(2)]
+    try:
+        until(lambda: len(list(table.glob(".tkstudies-*"))) == 2)
+        killed.kill()
+        killed.wait(60)
+        monkeypatch.chdir(table)
+        done = tkstudies("filter", "Hits.mean > 0", "table", "--jobs", "2", "-o", "whole.jsonl")
+        assert (done.exit_code, len(list(table.glob(".tkstudies-*")))) == (0, 1), done.stderr
+        assert done.stderr.count(": removed, a command that was killed had left it\n") == 1
+    finally:
+        alive.kill()
+        alive.wait(60)
+
+
 def test_a_full_disk_is_told(table, shell):
     done = shell("ulimit -f 1; tkstudies filter 'Hits.mean > 0' table --jobs 2 -o chosen/", cwd=table)
     assert done.returncode == 1

@@ -12,9 +12,10 @@ from tkstudies.provenance import digest
 from tkstudies.shards.files import Ending, Files
 from tkstudies.shards.jobs import Workers
 from tkstudies.shards.manifest import Made, Manifest, filled, made_of, writing
-from tkstudies.shards.parts import file_names, workspace, write_at_once
+from tkstudies.shards.parts import file_names, write_at_once
 from tkstudies.shards.reducing import shards
 from tkstudies.shards.workers import workers
+from tkstudies.shards.workspace import workspace
 from tkstudies.shardwise import Shards, Writing, one_thread
 
 Item = TypeVar("Item")

@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import shlex
-import shutil
-import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +15,7 @@ from tkstudies.errors import InputError, UsageError
 from tkstudies.settings import current
 from tkstudies.shards.jobs import Workers
 from tkstudies.shards.manifest import Made, filled, made_of
+from tkstudies.shards.workspace import workspace
 from tkstudies.shardwise import InTwoParts, Mend, Shardwise
 
 Work = TypeVar("Work", bound=Shardwise)
@@ -187,30 +184,6 @@ def together(found: InTwoParts, records: jsonl.Reader) -> str:
     table = " ".join(map(shlex.quote, records.named))
     advice = found.advice or f"tkstudies shard {table} -o NAME/ --runs-per-file 50 puts all rows of a run into one file"
     return f"{found.what} is in both {' and '.join(found.files)}: {advice}"
-
-
-@contextmanager
-def workspace(several: Workers, output: str) -> Iterator[str]:
-    """A folder for parts, where all workers can write; it goes at the end.
-
-    Args:
-        output: Where the result goes: parts wait beside a file or folder, where there is as much room.
-    """
-    is_folder, is_file = output.endswith("/"), os.path.isfile(output) or not os.path.exists(output)
-    is_named = output != jsonl.STDOUT and (is_folder or is_file)
-    place = os.path.dirname(os.path.abspath(output)) if is_named else several.folder
-    try:
-        folder = tempfile.mkdtemp(prefix=".tkstudies-", dir=place or None)
-    except OSError as error:
-        raise UsageError(f"{place or tempfile.gettempdir()}: no place for parts: {error.strerror}") from None
-    try:
-        yield folder
-    finally:
-        for wait in (0, 0.05, 0.2, 1):  # a worker may be at what nobody waits for any more, and add to it
-            time.sleep(wait)
-            shutil.rmtree(folder, ignore_errors=True)
-            if not os.path.exists(folder):
-                break
 
 
 def file_names(sources: Sequence[str]) -> list[str]:

@@ -38,7 +38,7 @@ def shards(jobs: str, output: str, *tables: jsonl.Reader, also_one: bool = False
             yield [Whole(records) for records in tables]
             return
         from tkstudies.shards.files import Files, OneFile
-        from tkstudies.shards.parts import workspace
+        from tkstudies.shards.workspace import workspace
 
         folder = stack.enter_context(workspace(several, output))
         stack.enter_context(one_thread())
