@@ -165,7 +165,7 @@ def test_links_fdr_and_runs(tkstudies):
 
 def test_rows_that_are_not_judged_come_last(tkstudies):
     rows = [*study(), {"reco": "express", "Hits.Pixel.mean": 1.0}]
-    rows += [{**row, "run_class_name": "Cosmics18"} for row in study()[:12]]
+    rows += [{**row, "run_number": row["run_number"] + 999, "run_class_name": "Cosmics18"} for row in study()[:12]]
     result = tkstudies("suspects", "-i", "-", input=rows)
     last = rows_of(result)[-13:]
     assert {row["score"] for row in last} == {None}
@@ -212,6 +212,43 @@ def test_little_or_nothing(rows, tkstudies):
     assert result.stdout == ""
     assert result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_rows_that_come_again_in_the_history_change_nothing(tkstudies, tmp_path):
+    """Counted twice they would make p-values smaller than they are."""
+    (tmp_path / "study.jsonl").write_text(to_lines(study()))
+    alone = tkstudies("suspects", tmp_path / "study.jsonl")
+    again = tkstudies("suspects", tmp_path / "study.jsonl", "--history-from", tmp_path / "study.jsonl")
+    assert again.stdout == alone.stdout
+    assert "came before with the same run and reco" in again.stderr
+
+
+def test_what_tells_the_length_of_a_run_is_no_feature_unless_it_is_named(tkstudies):
+    rows = study()
+    for row in rows:
+        row["adc.lumiblock.PXBarrel.mean"] = 1_000.0 if row["run_number"] == 315_030 else 90.0 + row["run_number"] % 7
+    assert rows_of(tkstudies("suspects", "-i", "-", input=rows)) == rows_of(tkstudies("suspects", input=study()))
+    named = tkstudies("suspects", "--features", "*.mean", "-i", "-", input=rows)
+    assert "adc.lumiblock" in named.stdout
+
+
+def test_a_row_without_numbers_is_never_the_most_usual(tkstudies):
+    rows = [{key: value for key, value in row.items() if key not in ("pixel", "strip", "tracking")} for row in study()]
+    for row in rows[::9]:
+        for name in [name for name in row if name.endswith((".mean", ".rms"))]:
+            del row[name]
+    empty = {row["run_number"] for row in rows[::9]}
+    found = rows_of(tkstudies("suspects", "-i", "-", input=rows))
+    assert {row["run_number"] for row in found[: len(empty)]} == empty
+    assert all(row["findings"] == ["all features are missing"] for row in found[: len(empty)])
+
+
+def test_groups_that_joined_are_told(tkstudies):
+    rows = study()
+    for row in rows[::5]:
+        row["reco"] = "prompt"
+    said = tkstudies("suspects", "-i", "-", input=rows).stderr
+    assert "compared among themselves: express, collisions" in said and ", joined by prompt (113 good)" in said
 
 
 def compared(rows, z_of=None, seed=2):

@@ -218,7 +218,7 @@ def test_keys_and_numbers_at_their_limits_are_told_in_words(tkstudies, tmp_path,
 
 
 def test_a_line_beyond_all_limits_says_so(tkstudies):
-    line = '{"a": ' + "[" * 5000 + "]" * 5000 + "}"
+    line = '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"
     for command in (["filter", "a exists"], ["sort"], ["label"]):
         result = tkstudies(*command, input=line)
         assert result.exit_code == 1 and result.stderr.rstrip().endswith("(nested too deeply)")

@@ -111,11 +111,12 @@ def suspects(
 
     \b
     Learns what good rows of the same kind look like (reco, run type, beams,
-    energy, field; never mixed) and judges each row by models that haven't seen
-    it. Works on rows of runs, and of lumisections (there beside their neighbours
-    too, and without what pileup and luminosity explain). Good: is_certified_good;
-    else state SIGNOFF or COMPLETED and pixel, strip, tracking GOOD; else golden;
-    else is_bad = false. All other rows are judged, and never learned from.
+    energy, field; a kind with less than 30 good rows joins one of another reco or
+    period) and judges each row by models that haven't seen it. Works on rows of
+    runs, and of lumisections (there beside their neighbours too, and without what
+    pileup and luminosity explain). Good: is_certified_good; else state SIGNOFF or
+    COMPLETED and pixel, strip, tracking GOOD; else golden; else is_bad = false.
+    All other rows are judged, and never learned from.
     Adds rank, score (in standard deviations of good rows), p_value (part of the
     good rows of its history that are as unusual; 1/201 is the smallest),
     unusual (the same in words), flagged_by (distance, largest, missing or

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tkstudies.analysis.histograms.collections import plots
+from tkstudies.analysis.histograms.collections import plots, tells_run_length
 from tkstudies.analysis.multivariate.rows import KEPT
 from tkstudies.errors import UsageError
 from tkstudies.records import KEY_COLUMNS, is_named
@@ -48,8 +48,8 @@ def candidates(
 
     Args:
         columns: Those with numbers.
-        patterns: What the user chose; if nothing, columns that end in one of ``shapes``, where there are none all
-            that the catalogue of columns doesn't explain as something else.
+        patterns: What the user chose; if nothing, columns that end in one of ``shapes`` and tell more than how long
+            a run was, where there are none all that the catalogue of columns doesn't explain as something else.
         excluded: Columns that say whether a row is good, conditions and such.
 
     Raises:
@@ -63,7 +63,7 @@ def candidates(
     for pattern in patterns:
         if not any(is_named(column, pattern) for column in possible):
             raise UsageError(f"--features {pattern}: no numbers in such a column (labels, keys and sizes don't count)")
-    usual = [column for column in possible if column.endswith(tuple(shapes))]
+    usual = [column for column in possible if column.endswith(tuple(shapes)) and not tells_run_length(column)]
     if not patterns and usual:
         return usual
     if not patterns:

@@ -1,4 +1,4 @@
-"""Rows that may be compared: of one reconstruction and of one kind of run, never mixed, whatever their number."""
+"""Rows that may be compared: of one kind of run and of one reconstruction; small groups join those of another."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ COLUMNS = (
     "fill_type_runtime", "energy", "b_field", "source",
 )  # fmt: skip
 """What tells the kind of a run."""
+
+EVERYTHING = "all rows"
+"""The kind of rows of which no kind is known."""
 
 LEAST = 30
 """Good runs that a group needs."""
@@ -47,7 +50,7 @@ class Kind(NamedTuple):
         """
         energy = None if self.energy is None else f"{self.energy:g} GeV"
         parts = (self.period, self.reco, self.run_type, self.beams, energy, self.field, self.source, *self.chosen)
-        return ", ".join(str(part) for part in parts if part is not None) or "all rows"
+        return ", ".join(str(part) for part in parts if part is not None) or EVERYTHING
 
 
 def kind_of(row: Record) -> Kind:
@@ -168,6 +171,20 @@ class Group(NamedTuple):
     kind: Kind
     rows: list[int]
     joined: dict[Kind, list[int]]
+
+    @property
+    def text(self) -> str:
+        """In words, with the recos or periods that have joined.
+
+        >>> express = Kind(None, "express", "collisions", None, None, None, None)
+        >>> Group(express._replace(reco="prompt"), [0], {express: [1]}).text
+        'prompt, collisions, joined by express'
+        """
+        others = [
+            " ".join(str(one) for one, own in zip(kind[:2], self.kind[:2], strict=True) if one != own)
+            for kind in self.joined
+        ]
+        return f"{self.kind.text}, joined by {' and '.join(others)}" if others else self.kind.text
 
 
 def divide(of_rows: Sequence[Kind], good: Sequence[bool], least: int = LEAST) -> tuple[list[Group], dict[Kind, int]]:

@@ -88,6 +88,7 @@ class Judge:
         self.good: Flags = np.array([self.rule.holds(row) for row in self.table.records()], dtype=bool) & has_run
         self.verdicts = [Verdict() for _ in range(len(self.table))]
         self.told = Told(self.rule)
+        self._learn_once()
         self.comparisons = comparisons
         self.keys = [find_row_key(*map(row.get, ROW_KEYS)) for row in self.table.records()] if comparisons else []
         self._compared = comparisons.scores(self.keys) if comparisons else None
@@ -108,6 +109,17 @@ class Judge:
             require(column, self.table.has(column), f"--group-by {column}", "value")
         for column in self.options.conditions:
             require(column, column in self.table.numbers_in, f"--condition {column}", "number")
+
+    def _learn_once(self) -> None:
+        """Of good rows that come again, in the history or in a second file, only the first counts."""
+        recos, lumisections = self.table.column("reco"), self.table.column("lumisection_number")
+        seen = set()
+        for row in np.flatnonzero(self.good).tolist():
+            key = (self.table.runs[row], str(recos[row]), whole(lumisections[row]))
+            if key in seen:
+                self.good[row] = False
+                self.told.repeated += 1
+            seen.add(key)
 
     def _judge(self) -> None:
         table = self.table
@@ -156,13 +168,13 @@ class Judge:
         values = part.numbers(self._names)
         labels = part.numbers([column for column in self.rule.columns if column in self.table.numbers_in])
         kept = columns_of.usable(values, is_good, labels)
-        names = [name for name, keep in zip(self._names, kept, strict=True) if keep]
+        names, values = [name for name, keep in zip(self._names, kept, strict=True) if keep], values[:, kept]
+        is_good = is_good & ~np.isnan(values).all(axis=1)  # nothing is learned from a row without numbers
         for name, keep in zip(self._names, kept, strict=True):
             if not keep:
                 self.told.left_out[name] = "constant, or missing in half of the good rows"
         if not names or len(np.unique(part.runs[is_good])) < FEWEST_RUNS:
             return self._refuse(order, group, names, part.runs[is_good])
-        values = values[:, kept]
         shown = values.copy() if group.joined else values
         shift_to_host(values, [self._kind_of[row] for row in order.tolist()], group, is_good)
         stratum, shown = self._preparing.stratum(part, names, values, shown, is_good)
@@ -171,7 +183,7 @@ class Judge:
         stratum.run(plan, self._shards)
         if not self.rule.is_known:
             stratum.learn_from_the_usual(plan, self._shards)
-        self.told.groups[group.kind.text] = int(is_good.sum())
+        self.told.groups[group.text] = int(is_good.sum())
         self.told.features = max(self.told.features, len(names))
         self._read_off(stratum, order, shown)
         for row in order.tolist():

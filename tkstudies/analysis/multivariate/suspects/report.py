@@ -10,6 +10,7 @@ import numpy as np
 
 from tkstudies import console
 from tkstudies.analysis.multivariate.rows import KEPT
+from tkstudies.analysis.multivariate.suspects.groups import EVERYTHING
 from tkstudies.analysis.multivariate.suspects.judge import Judge, in_order
 from tkstudies.analysis.multivariate.suspects.known import Known
 from tkstudies.analysis.multivariate.suspects.verdicts import Verdict
@@ -168,10 +169,14 @@ def summary(judge: Judge) -> list[str]:
         lines[0] = (
             f"{console.counted(len(judged), noun)} judged; {told.rule.text}: all rows are compared with each other"
         )
+    if told.repeated:
+        again = console.counted(told.repeated, noun)
+        lines.append(f"  {again} came before with the same run and reco: nothing is learned from a row twice")
     for reason, count in sorted(told.not_judged.items(), key=lambda item: -item[1]):
         lines.append(f"  {count:,} not judged: {reason}")
-    if len(told.groups) > 1:
-        lines += [f"  compared among themselves: {kind} ({count:,} good)" for kind, count in told.groups.items()]
+    if list(told.groups) != [EVERYTHING]:
+        what = "good" if told.rule.is_known else "rows"
+        lines += [f"  compared among themselves: {kind} ({count:,} {what})" for kind, count in told.groups.items()]
     lines.append(f"  {_features(told.features, told.left_out)}")
     if told.behind and told.rule.is_known:
         late = ": expect 7 to 11 % of good rows at p <= 0.05" if told.behind >= 20 else ""

@@ -44,7 +44,7 @@ class Told:
 
     Attributes:
         rule: How good rows were told.
-        good: Number of good rows.
+        good: Number of good rows. repeated: Those beside them that came before.
         groups: Name of each group and its number of good rows.
         not_judged: Reasons, and of how many rows.
         left_out: Features that were left out, and why.
@@ -53,6 +53,7 @@ class Told:
 
     rule: good.Rule
     good: int = 0
+    repeated: int = 0
     groups: dict[str, int] = field(default_factory=dict)
     not_judged: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
