@@ -76,8 +76,14 @@ STATUSES = [{"tracking": status} for status in ["GOOD"] * 60 + ["BAD"] * 28 + ["
         (
             STATUSES,
             ["tracking = GOOD,BAD"],
-            "tracking is GOOD (60), BAD (28), NOTSET (2); a list goes with in: tracking in GOOD,BAD",
+            "tracking is GOOD (60), BAD (28), NOTSET (2); a list goes with in, and has commas: tracking in GOOD,BAD",
         ),
+        (
+            STATUSES,
+            ["tracking in GOOD BAD"],
+            "tracking is GOOD (60), BAD (28), NOTSET (2); a list goes with in, and has commas: tracking in GOOD,BAD",
+        ),
+        ([{"is_bad": True}], ["is_bad = 1"], "is_bad is true (1); is_bad is true or false"),
         (STATUSES, ["tracking != BAD", "tracking = x"], "tracking is GOOD (60), NOTSET (2) in the 62 that satisfy "),
         ([{"a": "x ", "b": 1}], ["a = x"], 'a is "x " (1); x differs in blanks only'),
         ([{"run": 5}, {"run": 7}], ['run = "5"'], 'run is 5 (1), 7 (1); "5" in quotes is a text, run is a number'),

@@ -17,6 +17,7 @@ def file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.jsonl").write_text(to_lines(ROWS))
     (tmp_path / "rows.txt").write_text(to_lines(ROWS))
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     return tmp_path / "rows.jsonl"
 
 
@@ -31,6 +32,8 @@ def file(tmp_path, monkeypatch):
         (["select", "run_number", "t*", "./rows.txt"], 2),
         (["count", "tracking", "rows.jsonl"], 2),
         (["count", "rows.jsonl"], 1),
+        (["count", "rows.jsonl", "tracking"], 2),
+        (["select", "rows.jsonl", "run_number", "./rows.txt"], 4),
         (["sort", "-r", "--by", "t2", "rows.jsonl"], 2),
     ],
 )
@@ -56,7 +59,16 @@ def test_the_largest_first(tkstudies, file):
         (["filter", "t2"], 2, "t2: put the expression into quotes, such as 't2 > 15'"),
         (["filter", "t2", "rows.jsonl"], 2, "put the expression into quotes, such as 't2 > 15'"),
         (["filter", "tracking = BAD", "nowhere.jsonl"], 1, "nowhere.jsonl: no such file"),
+        (["count", "tracking", "nowhere.jsonl"], 1, "nowhere.jsonl: no such file"),
+        (["select", "nowhere.csv", "run_number"], 1, "nowhere.csv: no such file"),
+        (["filter", "tracking = BAD", "table.csv"], 1, "table.csv, line 1: not a JSON object: a,b (a CSV table? "),
         (["filter", "tracking is BAD"], 2, "expected COLUMN OP VALUE"),
+        (["filter", "pixel = null"], 2, "write COLUMN missing or COLUMN exists to ask for null"),
+        (["filter", "tracking == BAD"], 2, "== is no operator: write =, or quote a value that begins with ="),
+        (["filter", "1 < run_number < 9"], 2, "the column comes first (run_number > 1); two expressions ask for both"),
+        (["filter", "t2 > 3,5"], 2, "numbers have a decimal point: 3.5"),
+        (["filter", "start_time > 1.6.2018"], 2, "times are written with the year first: 2018-06-01"),
+        (["filter", "start_time <= 2018/06/01 12:00"], 2, "the year first: 2018-06-01 12:00"),
         (["filter", "rows.jsonl"], 2, "nothing to filter by"),
         (["select", "rows.jsonl"], 2, "name columns to keep"),
         (["pca", "317512"], 2, "317512: no such file; for rows of a run: tkstudies filter 'run_number = 317512'"),

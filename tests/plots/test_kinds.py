@@ -306,6 +306,18 @@ def test_luminosity_against_lumisections():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("number of lumisections", "recorded luminosity [pb⁻¹]")
 
 
+def test_luminosity_of_lumisections_is_their_own_and_not_the_running_sum_of_the_fill():
+    sums = [40.0, 40.5, 41.5, 41.5]
+    rows = [{"run_number": 1, "lumisection_number": n, "start_time": f"2018-05-01T10:0{n}:00Z", "fill_number": 7,
+             "recorded_lumi": pb, "recorded_lumi_unit": "pb^{-1}"} for n, pb in enumerate(sums, 1)]  # fmt: skip
+    drawing = draw("lumi", rows)
+    assert (drawing.number, drawing.noun) == (3, "lumisection")
+    assert list(drawing.figure.axes[0].lines[0].get_ydata())[1::2] == [0.5, 1.5, 1.5]
+    assert [text for text in drawing.losses.texts() if "running sum" in text]
+    of_run = [{**row, "recorded_lumi": 5.0} for row in rows]
+    assert draw("lumi", of_run).figure.axes[0].lines[0].get_ydata()[-1] == 5.0
+
+
 def test_eras_have_a_line_each():
     figure = draw("era").figure
     ax = figure.axes[0]

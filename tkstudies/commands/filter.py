@@ -9,7 +9,7 @@ import typer
 
 from tkstudies import console
 from tkstudies.commands import completion, options
-from tkstudies.errors import InputError, TkstudiesError, UsageError
+from tkstudies.errors import TkstudiesError, UsageError
 
 app = options.application()
 
@@ -80,9 +80,9 @@ def _mistaken(expressions: list[str]) -> TkstudiesError | None:
 
     from tkstudies.analysis.tables.expressions import parse
 
-    if expressions[-1].endswith(options.ENDINGS) and len(expressions[-1].split()) == 1:
-        return InputError(f"{expressions[-1]}: no such file")
     together = " ".join(expressions)
+    if len(expressions) == 1 and len(together.split()) > 1:
+        return None  # it is in quotes
     cut = together if len(expressions) > 1 else f"{together} > 15"
     try:
         parse(cut)

@@ -33,6 +33,7 @@ _MANY_INCOMPLETE = 0.1  # of the rows
 
 
 ENDINGS = (".jsonl", ".json", ".gz")
+_OTHER_ENDINGS = (".csv", ".tsv", ".parquet", ".root", ".xlsx")
 """By these an argument of a command that takes words is known as a file of records."""
 
 
@@ -140,22 +141,36 @@ def runs_among(words: list[str] | None) -> tuple[list[str], list[str]]:
 
 
 def with_files(words: list[str] | None, inputs: list[str] | None) -> tuple[list[str], list[str] | None]:
-    """The words of a command that takes words, and its inputs: files at the end are inputs, as people expect.
+    """The words of a command that takes words, and its inputs: files among them are inputs, as people expect.
 
-    A word is a file if it exists and looks like one: it is -, ends in .jsonl, .json or .gz, holds a /, or is a folder
-    with such files.
+    A word is a file if it is - or has the name of one and exists; behind the last other word also if it exists and
+    holds a /, or is a folder with tables.
+
+    Raises:
+        InputError: A word has the name of a file, and there is none.
     """
     left = list(words or [])
-    files: list[str] = []
-    while left and _is_file(left[-1]):
-        files.insert(0, left.pop())
-    return left, [*(inputs or []), *files] or None
+    behind: list[str] = []
+    while left and (_is_named_like_a_file(left[-1]) or _is_elsewhere(left[-1])):
+        behind.insert(0, left.pop())
+    files = [*filter(_is_named_like_a_file, left), *behind]
+    return [word for word in left if word not in files], [*(inputs or []), *files] or None
 
 
-def _is_file(word: str) -> bool:
+def _is_named_like_a_file(word: str) -> bool:
+    if word == jsonl.STDIN:
+        return True
+    if not word.endswith((*ENDINGS, *_OTHER_ENDINGS)) or len(word.split()) > 1:
+        return False
+    if not os.path.exists(word):
+        raise InputError(f"{word}: no such file")
+    return True
+
+
+def _is_elsewhere(word: str) -> bool:
     if os.path.isdir(word):
         return "/" in word or jsonl.is_table(word)
-    return word == jsonl.STDIN or ((word.endswith(ENDINGS) or "/" in word) and os.path.exists(word))
+    return "/" in word and os.path.exists(word)
 
 
 def named_reader(

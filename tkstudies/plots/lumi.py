@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from tkstudies.analysis.tables.luminosity import luminosity
+from tkstudies.analysis.tables.luminosity import luminosity, own_luminosities
 from tkstudies.console import Losses
 from tkstudies.errors import InputError
 from tkstudies.plots import legends
@@ -33,7 +33,7 @@ _SHAPE = (7.4, 4.4)
 
 
 class _Run(NamedTuple):
-    """A run with its luminosity, and from when to when it went."""
+    """A run, or a lumisection, with its luminosity, and from when to when it went."""
 
     begin: float
     end: float
@@ -54,7 +54,8 @@ def lumi(
 ) -> Drawing:
     """Draw the luminosity of all runs so far against time; or that of each run against its lumisections.
 
-    A run counts once, however many rows it has; for a curve of each value the row that comes first decides.
+    A run counts once, however many rows it has (a lumisection, where these have luminosities of their own); for a
+    curve of each value the row that comes first decides.
     Luminosities in other units are brought to pb^-1 (fb^-1 if there is much).
 
     Raises:
@@ -104,18 +105,29 @@ def lumi(
     title = colours.column or ("sum" + unit if len(entries) > 1 else "")
     panels.finish(along, f"{what} so far{unit}", entries=entries if len(entries) > 1 else (), legend_title=title)
     note_undrawn(losses, records, along)
-    return panels.drawing(max(map(len, curves.values())), "run", losses)
+    drawn = max(curves.values(), key=len)
+    numbers = {whole(run.row.get("run_number")) for run in drawn}
+    return panels.drawing(len(drawn), "lumisection" if 0 < len(numbers) < len(drawn) else "run", losses)
 
 
 def _runs(records: Sequence[Record], column: str, along: Axis, losses: Losses) -> list[_Run]:
-    """Each run once, in its order along the axis."""
-    has_units = any(_luminosity(row, column) is not None for row in records)
+    """Each run once, or each lumisection where the rows have luminosities of their own, in order along the axis."""
+    if not any(_luminosity(row, column) is not None for row in records):
+        records = [{**row, f"{column}_pb": number(row.get(column))} for row in records]  # in whatever unit
+    of_lumisections: dict[tuple[int, ...], float | None] = {}
+    if any("lumisection_number" in row for row in records):
+        kind, of_lumisections = own_luminosities(records, column)
+        if kind == "running":
+            losses.note(f"{column} of lumisections is a running sum: each counts with its difference to the next")
     found: dict[object, _Run] = {}
     unknown: set[object] = set()
     for place, row in enumerate(records):
-        key = next((value for name in _KEYS if (value := whole(row.get(name))) is not None), ("row", place))
+        run, lumisection = (whole(row.get(name)) for name in ("run_number", "lumisection_number"))
+        key: object = next((value for name in _KEYS if (value := whole(row.get(name))) is not None), ("row", place))
+        pb = _luminosity(row, column)
+        if of_lumisections and run is not None and lumisection is not None:
+            key, pb = (run, lumisection), of_lumisections[run, lumisection]
         begin = along.value(row)
-        pb = _luminosity(row, column) if has_units else number(row.get(column))
         if begin is None or key in found:
             continue
         if pb is None or not is_drawable(pb):
@@ -123,7 +135,8 @@ def _runs(records: Sequence[Record], column: str, along: Axis, losses: Losses) -
             continue
         end = days(row.get("end_time")) if along.is_time else None
         found[key] = _Run(begin, max(end, begin) if end is not None else begin, float(pb), row)
-    losses.add(len(unknown - set(found)), "run", f"not drawn: no luminosity with a known unit in {column}")
+    what, why = ("lumisection", "of its own") if of_lumisections else ("run", "with a known unit")
+    losses.add(len(unknown - set(found)), what, f"not drawn: no luminosity {why} in {column}")
     return sorted(found.values(), key=lambda run: run.begin)
 
 

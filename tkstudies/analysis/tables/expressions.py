@@ -38,6 +38,7 @@ from typing import Any
 from tkstudies.analysis.tables import connectives, literals
 from tkstudies.analysis.tables.literals import Problem
 from tkstudies.errors import UsageError
+from tkstudies.records import number_in
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "~", "!~", "exists", "missing")
 
@@ -145,8 +146,11 @@ def _condition(text: str) -> Condition:
     elif not value:
         raise Problem(f'expected a value after {name} ("" is the empty text)')
     elif value[0] in "=<>~!" and name not in ("in", "!~"):
-        raise Problem(f"{name}{value[0]} is no operator; quote a value that begins with {value[0]}")
+        known = f"write {name}, or " if value[0] == "=" else ""
+        raise Problem(f"{name}{value[0]} is no operator: {known}quote a value that begins with {value[0]}")
     column = match["double"] or match["single"] or match["bare"]
+    if match["bare"] and name in _ORDERINGS and number_in(column) is not None:
+        raise Problem(f"the column comes first (run_number > {column}); two expressions ask for both ends")
     meaning, holds, word = _MEANINGS[name](name, value)
     return Condition(column, name, meaning, holds, word, text.strip())
 
@@ -176,6 +180,8 @@ def _equality(name: str, value: str) -> Meaning:
 def _ordering(name: str, value: str) -> Meaning:
     """A word without quotes may be a column; true and false have no order and are words here."""
     literal, order = literals.literal(value), _ORDERINGS[name]
+    if not literal.quoted:
+        literals.check_order(value)
     word = literal.text if literal.number is None and not literal.quoted else None
     return literal.value if word is None else word, lambda item: literal.compares(order, item), word
 

@@ -22,6 +22,9 @@ Order = Callable[[Any, Any], bool]
 _QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 _LIST_ITEM = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*?)\s*(,|$)""", re.DOTALL)
 _RANGE = re.compile(r"([0-9]{1,18})\s*-\s*([0-9]{1,18})", re.ASCII)
+_DAY_FIRST = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})\b.*", re.DOTALL)
+_YEAR_FIRST = re.compile(r"[0-9]{4}[./][0-9]{1,2}[./][0-9]{1,2}\b.*", re.DOTALL)
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NULLS = ("null", "none", "nan")
 
 
@@ -92,6 +95,23 @@ def literal(value: str, in_list: bool = False) -> Literal:
     if in_list and (match := _RANGE.fullmatch(value)) and int(match[1]) <= int(match[2]):
         return Literal(value, range=(int(match[1]), int(match[2])))
     return _unquoted(value)
+
+
+def check_order(value: str) -> None:
+    """Refuse what would be compared letter by letter though a time or a number is meant.
+
+    >>> check_order("01.06.2018")
+    Traceback (most recent call last):
+    tkstudies.analysis.tables.literals.Problem: times are written with the year first: 2018-06-01 (quotes force text)
+
+    Raises:
+        Problem: It is a date in another order than those of the services, or has a decimal comma.
+    """
+    if (match := _DAY_FIRST.fullmatch(value)) or _YEAR_FIRST.fullmatch(value):
+        shown = f"{match[3]}-{match[2]:0>2}-{match[1]:0>2}" if match else re.sub("[./]", "-", value)
+        raise Problem(f"times are written with the year first: {shown} (quotes force text)")
+    if _DECIMAL_COMMA.fullmatch(value):
+        raise Problem(f"numbers have a decimal point: {value.replace(',', '.')} (quotes force text)")
 
 
 def constant(value: str) -> Any:

@@ -142,6 +142,11 @@ class Met:
         self._low, self._high = min(self._low, other._low), max(self._high, other._high)
 
     @property
+    def has_booleans(self) -> bool:
+        """Is true or false among them?"""
+        return any(isinstance(value, _Named) and value.name in ("true", "false") for value in self._counts)
+
+    @property
     def texts(self) -> list[str]:
         """Those of the first values that are texts."""
         return [value for value in self._counts if type(value) is str]
@@ -207,6 +212,8 @@ def _hints(condition: Condition, met: Met) -> Iterator[str]:
     for value in asked if condition.operator in ("=", "in", *_ORDERS) else ():
         if isinstance(value, str):
             yield from _slips(condition, value, texts, numbers)
+        elif value in (0, 1) and not isinstance(value, bool) and met.has_booleans:
+            yield f"{condition.column} is true or false"
 
 
 def _slips(condition: Condition, value: str, texts: list[str], numbers: list[int | float]) -> Iterator[str]:
@@ -216,9 +223,9 @@ def _slips(condition: Condition, value: str, texts: list[str], numbers: list[int
             yield f"{value} differs in case only"
         elif any(text != value and text.strip() == value.strip() for text in texts):
             yield f"{value} differs in blanks only"
-        parts = {part.strip() for part in value.split(",")}
-        if condition.operator == "=" and len(parts) > 1 and parts & {*texts, *map(str, numbers)}:
-            yield f"a list goes with in: {condition.column} in {value}"
+        parts = list(filter(None, re.split(r"[,\s]+", value)))
+        if len(parts) > 1 and {*parts} & {*texts, *map(str, numbers)}:
+            yield f"a list goes with in, and has commas: {condition.column} in {','.join(parts)}"
         if numbers and dash and first.isdecimal() and last.isdecimal():
             if condition.operator == "=":
                 yield f"a range goes with in: {condition.column} in {value}"
