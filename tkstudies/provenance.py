@@ -67,9 +67,18 @@ def columns(made: Record) -> Record:
     return {**made, "inputs": files}
 
 
+def printable(name: str) -> str:
+    """The name of a file as UTF-8 can hold it.
+
+    >>> printable("a\\udcff")
+    'a\\\\xff'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def command_line() -> str:
     """The command line of this process, as a shell reads it, without secrets; of Python users what they run."""
-    name, *arguments = [*sys.argv, ""][: max(len(sys.argv), 1)]
+    name, *arguments = [*map(printable, sys.argv), ""][: max(len(sys.argv), 1)]
     called = os.path.basename(name)
     return shlex.join(["tkstudies" if called in ("__main__.py", "tkstudies") else called, *without_secrets(arguments)])
 

@@ -142,7 +142,7 @@ EXCLUDABLE = [
 )
 @pytest.mark.parametrize("in_order", [[], ["--sorted"]])
 def test_exclusions(options, kept, in_order, tkstudies):
-    result = tkstudies("label", *options, *in_order, input=EXCLUDABLE)
+    result = tkstudies("label", *options, *in_order, input=[{"pixel": None, **row} for row in EXCLUDABLE])
     assert [row["run_number"] for row in from_lines(result.stdout)] == kept
     dropped = len(EXCLUDABLE) - len(kept)
     assert result.stderr == (f"{dropped} row{'s' if dropped > 1 else ''} dropped\n" if dropped else "")
@@ -184,7 +184,7 @@ def test_an_exclusion_that_nothing_tells_of(option, columns, tkstudies):
     result = tkstudies("label", option, input=[{"run_number": 1}])
     assert (len(from_lines(result.stdout)), result.exit_code) == (1, 0)
     assert f"{option} excluded nothing: no record has {columns}" in result.stderr
-    known = {"run_number": 1, "rda_state": "SIGNOFF", "rda_name": "/Express/Collisions2018/DQM"}
+    known = {"run_number": 1, "pixel": None, "rda_state": "SIGNOFF", "rda_name": "/Express/Collisions2018/DQM"}
     assert tkstudies("label", option, input=[{"run_number": 1}, known]).stderr == ""
 
 
@@ -333,3 +333,13 @@ def test_what_is_replaced_is_told(tkstudies):
 def test_what_cannot_be_set(arguments, told, tkstudies):
     result = tkstudies("label", "--set", *arguments, input=[{"run_number": 1}])
     assert (result.stdout, result.exit_code, told in result.stderr) == ("", 2, True), result.stderr
+
+
+def test_rows_without_statuses_are_told(tkstudies):
+    rows = [{"run_number": 1, "Hits.mean": 11.0}, {"run_number": 2}]
+    said = tkstudies("label", input=rows).stderr
+    assert "is_bad is null in all rows: no record has a status in pixel, strip or tracking" in said
+    some = [*rows, {"run_number": 3, "pixel": "GOOD", "strip": "GOOD", "tracking": "GOOD"}]
+    assert "is_bad" not in tkstudies("label", input=some).stderr
+    assert "is_bad" not in tkstudies("label", "--only", "is_special", input=rows).stderr
+    assert tkstudies("label", input="").stderr.count("is_bad") == 0

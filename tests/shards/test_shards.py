@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import os
 
 import pytest
 
 from tests.conftest import from_lines
+from tkstudies.shards import parts
 
 ROWS = [
     {"run_number": run, "reco": reco, "tracking": "BAD" if run % 7 == 0 else "GOOD", "Hits.mean": run % 11 + 0.1}
@@ -156,6 +158,63 @@ class TestASecondCall:
         found = tkstudies("filter", "Hits.mean > 0", tmp_path / "out")
         assert found.exit_code == 3
         assert "not all of its files are made yet (5 of 5): go on with the command that writes it" in found.stderr
+
+    def test_of_one_stopped_before_its_first_file_has_no_records(self, tkstudies, table, tmp_path):
+        with open(table / "0.jsonl", "a") as file:
+            file.write("{broken\n")
+        tkstudies("filter", "Hits.mean > 0", table, "-o", f"{tmp_path}/new/")
+        for command in (["count", "reco"], ["columns"], ["pca"], ["suspects"], ["count", "reco", "--jobs", "2"]):
+            found = tkstudies(*command, tmp_path / "new")
+            assert found.exit_code in (1, 3), command
+            assert "(0 of 5)" in found.stderr and "internal error" not in found.stderr, command
+
+    def test_what_a_stopped_one_had_not_noted_is_no_stranger_later(self, tkstudies, table, tmp_path):
+        call = ("filter", "Hits.mean > 0", table, "-o", f"{tmp_path}/new/")
+        with open(table / "2.jsonl", "a") as file:
+            file.write("{broken\n")
+        assert tkstudies(*call).exit_code == 1
+        write(tmp_path / "new" / "4.jsonl", ROWS[:1])  # of a worker that was ahead
+        write(table / "2.jsonl", ROWS[48:72])
+        (table / "4.jsonl").unlink()
+        assert tkstudies(*call).exit_code == 0
+        found = tkstudies("filter", "Hits.mean > 0", tmp_path / "new")
+        assert (found.exit_code, from_lines(found.stdout)) == (0, ROWS[:96])
+
+    def test_files_of_one_command_are_one_table_however_sparse(self, tkstudies, tmp_path):
+        sparse = [{"run_number": 1, "reco": "e", "a": 1, "b": 2}, {"run_number": 2, "reco": "e", "c": 1}]
+        write(tmp_path / "sparse.jsonl", sparse)
+        tkstudies("shard", tmp_path / "sparse.jsonl", "--runs-per-file", "1", "-o", f"{tmp_path}/cut/")
+        found = tkstudies("filter", "run_number > 0", tmp_path / "cut")
+        assert (found.exit_code, from_lines(found.stdout)) == (0, sparse)
+
+    def test_an_input_that_is_replaced_while_it_is_read_is_read_again(self, tkstudies, table, tmp_path, monkeypatch):
+        def read_and_replace(lines, file):
+            written = parts_write_at_once(lines, file)
+            write(table / "new", ROWS[:1])
+            (table / "new").replace(table / "0.jsonl")
+            return written
+
+        parts_write_at_once = parts.write_at_once
+        monkeypatch.setattr(parts, "write_at_once", read_and_replace)
+        tkstudies("filter", "run_number > 0", table / "0.jsonl", "-o", f"{tmp_path}/new/")
+        monkeypatch.undo()
+        found = tkstudies("filter", "run_number > 0", table / "0.jsonl", "-o", f"{tmp_path}/new/")
+        assert "stay as they are" not in found.stderr
+        assert from_lines((tmp_path / "new" / "0.jsonl").read_text()) == ROWS[:1]
+
+    def test_a_name_that_is_no_text_is_refused_or_told_readably(self, tkstudies, tmp_path):
+        odd = os.fsdecode(b"odd\xff.jsonl")
+        write(tmp_path / odd, ROWS[:3])
+        found = tkstudies("filter", "run_number > 0", tmp_path / odd, "-o", f"{tmp_path}/new/")
+        assert (found.exit_code, "odd\\xff.jsonl: its name isn't UTF-8: rename it" in found.stderr) == (1, True)
+        assert tkstudies("shard", tmp_path / odd, "-o", f"{tmp_path}/cut/").exit_code == 0
+        assert "odd\\\\xff.jsonl" in (tmp_path / "cut" / "manifest.json").read_text()
+
+    def test_a_damaged_manifest_says_what_to_do(self, tkstudies, call, tmp_path):
+        manifest = tmp_path / "out" / "manifest.json"
+        manifest.write_text(manifest.read_text()[:200])
+        assert "remove the folder and make it again" in call().stderr
+        assert "remove the folder and make it again" in tkstudies("count", tmp_path / "out").stderr
 
     def test_a_strange_file_is_not_part_of_it(self, tkstudies, call, tmp_path):
         write(tmp_path / "out" / "9.jsonl", ROWS[:1])

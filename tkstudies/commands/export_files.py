@@ -20,7 +20,7 @@ from tkstudies.errors import InputError
 from tkstudies.jsonl.folder import checked_manifest, whole_files
 from tkstudies.provenance import DIGITS, digest
 from tkstudies.records import Record
-from tkstudies.shards.manifest import Made, Manifest, filled, made_of, writing
+from tkstudies.shards.manifest import Made, Manifest, filled, seen, writing
 from tkstudies.shards.parts import Item, file_names
 from tkstudies.shards.workers import workers
 
@@ -162,6 +162,7 @@ def _make(skips: bool, layout: Any, task: tuple[Item, Looked]) -> tuple[Made, bo
     schema = hashlib.sha256(layout.serialize().to_pybytes()).hexdigest()[:DIGITS]
     if known and known.is_current(target, source) and known.remembered[0] == schema:
         return known, True
+    made = seen(source, hashed=False)
     number = 0
 
     def rows() -> Iterator[Record]:
@@ -176,7 +177,7 @@ def _make(skips: bool, layout: Any, task: tuple[Item, Looked]) -> tuple[Made, bo
     output.waits = False
     with output, output.guarded():
         parquet.write(rows(), layout, output.stream)
-    made = made_of(source, target, number, hashed=False)
+    made.whole(target, number)
     made.sha256, made.is_partial = looked.sha256, bool(looked.skipped)
     made.remembered = [schema, {name: column.as_json() for name, column in looked.columns.items()}]
     return made, False

@@ -22,6 +22,7 @@ MANIFEST = "manifest.json"
 ENDINGS = (".jsonl", ".jsonl.gz")
 
 _KEYS = ("run_number", "reco", "lumisection_number", "fill_number", "plot")
+_ANEW = "remove the folder and make it again, or name the files in it"
 _OVERLAP = 0.5  # of the columns of the narrower table
 
 
@@ -36,8 +37,8 @@ def files_in(folder: str) -> list[str]:
     written = read_manifest(folder)
     if not names and written is None:
         raise InputError(f"{folder}: is a folder without files that end in .jsonl or .jsonl.gz")
-    if written is not None:
-        names = whole_files(folder, names, written)
+    if written is not None:  # by one command, as one table
+        return [os.path.join(folder, name) for name in whole_files(folder, names, written)]
     paths = [os.path.join(folder, name) for name in names]
     _check_one_table(folder, paths)
     return paths
@@ -64,9 +65,9 @@ def table_files(folder: str) -> list[str]:
 
 
 def is_table(folder: str) -> bool:
-    """Does a folder hold files of records?"""
+    """Does a folder hold files of records, or will it when the command that writes it is done?"""
     try:
-        return bool(table_files(folder))
+        return os.path.exists(os.path.join(folder, MANIFEST)) or bool(table_files(folder))
     except InputError:
         return True
 
@@ -85,7 +86,7 @@ def read_manifest(folder: str) -> Record | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: can't be read: {why} (without it the folder is all of its files)") from None
+        raise InputError(f"{path}: can't be read: {why}: {_ANEW}") from None
     return checked_manifest(found, path)
 
 
@@ -97,7 +98,7 @@ def checked_manifest(found: Any, path: str) -> Record:
     """
     files = found.get("files") if isinstance(found, dict) else None
     if not isinstance(files, dict) or not all(map(_is_entry, files, files.values())):
-        raise InputError(f"{path}: isn't a manifest of tkstudies: remove it, or name files")
+        raise InputError(f"{path}: isn't a manifest of tkstudies: {_ANEW}")
     return dict(found)
 
 
@@ -146,7 +147,10 @@ def _check_one_table(folder: str, paths: list[str]) -> None:
             continue
         name = os.path.basename(path)
         if known and (why := _differ(known[1], record)):
-            raise InputError(f"{folder}: its files are different tables, {known[0]} and {name} ({why}): name one")
+            raise InputError(
+                f"{folder}: its files are different tables, {known[0]} and {name} ({why}): "
+                f"name one, or if they are one table all, {folder.rstrip('/')}/*.jsonl"
+            )
         known = known or (name, record)
         key = tuple(_text(record.get(column)) for column in _KEYS)
         if any(key):

@@ -11,7 +11,7 @@ from tkstudies import jsonl
 from tkstudies.provenance import digest
 from tkstudies.shards.files import Ending, Files
 from tkstudies.shards.jobs import Workers
-from tkstudies.shards.manifest import Made, Manifest, filled, made_of, writing
+from tkstudies.shards.manifest import Made, Manifest, filled, seen, writing
 from tkstudies.shards.parts import file_names, write_at_once
 from tkstudies.shards.reducing import shards
 from tkstudies.shards.workers import workers
@@ -99,9 +99,8 @@ class _ToFile:
 
     def __call__(self, item: tuple[str, str, Any]) -> tuple[Made, Any]:
         source, target, content = item
-        lines = Ending(self._task(content))
-        written = write_at_once(lines, target)
-        return made_of(source, target, written, hashed=False), lines.noted
+        made, lines = seen(source, hashed=False), Ending(self._task(content))
+        return made.whole(target, write_at_once(lines, target)), lines.noted
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from tkstudies.jsonl import Reader, decode
 from tkstudies.jsonl.columns import NamedColumns
 from tkstudies.jsonl.output import reason, to_disk
 from tkstudies.jsonl.store import LineStore
-from tkstudies.provenance import DIGITS
+from tkstudies.provenance import DIGITS, printable
 from tkstudies.records import whole
 from tkstudies.shards.groups import Group
 from tkstudies.shards.manifest import Made, Manifest, filled, writing
@@ -129,7 +129,8 @@ def cut(table: Table, parts: list[Group], output: str, recipe: Any) -> None:
                 kept += is_kept
                 size = os.path.getsize(os.path.join(output, part.name))
                 records = sum(table.rows[run] for run in part.numbers)
-                manifest.add(part.name, Made(table.name, sum(table.sizes.values()), table.content, size, records))
+                name, length = printable(table.name), sum(table.sizes.values())
+                manifest.add(part.name, Made(name, length, table.content, size, records))
     told = [console.counted(len(parts), "file"), console.counted(len(table.rows), noun)]
     told.append(console.counted(sum(table.rows.values()), "row"))
     stay = f"; {kept:,} of {console.counted(len(parts), 'file')} stay as they are" if kept else ""

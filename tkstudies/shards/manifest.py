@@ -18,7 +18,7 @@ from tkstudies.errors import InputError, OutputError, UsageError
 from tkstudies.jsonl.folder import MANIFEST, read_manifest, table_files
 from tkstudies.jsonl.output import reason
 from tkstudies.jsonl.part import SUFFIX
-from tkstudies.provenance import command_line, digest, stamp
+from tkstudies.provenance import command_line, digest, printable, stamp
 from tkstudies.records import Record
 from tkstudies.settings import current
 from tkstudies.shardwise import InTwoParts
@@ -46,6 +46,11 @@ class Made(msgspec.Struct, omit_defaults=True):
     records: int
     remembered: Any = None
     is_partial: bool = False
+
+    def whole(self, file: str, records: int) -> Made:
+        """The entry once the file is whole."""
+        self.written, self.records = os.path.getsize(file), records
+        return self
 
     def is_current(self, file: str, source: str, sha256: str | None = None) -> bool:
         """Is the file still what would be made of the source now? Its hash may be known already."""
@@ -87,6 +92,7 @@ class Manifest:
             self._recipe,
         )
         self.is_new_recipe = before is not None and not same
+        self._under_way = _names(before.get("under_way")) if before else []
         self._before = self._files(before) if before else {}
         self.made = {name: made for name, made in self._before.items() if same and name in expected}
 
@@ -94,7 +100,8 @@ class Manifest:
         """Remove the files of an earlier call that aren't expected any more; those that somebody changed are kept."""
         self._set_aside()
         gone = [name for name in self._before if name not in self._expected]
-        for name in [*gone, *(name for name in self._before if name not in self.made)]:
+        left = [name for name in self._under_way if name not in self._expected]  # whole, and never noted
+        for name in [*gone, *left, *(name for name in self._before if name not in self.made)]:
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(self.folder, name))
         for file in glob(os.path.join(escape(self.folder), f"*{SUFFIX}")):  # of a crawl that asked for others
@@ -120,7 +127,7 @@ class Manifest:
         try:
             return jsonl.convert(before["files"], dict[str, Made])
         except msgspec.ValidationError as error:
-            raise InputError(f"{self.name} of the output folder can't be read: {error}; remove it") from None
+            raise InputError(f"{self.name} of the output folder can't be read: {error}: remove the folder") from None
 
     def add(self, name: str, made: Made) -> None:
         """Note that a file is whole."""
@@ -146,6 +153,8 @@ class Manifest:
             "expected": len(self._expected),
             "files": {name: msgspec.to_builtins(self.made[name]) for name in self._expected if name in self.made},
         }
+        if not self.is_complete:
+            content["under_way"] = [name for name in self._expected if name not in self.made]
         output = jsonl.OutputFile(os.path.join(self.folder, self.name))
         output.waits = False
         with output, output.guarded():
@@ -260,6 +269,12 @@ def writing(folder: str, kind: type[Manifest] = Manifest) -> Iterator[None]:
         os.close(lock)
 
 
+def _names(found: Any) -> list[str]:
+    """Names of files of the folder itself, whatever a manifest holds."""
+    names = found if isinstance(found, list) else []
+    return [name for name in names if isinstance(name, str) and name and os.path.basename(name) == name != MANIFEST]
+
+
 def _check_ours(folder: str, kind: type[Manifest]) -> None:
     """Refuse a folder with files that another command has written, or somebody else."""
     before = kind.read(folder)
@@ -280,6 +295,6 @@ def _check_not_read(folder: str) -> None:
             raise UsageError(f"{source} is in the folder that is written: name another one with -o")
 
 
-def made_of(source: str, file: str, records: int, hashed: bool) -> Made:
-    """The entry of a file that is whole now."""
-    return Made(source, os.path.getsize(source), digest(source) if hashed else None, os.path.getsize(file), records)
+def seen(source: str, *, hashed: bool) -> Made:
+    """The entry of a file, before its input is read: what may take the place of that input later isn't in the file."""
+    return Made(printable(source), os.path.getsize(source), digest(source) if hashed else None, 0, 0)

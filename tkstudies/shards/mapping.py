@@ -71,4 +71,5 @@ def _lines(work: Shardwise, records: jsonl.Reader) -> Iterator[bytes]:
 
 def say_one_file(records: jsonl.Reader) -> None:
     """Say why several processes don't help."""
-    console.say(f"{records.name} is one file, on which one process works: tkstudies shard cuts it")
+    if records.sources:
+        console.say(f"{records.name} is one file, on which one process works: tkstudies shard cuts it")

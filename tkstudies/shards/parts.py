@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from tkstudies import console, jsonl
 from tkstudies.errors import InputError, UsageError
+from tkstudies.provenance import printable
 from tkstudies.settings import current
 from tkstudies.shards.jobs import Workers
-from tkstudies.shards.manifest import Made, filled, made_of
+from tkstudies.shards.manifest import Made, filled, seen
 from tkstudies.shards.workspace import workspace
 from tkstudies.shardwise import InTwoParts, Mend, Shardwise
 
@@ -74,6 +75,7 @@ class Task:
 
     def made_by(self, work: Shardwise, item: Item) -> Part:
         """What work that hasn't seen a record makes of a file."""
+        made = seen(item.source, hashed=self._hashed)
         records = jsonl.Reader([item.source], skip_bad_lines=self._skip)
         before, current.partial = current.partial, False
         try:
@@ -81,7 +83,7 @@ class Task:
             is_partial = bool(records.skipped) or work.is_partial or current.partial
         finally:
             current.partial = current.partial or before
-        made = made_of(item.source, item.target, written, self._hashed)
+        made.whole(item.target, written)
         made.remembered, made.is_partial = work.remember(), is_partial
         return Part(item, made, work.noted(), False, records.skipped, bool(records.empty))
 
@@ -192,6 +194,8 @@ def file_names(sources: Sequence[str]) -> list[str]:
         raise UsageError("-o NAME/ writes a file for each input file, and standard input has no name: name a file")
     names = [os.path.basename(source).removesuffix(".gz") for source in sources]
     names = [name if name.endswith(".jsonl") else f"{os.path.splitext(name)[0]}.jsonl" for name in names]
+    if odd := next((name for name in names if printable(name) != name), None):
+        raise InputError(f"{printable(odd)}: its name isn't UTF-8: rename it, or write one file (-o FILE)")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise InputError(f"two inputs would both become {twice}: read them one folder at a time")

@@ -96,12 +96,26 @@ def deaf() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # it would lift the mask when it starts
+    _ensure_tracker()  # it would lift the mask when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ensure_tracker() -> None:
+    """Start the process that clears up behind us; it stays when the terminal is closed, until we are gone."""
+    hangup = getattr(signal, "SIGHUP", None)
+    before = signal.getsignal(hangup) if hangup and threading.current_thread() is threading.main_thread() else None
+    if before is None or hangup is None:
+        resource_tracker.ensure_running()
+        return
+    signal.signal(hangup, signal.SIG_IGN)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.signal(hangup, before)
 
 
 def begin(folder: str = "") -> None:

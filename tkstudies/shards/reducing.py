@@ -32,7 +32,7 @@ def shards(jobs: str, output: str, *tables: jsonl.Reader, also_one: bool = False
         raise UsageError(f"-o {output}: the result is one table: name a file (tkstudies shard cuts it)")
     with ExitStack() as stack:
         several = stack.enter_context(workers(jobs))
-        if all(len(records.sources) == 1 for records in tables) and (several.shares_memory or not also_one):
+        if all(len(records.sources) < 2 for records in tables) and (several.shares_memory or not also_one):
             if not several.shares_memory:
                 say_one_file(tables[0])
             yield [Whole(records) for records in tables]
@@ -42,4 +42,4 @@ def shards(jobs: str, output: str, *tables: jsonl.Reader, also_one: bool = False
 
         folder = stack.enter_context(workspace(several, output))
         stack.enter_context(one_thread())
-        yield [(OneFile if len(table.sources) == 1 else Files)(table, several, folder) for table in tables]
+        yield [(OneFile if len(table.sources) < 2 else Files)(table, several, folder) for table in tables]

@@ -20,6 +20,9 @@ EXCLUSIONS = {
 """What can be left out -> the columns that tell: runs with a commissioning row, special rows, rows that are OPEN."""
 
 
+_STATUSES = ("pixel", "strip", "tracking")
+
+
 class Labelling(Shardwise):
     """Adds labels to rows, and leaves out those that a study doesn't want.
 
@@ -60,6 +63,7 @@ class Labelling(Shardwise):
         needed = ["is_commissioning"] * ("commissioning" in exclude) + self._spreading
         self._of_run = tuple(dict.fromkeys(needed))
         self._idle = {name: columns for name, columns in EXCLUSIONS.items() if name in exclude}
+        self._is_unknown = "is_bad" in names  # until a row has columns of statuses
         self._written = 0
         self._runs: dict[int | None, dict[str, bool]] = {}  # what was spread over the rows of each run
         self._parts: dict[int | None, int] = {}  # the first part that has the run
@@ -92,11 +96,13 @@ class Labelling(Shardwise):
         return Labelling(*self._given)
 
     def noted(self) -> Any:
-        return self.remember(), self.dropped, self._replaced, self._written, set(self._idle)
+        return self.remember(), self.dropped, self._replaced, self._written, set(self._idle), self._is_unknown
 
     def absorb(self, noted: Any) -> None:
-        remembered, dropped, replaced, written, idle = noted
+        remembered, dropped, replaced, written, idle, is_unknown = noted
+        is_unknown = is_unknown and self._is_unknown
         self.recall(remembered)
+        self._is_unknown = is_unknown
         self.dropped, self._written = self.dropped + dropped, self._written + written
         self._replaced = {name: rows + replaced[name] for name, rows in self._replaced.items()}
         self._idle = {name: columns for name, columns in self._idle.items() if name in idle}
@@ -110,6 +116,7 @@ class Labelling(Shardwise):
         return [[yes, no, runs] for (yes, no), runs in alike.items()]
 
     def recall(self, remembered: Any) -> None:
+        self._is_unknown = False  # of files that stay as they are nobody knows
         for yes, no, runs in remembered:
             labels = {**dict.fromkeys(no, False), **dict.fromkeys(yes, True)}
             for run in runs:
@@ -133,6 +140,8 @@ class Labelling(Shardwise):
             self.dropped += 1
             return None
         labelled = label_record(record, self._row_wise)
+        is_unknown = record.keys().isdisjoint(_STATUSES) and labelled.get("is_bad") is None
+        self._is_unknown = self._is_unknown and is_unknown
         labelled.update((name, of_run[name]) for name in self._spreading)
         for name, value in self._constants.items():
             self._replaced[name] += record.get(name) is not None and record[name] != value
@@ -140,8 +149,12 @@ class Labelling(Shardwise):
         return labelled
 
     def losses(self) -> Losses:
-        """Exclusions that could not do anything and values that were replaced, after the work."""
+        """What exclusions and labels could not tell, and values that were replaced, after the work."""
         losses = Losses()
+        if self._is_unknown and self._written:
+            losses.note(
+                "is_bad is null in all rows: no record has a status in pixel, strip or tracking (runreg has them)"
+            )
         for name, columns in self._idle.items() if self._written else ():
             losses.note(f"--exclude-{name} excluded nothing: no record has {' or '.join(columns)}")
         for name, rows in self._replaced.items():
