@@ -255,6 +255,10 @@ def test_lumisections_of_a_part(folder, markdown):
 def test_the_others_are_one_list(folder, markdown):
     text = markdown(folder())["The others"]
     assert text.strip() == "express, nothing unusual in the plots that were compared (1): 1001"
+    bad = [{**row, "strip": "BAD", "tracking": "BAD"} if row["run_number"] == 1001 else row for row in RUNS]
+    text = markdown(folder(runs=bad))["The others"]
+    assert "express, certified bad by people, but nothing unusual in the plots that were compared (1): 1001" in text
+    assert "a single odd one among them hides rows that are bad" in text
 
 
 def test_flags_that_people_changed(folder, markdown):

@@ -71,14 +71,14 @@ def test_how_unusual_a_row_is_stands_in_words(tkstudies):
 def test_few_good_rows_and_how_many_stand_out(tkstudies):
     rows = [row for row in study() if row["tracking"] == "BAD" or row["run_number"] < 315040]
     said = tkstudies("suspects", "-i", "-", input=rows).stderr
-    assert "4 beyond 1 in 100 of the good ones (all of 40, where there are so few); chance would give 1" in said
+    assert "4 beyond 1 in 100 of the good ones (all of 40, where there are so few), 5 beyond 1 in 20 (fla" in said
 
 
 def test_the_summary(tkstudies):
     said = tkstudies("suspects", "-i", "-", input=study()).stderr
     assert "120 rows judged by 113 good ones (state SIGNOFF or COMPLETED, pixel, strip and tracking GOOD" in said
     assert "the last good run is 4 runs back" in said
-    assert "beyond 1 in 100 of the good ones; chance would give 1; " in said
+    assert "beyond 1 in 100 of the good ones, 8 beyond 1 in 20 (flagged_by); chance would give 1 and 6; " in said
     assert " /pb are in these runs" in said
     assert "7 features" in said
     assert tkstudies("--quiet", "suspects", "-i", "-", input=study()).stderr == ""
@@ -197,6 +197,8 @@ def test_a_short_run_is_told_as_such(tkstudies):
         (["--history-from", "-"], 2, "standard input can't be two inputs"),
         (["--history-from", "gone.jsonl"], 1, "gone.jsonl: no such file"),
         (["--top", "0"], 2, "--top"),
+        (["--since", "999999"], 2, "--since 999999 divides nothing: runs are 315000 to 315119"),
+        (["--since", "2018"], 2, "--since 2018 divides nothing"),
     ],
 )
 def test_what_goes_wrong(options, code, message, tkstudies):
@@ -204,6 +206,11 @@ def test_what_goes_wrong(options, code, message, tkstudies):
     assert (result.stdout, result.exit_code) == ("", code)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_rows_without_runs_are_told_as_such(tkstudies):
+    rows = [{key: value for key, value in row.items() if key != "run_number"} for row in study()]
+    assert tkstudies("suspects", input=rows).stderr == "tkstudies: no row has a run_number: nothing can be judged\n"
 
 
 @pytest.mark.parametrize("rows", [[], [{"run_number": 1}], [{"run_number": 1, "a.mean": 1.0}] * 5])

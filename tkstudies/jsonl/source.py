@@ -305,4 +305,5 @@ def value_in(file: str, expected: str, decoder: Callable[[bytes], Any]) -> Any:
                 raise InputError(f"{shown(file)} {found}")
             return decoder(content.removeprefix(_BOM))
         except (OSError, EOFError, ValueError, RecursionError) as error:
-            raise InputError(f"{shown(file)} is not {expected}: {reason(error)}") from None
+            why = "it holds JSON Lines" if "Extra data: line 2" in str(error) else reason(error)
+            raise InputError(f"{shown(file)} is not {expected}: {why}") from None

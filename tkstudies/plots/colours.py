@@ -97,6 +97,10 @@ class Hue:
         """All that is shown: the words, and None if there are others."""
         return [*self.words, *([None] if self.others else [])]
 
+    def layers(self) -> list[str | None]:
+        """The same as they are drawn: those without a value, then the many, so that the few lie on top."""
+        return [*(one for one in self.words if one == NO_VALUE), *(one for one in self.words if one != NO_VALUE), None]
+
     def text(self, shown_word: str | None) -> str:
         """A word as the legend shows it, with how many records have it."""
         if shown_word is None:

@@ -81,7 +81,7 @@ def draw_points(ax: Axes, points: Sequence[Point], hue: Hue) -> PathCollection |
         members: dict[str | None, list[Point]] = {}
         for point in points:
             members.setdefault(hue.shown_word(point.row), []).append(point)
-        for word in [*hue.words, None]:  # the many first, so that the few lie on top
+        for word in hue.layers():
             if word in members:
                 _draw_dots(ax, members[word], color=hue.colour(word), marker=hue.marker(word))
     return None

@@ -38,14 +38,14 @@ def axis_along(column: str, records: Sequence[Record], side_by_side: bool, width
 
 
 def draw_series(ax: Axes, points: Sequence[Point], hue: Hue, span: Span | None = None, *, joined: bool = True) -> None:
-    """Draw the points of one panel, the many of a word first, so that the few lie on top."""
+    """Draw the points of one panel, in the layers of their colours."""
     if not hue.column:
         draw_one(ax, points, COLOURS[0], "o", span, joined=joined)
         return
     members: dict[str | None, list[Point]] = {}
     for point in points:
         members.setdefault(hue.shown_word(point.row), []).append(point)
-    for word in [*hue.words, None]:
+    for word in hue.layers():
         if word in members:
             draw_one(ax, members[word], hue.colour(word), hue.marker(word), span, joined=joined)
 

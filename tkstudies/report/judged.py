@@ -117,15 +117,16 @@ class Judged:
         return sorted(runs.values(), key=lambda run: (run.is_certified_bad, bool(run.known), not run.is_open))
 
     @property
-    def others(self) -> dict[str, list[int]]:
-        """Reco -> runs of which all rows were judged and none stands out."""
+    def others(self) -> dict[tuple[str, bool], list[int]]:
+        """Reco, and whether people found them bad -> runs of which all rows were judged and none stands out."""
         apart = {run.number for run in self.standing_out}
         unjudged = {key_run(row) for row in self.rows if row.get("not_judged") is not None}
-        found: dict[str, set[int]] = {}
+        found: dict[tuple[str, bool], set[int]] = {}
         for row in self.rows:
             if key_run(row) not in apart | unjudged:
-                found.setdefault(str(row.get("reco") or "no reco"), set()).add(key_run(row))
-        return {reco: sorted(runs) for reco, runs in sorted(found.items())}
+                kind = str(row.get("reco") or "no reco"), certified(row) is False
+                found.setdefault(kind, set()).add(key_run(row))
+        return {kind: sorted(runs) for kind, runs in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))}
 
 
 def key_run(row: Record) -> int:

@@ -14,6 +14,10 @@ from tkstudies.report.people import COMPONENTS, said
 from tkstudies.report.pictures import Pictures
 
 MOST = 10
+_HIDDEN = (
+    "A row stands out if at most 1 in 20 of the good rows are as unusual: where these are few, a single odd one among "
+    "them hides rows that are bad."
+)
 _PERSON = re.compile(r"[\w.+-]*@\w[\w.-]*")
 _LINKS = {"OMS": "oms_link", "Run Registry": "runregistry_link", "DQM GUI": "dqm_link"}
 
@@ -25,8 +29,12 @@ def to_look_at(folder: Folder, judged: Judged, pictures: Pictures) -> Section:
 
 def others(folder: Folder, judged: Judged) -> Section:
     """The runs of which nothing stands out."""
-    blocks: list[Block] = [Runs(f"{reco}, nothing unusual in the plots that were compared", runs)
-                           for reco, runs in judged.others.items()]  # fmt: skip
+    blocks: list[Block] = []
+    for (reco, is_bad), runs in judged.others.items():
+        but = " certified bad by people, but" if is_bad else ""
+        blocks.append(Runs(f"{reco},{but} nothing unusual in the plots that were compared", runs))
+    if any(is_bad for _, is_bad in judged.others):
+        blocks.append(Sentence(_HIDDEN, is_note=True))
     if not blocks:
         blocks = [Sentence("None." if folder.has("suspects.jsonl") else "Not known: nothing is judged.")]
     return Section("others", "The others", blocks)

@@ -187,7 +187,7 @@ class Manifest:
         if kept:
             console.say(
                 f"{kept:,} of {console.counted(len(self._expected), 'file')} in {self.folder} stay as they are: "
-                "neither they nor what they come from has changed; the other numbers are about the rest"
+                "neither their sizes nor what they come from have changed; the other numbers are about the rest"
             )
 
 

@@ -98,6 +98,10 @@ class Judge:
         self._tell()
 
     def _check(self) -> None:
+        since, runs = self.options.since, self.table.runs[self.table.runs > 0]
+        if since is not None and len(runs) and not runs.min() < since <= runs.max():
+            raise UsageError(f"--since {since} divides nothing: runs are {runs.min()} to {runs.max()}")
+
         def require(column: str, found: bool, option: str, what: str) -> None:
             if not found:
                 others = alternatives(column, self.table.columns())
@@ -133,6 +137,8 @@ class Judge:
             raise InputError(
                 "no record has a feature: join the features first (tkstudies features), or choose columns (--features)"
             )
+        if len(table) and not (table.runs > 0).any():
+            raise InputError("no row has a run_number: nothing can be judged")
         if len(table) and not self.good.any():
             raise self.rule.refusal(self.table.columns())
         if 0 < self.good.sum() < FEWEST:

@@ -11,7 +11,7 @@ import numpy as np
 from tkstudies import console
 from tkstudies.analysis.multivariate.rows import KEPT
 from tkstudies.analysis.multivariate.suspects.groups import EVERYTHING
-from tkstudies.analysis.multivariate.suspects.judge import Judge, in_order
+from tkstudies.analysis.multivariate.suspects.judge import NOTICE, Judge, in_order
 from tkstudies.analysis.multivariate.suspects.known import Known
 from tkstudies.analysis.multivariate.suspects.verdicts import Verdict
 from tkstudies.jsonl import decode
@@ -196,7 +196,12 @@ def _rare(judged: Sequence[Verdict]) -> str:
     chance = sum(max(RARE, 1 / (1 + verdict.history)) for verdict in judged)
     most = max((verdict.history for verdict in judged), default=0)
     few = f" (all of {most:,}, where there are so few)" if 0 < most < 1 / RARE - 1 else ""
-    return f"{rare:,} beyond 1 in 100 of the good ones{few}; chance would give {chance:.0f}"
+    flagged = sum(verdict.flagged_by is not None for verdict in judged)
+    usual = sum(max(NOTICE, 1 / (1 + verdict.history)) for verdict in judged)
+    return (
+        f"{rare:,} beyond 1 in 100 of the good ones{few}, {flagged:,} beyond 1 in 20 (flagged_by); "
+        f"chance would give {chance:.0f} and {usual:.0f}"
+    )
 
 
 def is_rare(verdict: Verdict) -> bool:
