@@ -184,7 +184,8 @@ def test_what_a_killed_command_left_is_removed_by_the_next_and_what_others_work_
 ):
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     command = [*CHOOSE[:-1], "chosen.jsonl"]
-    killed, alive = [subprocess.Popen(command, cwd=table, env={**os.environ, "PATH": path}) for _ in range(2)]
+    options = {"cwd": table, "env": {**os.environ, "PATH": path}, "stderr": subprocess.DEVNULL}
+    killed, alive = [subprocess.Popen(command, **options) for _ in range(2)]
     try:
         until(lambda: len(list(table.glob(".tkstudies-*"))) == 2)
         killed.kill()

@@ -15,7 +15,7 @@ from tkstudies import console, jsonl
 from tkstudies.errors import UsageError
 from tkstudies.shards.jobs import Workers
 
-_PREFIX = ".tkstudies-"
+_PREFIX, _UNNAMED = ".tkstudies-", ".tkstudies."
 _LOCK = ".lock"
 
 
@@ -47,8 +47,8 @@ def workspace(several: Workers, output: str) -> Iterator[str]:
 
 def _made(place: str) -> tuple[str, int]:
     """A folder that is locked from the moment it has its name, and the lock, which goes with this process."""
-    made = tempfile.mkdtemp(prefix=f"{_PREFIX[:-1]}.", dir=place)
-    folder = os.path.join(place, _PREFIX + made.rpartition(".")[2])
+    made = tempfile.mkdtemp(prefix=_UNNAMED, dir=place)
+    folder = os.path.join(place, _PREFIX + os.path.basename(made)[len(_UNNAMED) :])
     lock = os.open(os.path.join(made, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with suppress(OSError):  # a file system without locks
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -64,7 +64,9 @@ def _remove_left_behind(place: str) -> None:
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder)
+            aside = os.path.join(place, _UNNAMED + os.path.basename(folder)[len(_PREFIX) :])
+            os.rename(folder, aside)  # a worker that hasn't stopped yet finds it no more
+            shutil.rmtree(aside)
             console.say(f"{folder}: removed, a command that was killed had left it")
         except OSError:  # at work, or a file system without locks
             pass
