@@ -88,7 +88,7 @@ def test_streaming_commands_never_import_pandas_or_numpy(tmp_path):
     (tmp_path / "right.jsonl").write_text('{"run_number":1,"b":2}\n')
     for arguments in (["merge", "right.jsonl"], ["filter", "a = 1"], ["label"], ["features"]):
         histogram = '{"run_number":1,"plot":"/p","hist":{"stats":{"entries":1}}}'
-        record = histogram if arguments == ["features"] else '{"run_number":1,"a":1}'
+        record = histogram if arguments == ["features"] else '{"run_number":1,"a":1,"pixel":null}'
         code = (
             f"import os, sys\nos.chdir({str(tmp_path)!r})\nsys.argv = ['tkstudies', *{arguments!r}]\n"
             "import io\nsys.stdin = io.TextIOWrapper(io.BytesIO(" + repr(record.encode()) + "))\n"
