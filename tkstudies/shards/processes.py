@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
@@ -96,7 +97,8 @@ def deaf() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    _ensure_tracker()  # it would lift the mask when it starts
+    _start_tracker()
+    resource_tracker.ensure_running()  # it would lift the mask when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -104,12 +106,12 @@ def deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ensure_tracker() -> None:
+@cache
+def _start_tracker() -> None:
     """Start the process that clears up behind us; it stays when the terminal is closed, until we are gone."""
     hangup = getattr(signal, "SIGHUP", None)
     before = signal.getsignal(hangup) if hangup and threading.current_thread() is threading.main_thread() else None
     if before is None or hangup is None:
-        resource_tracker.ensure_running()
         return
     signal.signal(hangup, signal.SIG_IGN)
     try:

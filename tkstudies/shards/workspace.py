@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -49,11 +50,20 @@ def _made(place: str) -> tuple[str, int]:
     """A folder that is locked from the moment it has its name, and the lock, which goes with this process."""
     made = tempfile.mkdtemp(prefix=_UNNAMED, dir=place)
     folder = os.path.join(place, _PREFIX + os.path.basename(made)[len(_UNNAMED) :])
-    lock = os.open(os.path.join(made, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with suppress(OSError):  # a file system without locks
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    os.rename(made, folder)
+    try:
+        lock = os.open(os.path.join(made, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.write(lock, _here())
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        os.rename(made, folder)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
     return folder, lock
+
+
+def _here() -> bytes:
+    return os.fsencode(socket.gethostname())
 
 
 def _remove_left_behind(place: str) -> None:
@@ -63,6 +73,8 @@ def _remove_left_behind(place: str) -> None:
         except OSError:  # somebody else's
             continue
         try:
+            if os.read(lock, len(_here()) + 1) != _here():  # locks may be known on one machine only
+                continue
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             aside = os.path.join(place, _UNNAMED + os.path.basename(folder)[len(_PREFIX) :])
             os.rename(folder, aside)  # a worker that hasn't stopped yet finds it no more
