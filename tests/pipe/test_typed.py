@@ -16,7 +16,8 @@ ROWS = [
 def file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.jsonl").write_text(to_lines(ROWS))
-    (tmp_path / "rows.txt").write_text(to_lines(ROWS))
+    for name in ("rows.txt", "my rows.jsonl"):
+        (tmp_path / name).write_text(to_lines(ROWS))
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     return tmp_path / "rows.jsonl"
 
@@ -33,6 +34,7 @@ def file(tmp_path, monkeypatch):
         (["count", "tracking", "rows.jsonl"], 2),
         (["count", "rows.jsonl"], 1),
         (["count", "rows.jsonl", "tracking"], 2),
+        (["count", "tracking", "my rows.jsonl"], 2),
         (["select", "rows.jsonl", "run_number", "./rows.txt"], 4),
         (["sort", "-r", "--by", "t2", "rows.jsonl"], 2),
     ],

@@ -314,6 +314,8 @@ def test_luminosity_of_lumisections_is_their_own_and_not_the_running_sum_of_the_
     assert (drawing.number, drawing.noun) == (3, "lumisection")
     assert list(drawing.figure.axes[0].lines[0].get_ydata())[1::2] == [0.5, 1.5, 1.5]
     assert [text for text in drawing.losses.texts() if "running sum" in text]
+    huge = draw("lumi", [{**rows[0], "lumisection_number": 9, "recorded_lumi": 10**400}, *rows])
+    assert huge.number == 3
     of_run = [{**row, "recorded_lumi": 5.0} for row in rows]
     assert draw("lumi", of_run).figure.axes[0].lines[0].get_ydata()[-1] == 5.0
 

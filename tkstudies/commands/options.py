@@ -160,11 +160,13 @@ def with_files(words: list[str] | None, inputs: list[str] | None) -> tuple[list[
 def _is_named_like_a_file(word: str) -> bool:
     if word == jsonl.STDIN:
         return True
-    if not word.endswith((*ENDINGS, *_OTHER_ENDINGS)) or len(word.split()) > 1:
+    if not word.endswith((*ENDINGS, *_OTHER_ENDINGS)):
         return False
-    if not os.path.exists(word):
+    if os.path.exists(word):
+        return True
+    if len(word.split()) == 1:  # else it may be an expression
         raise InputError(f"{word}: no such file")
-    return True
+    return False
 
 
 def _is_elsewhere(word: str) -> bool:

@@ -76,7 +76,7 @@ def lumi(
     curves = {column: _runs(records, column, along, losses) for column in columns}
     if not any(curves.values()):
         raise InputError(f"no record has a number in {' or '.join(columns)} and a place in {along.column}")
-    has_units = any(_luminosity(row, column) is not None for row in records for column in columns)
+    has_units = any(luminosity(row, column) is not None for row in records for column in columns)
     total = max(sum(run.pb for run in runs) for runs in curves.values())
     scale, unit = (1 / _PB_OF_FB, " [fb⁻¹]") if total > _PB_OF_FB else (1.0, " [pb⁻¹]")
     scale, unit = (scale, unit) if has_units else (1.0, " (unit unknown)")
@@ -112,7 +112,7 @@ def lumi(
 
 def _runs(records: Sequence[Record], column: str, along: Axis, losses: Losses) -> list[_Run]:
     """Each run once, or each lumisection where the rows have luminosities of their own, in order along the axis."""
-    if not any(_luminosity(row, column) is not None for row in records):
+    if not any(luminosity(row, column) is not None for row in records):
         records = [{**row, f"{column}_pb": number(row.get(column))} for row in records]  # in whatever unit
     of_lumisections: dict[tuple[int, ...], float | None] = {}
     if any("lumisection_number" in row for row in records):
@@ -124,7 +124,7 @@ def _runs(records: Sequence[Record], column: str, along: Axis, losses: Losses) -
     for place, row in enumerate(records):
         run, lumisection = (whole(row.get(name)) for name in ("run_number", "lumisection_number"))
         key: object = next((value for name in _KEYS if (value := whole(row.get(name))) is not None), ("row", place))
-        pb = _luminosity(row, column)
+        pb = luminosity(row, column)
         if of_lumisections and run is not None and lumisection is not None:
             key, pb = (run, lumisection), of_lumisections[run, lumisection]
         begin = along.value(row)
@@ -138,13 +138,6 @@ def _runs(records: Sequence[Record], column: str, along: Axis, losses: Losses) -
     what, why = ("lumisection", "of its own") if of_lumisections else ("run", "with a known unit")
     losses.add(len(unknown - set(found)), what, f"not drawn: no luminosity {why} in {column}")
     return sorted(found.values(), key=lambda run: run.begin)
-
-
-def _luminosity(row: Record, column: str) -> float | None:
-    try:
-        return luminosity(row, column)
-    except OverflowError:  # an integer of hundreds of digits
-        return None
 
 
 def _draw(ax: Axes, runs: Sequence[_Run], scale: float, colour: str, dashes: Any, is_filled: bool) -> None:

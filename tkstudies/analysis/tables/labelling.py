@@ -140,8 +140,8 @@ class Labelling(Shardwise):
             self.dropped += 1
             return None
         labelled = label_record(record, self._row_wise)
-        is_unknown = record.keys().isdisjoint(_STATUSES) and labelled.get("is_bad") is None
-        self._is_unknown = self._is_unknown and is_unknown
+        if self._is_unknown:
+            self._is_unknown = record.keys().isdisjoint(_STATUSES) and labelled["is_bad"] is None
         labelled.update((name, of_run[name]) for name in self._spreading)
         for name, value in self._constants.items():
             self._replaced[name] += record.get(name) is not None and record[name] != value

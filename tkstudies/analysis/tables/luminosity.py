@@ -46,7 +46,7 @@ class Total:
 def luminosity(record: Record, column: str = "recorded_lumi") -> float | None:
     """The luminosity of a record [pb^-1]: ``<column>_pb``, else the column in the unit of ``<column>_unit``.
 
-    None if it is no number or its unit isn't known.
+    None if it is no number, beyond all floats, or its unit isn't known.
 
     Example:
         >>> luminosity({"recorded_lumi": 1500.0, "recorded_lumi_unit": "{\\\\mu}b^{-1}"})
@@ -54,7 +54,10 @@ def luminosity(record: Record, column: str = "recorded_lumi") -> float | None:
         >>> luminosity({"recorded_lumi": 1500.0})
     """
     known = number(record.get(f"{column}_pb"))
-    return float(known) if known is not None else picobarns(record.get(column), record.get(f"{column}_unit"))
+    try:
+        return float(known) if known is not None else picobarns(record.get(column), record.get(f"{column}_unit"))
+    except OverflowError:
+        return None
 
 
 def total(records: Iterable[Record], column: str = "recorded_lumi", each: str = "run") -> Total:
